@@ -1,0 +1,32 @@
+"""Scenes: linear images with the colour of their light, whatever they were read from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Scenes:
+    """A set of photographs with known illuminants.
+
+    Attributes:
+        name: name of the set, printed beside every figure measured on it.
+        images: sequence of float32 arrays (H, W, 3): linear camera RGB, black level
+            subtracted, 1.0 is the white level (clipped), colour-chart pixels zero. May
+            read a file at every access.
+        illuminants: float32 (N, 3), unit norm: the RGB direction of each scene's light.
+        folds: int (N,): the fold in which a scene is held out.
+        cameras: str (N,): scenes of one camera share a colour space.
+        names: N names, for messages and tables.
+    """
+
+    name: str
+    images: Sequence
+    illuminants: np.ndarray
+    folds: np.ndarray
+    cameras: np.ndarray
+    names: Sequence[str]
+
+    def __len__(self):
+        return len(self.names)

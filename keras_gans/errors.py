@@ -1,0 +1,28 @@
+"""Errors that a user can mend, shown as one line instead of a traceback."""
+
+import functools
+import sys
+
+
+class InputError(Exception):
+    """Bad input or settings. The message is one line: the file, what was received, the mend."""
+
+
+def report_input_errors(main):
+    """Wraps a command's `main`: `InputError` becomes one line on stderr and exit code 2.
+
+    Ctrl-C ends with exit code 130. Every other exception keeps its traceback: it is a bug.
+    """
+
+    @functools.wraps(main)
+    def wrapper(*args, **kwargs):
+        try:
+            return main(*args, **kwargs)
+        except InputError as error:
+            print(f"keras_gans: error: {error}", file=sys.stderr)
+            sys.exit(2)
+        except KeyboardInterrupt:
+            print("keras_gans: interrupted", file=sys.stderr)
+            sys.exit(130)
+
+    return wrapper
