@@ -30,3 +30,25 @@ class Scenes:
 
     def __len__(self):
         return len(self.names)
+
+    def take(self, indices):
+        """The scenes of the given indices, their images still read at every access."""
+        return Scenes(
+            self.name,
+            _Selection(self.images, indices),
+            self.illuminants[indices],
+            self.folds[indices],
+            self.cameras[indices],
+            [self.names[i] for i in indices],
+        )
+
+
+class _Selection(Sequence):
+    def __init__(self, items, indices):
+        self._items, self._indices = items, indices
+
+    def __len__(self):
+        return len(self._indices)
+
+    def __getitem__(self, position):
+        return self._items[self._indices[position]]

@@ -1,0 +1,442 @@
+"""Reading and writing photographs: linear 16-bit files, sRGB files, damaged files.
+
+The colour of a light adds up only in linear values, so every reader returns linear RGB,
+float32 in [0, 1]. What a file holds is told by its content, not by its name: 8 bits a
+channel are sRGB-encoded, 16 bits and floats are linear. Whatever cannot be read raises
+`InputError` with one line: the file, what is wrong, the mend.
+"""
+
+import contextlib
+import logging
+import os
+import struct
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+import tifffile
+from PIL import Image, ImageOps
+
+from keras_gans.errors import InputError
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
+
+# Every way in which Pillow, tifffile and zlib say that a file is damaged.
+DAMAGE = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    KeyError,
+    IndexError,
+    TypeError,
+    OverflowError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+    tifffile.TiffFileError,
+)
+
+# A damaged TIFF is reported by the exception alone, not by lines of logging before it.
+logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+
+
+def list_images(paths):
+    """Lists image files.
+
+    Args:
+        paths: a path or an iterable of paths; of a folder, its images (not those of
+            folders inside it, nor hidden files) sorted by name.
+
+    Returns:
+        list of `Path` in the order given, each file once.
+
+    Raises:
+        InputError: a path does not exist, a folder holds no image, a file has none of
+            the suffixes in `SUFFIXES` (in any case), nothing is listed.
+    """
+    if isinstance(paths, (str, os.PathLike)):
+        paths = [paths]
+    images = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            found = sorted(
+                file
+                for file in path.iterdir()
+                if _is_image_name(file) and not file.name.startswith(".") and file.is_file()
+            )
+            if not found:
+                raise InputError(f"{path}: no images in this folder ({_known()} are read)")
+            images += found
+        elif not path.exists():
+            raise InputError(f"{path}: no such file or folder")
+        elif not _is_image_name(path):
+            raise InputError(f"{path}: not an image that can be read ({_known()} are)")
+        else:
+            images.append(path)
+    if not images:
+        raise InputError("no image is given: name files or folders")
+    return list({image.resolve(): image for image in reversed(images)}.values())[::-1]
+
+
+def bit_depth(path):
+    """Bits per channel of an image file, from its header.
+
+    Returns:
+        int: 8 or less for JPEG and ordinary PNG, 16 for linear PNG and TIFF; a float TIFF
+        has 16, 32 or 64.
+
+    Raises:
+        InputError: missing file, or not a PNG, JPEG or TIFF.
+    """
+    kind = _file_type(path)
+    if kind == "PNG":
+        return _png_header(path)[2]
+    if kind == "TIFF":
+        with _damage_reported(path, kind), tifffile.TiffFile(path) as tiff:
+            return tiff.series[0].dtype.itemsize * 8
+    return 8
+
+
+def read_photo(path):
+    """Reads a photograph of either kind.
+
+    Args:
+        path: JPEG, PNG or TIFF. 8 bits a channel (or fewer) are read as sRGB, everything
+            deeper as linear.
+
+    Returns:
+        (image, kind): float32 (H, W, 3), linear, in [0, 1], and "srgb" or "linear".
+
+    Raises:
+        InputError: as `read_srgb` and `read_linear`.
+    """
+    if bit_depth(path) <= 8:
+        return read_srgb(path), "srgb"
+    return read_linear(path), "linear"
+
+
+def read_linear(path):
+    """Reads linear RGB from a 16-bit PNG, a 16-bit TIFF or a float TIFF.
+
+    Args:
+        path: file of 3 channels, or 4, of which the last (alpha) is dropped. In a float
+            TIFF 1.0 is the white level, and negative values (noise around the black
+            level) become 0.
+
+    Returns:
+        float32 (H, W, 3) in [0, 1]: integer values / 65535.
+
+    Raises:
+        InputError: 8-bit, grey or palette file; NaN, infinity or values above 1 in a
+            float TIFF; damaged file.
+    """
+    kind = _file_type(path)
+    if kind == "PNG":
+        return read_png16(path).astype(np.float32) / np.float32(65535)
+    if kind == "TIFF":
+        return _read_linear_tiff(path)
+    raise InputError(_not_linear(path, f"an 8-bit {kind}"))
+
+
+def read_png16(path):
+    """Reads the integers of a 16-bit RGB PNG, as they are in the file.
+
+    This is for sensor data: 12-bit values stored in 16 bits keep their black level and
+    are not scaled. An alpha channel is dropped.
+
+    Returns:
+        uint16 (H, W, 3).
+
+    Raises:
+        InputError: not a PNG, 8 bits a channel, grey or palette, truncated or damaged.
+    """
+    # Pillow reads 16-bit RGB as 8-bit without a word. TensorFlow reads it right, and is
+    # imported here so that whatever else is wrong is found without waiting for it.
+    import tensorflow as tf
+
+    if _file_type(path) != "PNG":
+        raise InputError(_not_linear(path, f"a {_file_type(path)}", "16-bit RGB PNG"))
+    _, _, bits, channels = _png_header(path)
+    if bits != 16:
+        raise InputError(_not_linear(path, f"a PNG of {bits} bits a channel"))
+    if channels < 3:
+        raise InputError(_not_linear(path, "a grey PNG"))
+    content = Path(path).read_bytes()
+    try:
+        return tf.io.decode_png(content, channels=3, dtype=tf.uint16).numpy()
+    except tf.errors.InvalidArgumentError:
+        raise InputError(_damaged(path, "PNG")) from None
+
+
+def read_srgb(path):
+    """Reads an sRGB-encoded photograph (JPEG, PNG or TIFF of 8 bits) into linear values.
+
+    The EXIF orientation is applied, alpha is dropped, grey is replicated, palettes and
+    CMYK are converted. An embedded profile is not applied: its curve is taken to be
+    sRGB's, which holds for Display P3 and nearly for Adobe RGB.
+
+    Returns:
+        float32 (H, W, 3), linear, in [0, 1].
+
+    Raises:
+        InputError: truncated or damaged file, more than 8 bits a channel.
+    """
+    kind = _file_type(path)
+    if bit_depth(path) > 8:
+        raise InputError(f"{path}: an 8-bit sRGB image is expected, this {kind} is deeper")
+    with _open_pillow(path, kind) as image:
+        image = ImageOps.exif_transpose(image)
+        if image.mode == "P":
+            image = image.convert("RGBA")
+        pixels = np.asarray(image.convert("RGB"))
+    return srgb_to_linear(np.arange(256) / 255)[pixels]
+
+
+def read_metadata(path):
+    """What else an 8-bit file holds, to be written beside its corrected pixels.
+
+    Returns:
+        dict with "icc_profile" and "exif" (bytes) where the file has them; the EXIF
+        orientation is left out, as `read_srgb` has applied it.
+    """
+    with _open_pillow(path, _file_type(path)) as image:
+        exif = ImageOps.exif_transpose(image).getexif()
+        found = {"icc_profile": image.info.get("icc_profile")}
+        found["exif"] = exif.tobytes() if len(exif) else None
+    return {name: value for name, value in found.items() if value}
+
+
+def srgb_to_linear(values):
+    """Undoes the sRGB curve (IEC 61966-2-1): v / 12.92 up to 0.04045, else
+    ((v + 0.055) / 1.055)^2.4.
+
+    Args:
+        values: array of sRGB-encoded values, clipped to [0, 1].
+
+    Returns:
+        float32 array of the same shape, in [0, 1].
+    """
+    values = np.clip(values, 0, 1)
+    curve = ((values + 0.055) / 1.055) ** 2.4
+    return np.where(values <= 0.04045, values / 12.92, curve).astype(np.float32)
+
+
+def linear_to_srgb(values):
+    """Applies the sRGB curve (IEC 61966-2-1): 12.92 v up to 0.0031308, else
+    1.055 v^(1/2.4) - 0.055.
+
+    Args:
+        values: array of linear values, clipped to [0, 1].
+
+    Returns:
+        float32 array of the same shape, in [0, 1].
+    """
+    values = np.clip(values, 0, 1)
+    curve = 1.055 * values ** (1 / 2.4) - 0.055
+    return np.where(values <= 0.0031308, 12.92 * values, curve).astype(np.float32)
+
+
+def quantize(image, dtype):
+    """Turns values in [0, 1] into integers that a file can hold.
+
+    Args:
+        image: float array, clipped to [0, 1]; NaN and infinity raise `ValueError`.
+        dtype: `np.uint8` (1.0 becomes 255) or `np.uint16` (1.0 becomes 65535).
+
+    Returns:
+        array of `dtype`, rounded.
+    """
+    if not np.isfinite(image).all():
+        raise ValueError("An image with NaN or infinity cannot be written.")
+    return np.rint(np.clip(image, 0, 1) * np.iinfo(dtype).max).astype(dtype)
+
+
+def write_image(path, image, **metadata):
+    """Writes a PNG, JPEG or TIFF, by the name's suffix.
+
+    The file appears complete or not at all: it is written beside its place and moved.
+
+    Args:
+        path: where to write; the suffix is one of `SUFFIXES`.
+        image: uint8 or uint16 (H, W, 3). JPEG takes uint8 only and has quality 95.
+        **metadata: `icc_profile` and `exif`, bytes, kept in 8-bit files.
+
+    Raises:
+        InputError: the file cannot be written.
+        ValueError: another data type or shape, or a suffix that is not known.
+    """
+    path, image = Path(path), np.asarray(image)
+    write = {".png": _png, ".tif": _tiff, ".tiff": _tiff}.get(path.suffix.lower(), _jpeg)
+    if not _is_image_name(path):
+        raise ValueError(f"An image is written as {_known()}. Received: {path}")
+    _check_writable(image, (np.uint8,) if write is _jpeg else (np.uint8, np.uint16))
+    with _replacing(path) as temporary:
+        write(temporary, image, metadata)
+
+
+def write_png(path, image):
+    """Writes a PNG of 8 or 16 bits a channel, complete or not at all.
+
+    Args:
+        path: where to write, whatever the suffix.
+        image: uint8 or uint16 (H, W, 3).
+
+    Raises:
+        InputError: the file cannot be written.
+        ValueError: another data type or shape.
+    """
+    image = np.asarray(image)
+    _check_writable(image, (np.uint8, np.uint16))
+    with _replacing(Path(path)) as temporary:
+        _png(temporary, image, {})
+
+
+# Reading ------------------------------------------------------------------------------
+
+
+def _is_image_name(path):
+    return path.suffix.lower() in SUFFIXES
+
+
+def _known():
+    return " ".join(SUFFIXES)
+
+
+def _damaged(path, kind):
+    return f"{path}: truncated or damaged {kind}: copy it again or leave it out"
+
+
+def _not_linear(path, received, expected="linear 16-bit RGB"):
+    return (
+        f"{path}: {expected} is expected, this is {received}: "
+        "develop it again from the raw file as 16-bit linear RGB (PNG or TIFF)"
+    )
+
+
+@contextlib.contextmanager
+def _damage_reported(path, kind):
+    try:
+        yield
+    except DAMAGE as error:
+        if "imagecodecs" in str(error):
+            raise InputError(
+                f"{path}: this TIFF compression cannot be read: save it uncompressed or "
+                "with deflate (ZIP), or `pip install imagecodecs`"
+            ) from None
+        raise InputError(_damaged(path, kind)) from None
+
+
+def _file_type(path):
+    """PNG, JPEG or TIFF, from the first bytes."""
+    try:
+        with open(path, "rb") as file:
+            start = file.read(8)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    if start == b"\x89PNG\r\n\x1a\n":
+        return "PNG"
+    if start[:3] == b"\xff\xd8\xff":
+        return "JPEG"
+    if start[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return "TIFF"
+    received = "an empty file" if not start else "something else"
+    raise InputError(f"{path}: a JPEG, PNG or TIFF is expected, this is {received}")
+
+
+def _png_header(path):
+    """(width, height, bits a channel, channels) of the IHDR chunk."""
+    with open(path, "rb") as file:
+        start = file.read(26)
+    if len(start) < 26 or start[12:16] != b"IHDR":
+        raise InputError(_damaged(path, "PNG"))
+    width, height, bits, colour = struct.unpack(">IIBB", start[16:26])
+    return width, height, bits, {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(colour, 0)
+
+
+@contextlib.contextmanager
+def _open_pillow(path, kind):
+    """The whole image, decoded; damage raises `InputError`."""
+    with contextlib.ExitStack() as stack, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # odd metadata, and pictures over 89 megapixels
+        with _damage_reported(path, kind):
+            image = stack.enter_context(Image.open(path))
+            image.load()
+        yield image
+
+
+def _read_linear_tiff(path):
+    with _damage_reported(path, "TIFF"), tifffile.TiffFile(path) as tiff:
+        series, page = tiff.series[0], tiff.pages[0]
+        dtype, axes, bits = series.dtype, series.axes, page.bitspersample
+        colours = page.photometric.name
+        if dtype.kind == "f" or dtype == np.uint16:
+            array = series.asarray()
+        else:
+            array = None
+    if array is None:
+        raise InputError(_not_linear(path, f"a TIFF of {dtype}"))
+    if array.ndim == 3 and axes.startswith("S"):
+        array = np.moveaxis(array, 0, -1)
+    if array.ndim != 3 or array.shape[-1] not in (3, 4):
+        shape = " x ".join(map(str, array.shape))
+        raise InputError(_not_linear(path, f"a TIFF of shape {shape}"))
+    if bits != dtype.itemsize * 8 or colours in ("SEPARATED", "YCBCR", "CIELAB", "PALETTE"):
+        raise InputError(_not_linear(path, f"a {bits}-bit TIFF, {colours}"))
+    array = array[..., :3]
+    if dtype.kind == "u":
+        return array.astype(np.float32) / np.float32(65535)
+    if not np.isfinite(array).all():
+        raise InputError(f"{path}: NaN or infinity in the pixels: write finite values")
+    if array.max() > 1:
+        raise InputError(
+            f"{path}: values up to {array.max():.6g} in a float TIFF, where 1 is the white "
+            "level: divide by the white level"
+        )
+    return np.maximum(array, 0).astype(np.float32)
+
+
+# Writing ------------------------------------------------------------------------------
+
+
+def _check_writable(image, dtypes):
+    if image.dtype not in dtypes or image.ndim != 3 or image.shape[-1] != 3:
+        names = " or ".join(np.dtype(dtype).name for dtype in dtypes)
+        raise ValueError(
+            f"An image to write is {names} of shape (H, W, 3). "
+            f"Received: {image.dtype} of shape {image.shape}"
+        )
+
+
+@contextlib.contextmanager
+def _replacing(path):
+    """A name beside `path` to write to; moved onto it at the end, removed on failure."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _png(path, image, metadata):
+    if image.dtype == np.uint8:
+        Image.fromarray(image).save(path, format="PNG", **metadata)
+    else:
+        import tensorflow as tf  # Pillow has no 16-bit RGB
+
+        path.write_bytes(tf.io.encode_png(image).numpy())
+
+
+def _jpeg(path, image, metadata):
+    Image.fromarray(image).save(path, format="JPEG", quality=95, **metadata)
+
+
+def _tiff(path, image, metadata):
+    if image.dtype == np.uint8:
+        Image.fromarray(image).save(path, format="TIFF", **metadata)
+    else:
+        tifffile.imwrite(path, image, photometric="rgb")

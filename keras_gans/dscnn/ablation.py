@@ -1,0 +1,87 @@
+"""The paper's ablations: table 3 (skip connection), figure 7 (sizes), table 4 (storage)."""
+
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+from matplotlib.figure import Figure
+
+from keras_gans.dscnn.estimate import estimate_images
+from keras_gans.dscnn.report import save_figure
+
+PATCH_SIZES = (16, 32, 64, 96, 128)
+MODULES = (1, 2, 3, 4, 5)
+
+
+def variants(config, largest_patch):
+    """The networks to compare: dict name -> config, the one of the paper first.
+
+    Args:
+        config: the train script's settings.
+        largest_patch: shorter side of the smallest scene; larger patches are left out.
+    """
+    named = {
+        "as printed": config,
+        "skip connection": replace(config, skip=True),
+        "standard convolutions": replace(config, separable=False),
+    }
+    for size in PATCH_SIZES:
+        if size != config.patch_size and size <= largest_patch:
+            named[f"patch {size}"] = replace(config, patch_size=size)
+    for modules in MODULES:
+        if modules != config.modules:
+            named[f"{modules} modules"] = replace(config, modules=modules)
+    return named
+
+
+def cost(network, image, folder):
+    """What a network costs: parameters, bytes on disk, milliseconds an image.
+
+    Args:
+        network: trained network.
+        image: a linear image (H, W, 3) to time (median of 5 estimates).
+        folder: where the network is saved, as the paper saves it: a Keras file with its
+            optimizer, and for storage alone without.
+
+    Returns:
+        dict of `parameters`, `storage_mb` (weights only), `milliseconds`.
+    """
+    path = Path(folder) / "network.keras"
+    saved = keras.models.clone_model(network)
+    saved.set_weights(network.get_weights())
+    saved.save(path)
+    estimate_images(network, [image])
+    seconds = []
+    for _ in range(5):
+        start = time.perf_counter()
+        estimate_images(network, [image])
+        seconds.append(time.perf_counter() - start)
+    return {
+        "parameters": network.count_params(),
+        "storage_mb": os.path.getsize(path) / 1e6,
+        "milliseconds": 1000 * float(np.median(seconds)),
+    }
+
+
+def draw_figure_7(frame, config, path):
+    """Draws mean error and time against patch size and number of modules, as figure 7."""
+    figure = Figure(figsize=(10, 3.6), layout="constrained")
+    panels = figure.subplots(1, 2)
+    sizes = {s: "as printed" if s == config.patch_size else f"patch {s}" for s in PATCH_SIZES}
+    counts = {m: "as printed" if m == config.modules else f"{m} modules" for m in MODULES}
+    for axis, points, label in zip(
+        panels, (sizes, counts), ("patch size, pixels", "number of modules"), strict=True
+    ):
+        points = {x: name for x, name in points.items() if name in frame.index}
+        rows = frame.loc[list(points.values())]
+        for column in (c for c in frame.columns if c.startswith("mean")):
+            axis.plot(list(points), rows[column], "o-", label=column)
+        axis.set(xlabel=label, ylabel="mean angular error, degrees", ylim=(0, None))
+        axis.legend(fontsize=8)
+        clock = axis.twinx()
+        clock.plot(list(points), rows["ms/image"], "s:", color="grey")
+        clock.set(ylabel="ms an image (dotted)", ylim=(0, None))
+    save_figure(figure, path)

@@ -1,0 +1,166 @@
+"""From patches to an image's light (section 3, figure 4): local map, median, correction.
+
+`estimate` is the one implementation: evaluation runs it, and every exported file holds it.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from keras_gans.dscnn.data import MIN_LIT
+
+# Least component of an estimated unit vector (ours). A network's output may be zero or
+# negative, which no light is, and W = I / L divides by it. Lights of real cameras stay far
+# above this: the reddest of the Color Checker has 0.15 of blue.
+FLOOR = 0.01
+PATCHES_AT_ONCE = 512  # bounds the memory of `estimate_images`: 64x64 float32, about 300 MB
+
+
+def estimate(network, images):
+    """Estimates the illuminants of linear images and removes them.
+
+    The non-overlapping patches of all images go through the network in one batch; what is
+    left over at the right and the bottom is not used. Every patch gives a unit vector, and
+    the median of these, channel by channel and brought back to unit norm, is the image's
+    illuminant. A patch of which less than half (`MIN_LIT`) is lit, in any channel, has no
+    vote, unless the image has no better one. (The paper says "the median of the map"; per
+    channel, the vote and the floor for components, 0.01, are our reading.)
+
+    Runs eagerly and in graphs, for any number and size of images; exports to SavedModel and,
+    by built-in operations alone, to TFLite.
+
+    Args:
+        network: model from patches (N, S, S, 3) to directions (N, 3).
+        images: float32 (N, H, W, 3), linear camera RGB in [0, 1], H and W at least S.
+
+    Returns:
+        dict of float32 tensors:
+
+        - `illuminant`: (N, 3), unit norm.
+        - `local_map`: (N, H // S, W // S, 3), unit norm: the estimate of each patch, also of
+          those without a vote.
+        - `corrected`: (N, H, W, 3) = I / L (eq. 1), L scaled to 1 in green, so that green
+          keeps its value; clipped to [0, 1].
+
+    Raises:
+        tf.errors.InvalidArgumentError: if the images are smaller than a patch.
+    """
+    size = network.input_shape[1]
+    shape = tf.shape(images)
+    rows, columns = shape[1] // size, shape[2] // size
+    smaller = f"images must be at least {size}x{size} pixels"
+    tf.debugging.assert_greater_equal(tf.minimum(shape[1], shape[2]), size, smaller)
+
+    patches = images[:, : rows * size, : columns * size]
+    # of rank 4 at most, as mobile GPUs want it
+    patches = tf.reshape(patches, [-1, size, columns, size * 3])
+    patches = tf.transpose(patches, [0, 2, 1, 3])
+    patches = tf.reshape(patches, [-1, size, size, 3])
+    votes = unit_lights(network(patches, training=False))
+    lit = tf.cast(tf.reduce_max(patches, axis=3) > 0, tf.float32)
+    lit = tf.reduce_mean(lit, axis=[1, 2]) >= MIN_LIT
+
+    count = rows * columns
+    illuminant = masked_median(
+        tf.reshape(votes, [-1, count, 3]), tf.reshape(lit, [-1, count])
+    )
+    illuminant = unit_lights(illuminant)
+    return {
+        "illuminant": illuminant,
+        "local_map": tf.reshape(votes, [-1, rows, columns, 3]),
+        "corrected": correct(images, illuminant),
+    }
+
+
+def unit_lights(directions):
+    """Brings directions (..., 3) to unit norm, none of the components below about 0.01.
+
+    Only what no light can be is changed: (0, 0, 0) becomes grey.
+    """
+    directions = tf.math.l2_normalize(directions, axis=-1)
+    return tf.math.l2_normalize(tf.maximum(directions, FLOOR), axis=-1)
+
+
+def masked_median(votes, mask):
+    """Median of the chosen vectors, channel by channel.
+
+    Args:
+        votes: float32 (N, P, C), each at most 1.
+        mask: bool (N, P), which of the P have a vote; where none has, all have.
+
+    Returns:
+        float32 (N, C); of an even number of votes, the mean of the middle two.
+    """
+    mask = mask | ~tf.reduce_any(mask, axis=1, keepdims=True)
+    last = tf.constant(2.0)  # sorts behind every vote, and unlike infinity calibrates
+    ordered = tf.where(mask[:, None], tf.transpose(votes, [0, 2, 1]), last)
+    ordered = tf.sort(ordered, axis=2)
+    count = tf.reduce_sum(tf.cast(mask, tf.int32), axis=1, keepdims=True)
+    position = tf.range(tf.shape(votes)[1])[None]
+    middle = (position == (count - 1) // 2), (position == count // 2)
+    weights = sum(tf.cast(chosen, tf.float32) for chosen in middle) / 2
+    return tf.reduce_sum(ordered * weights[:, None], axis=2)
+
+
+def correct(images, illuminants):
+    """W = I / L (eq. 1), L scaled to 1 in green; clipped to [0, 1].
+
+    Args:
+        images: float32 (N, H, W, 3), linear RGB.
+        illuminants: float32 (N, 3), all components positive.
+
+    Returns:
+        float32 (N, H, W, 3).
+    """
+    gains = illuminants[:, 1:2] / illuminants
+    return tf.clip_by_value(images * gains[:, None, None], 0.0, 1.0)
+
+
+def estimate_images(network, images):
+    """Estimates the illuminants of NumPy images of any sizes.
+
+    Neighbours of equal size go together, as many as memory allows; the graph is traced once.
+
+    Args:
+        network: model from patches (N, S, S, 3) to directions (N, 3).
+        images: sequence of float32 (H, W, 3), linear camera RGB in [0, 1], H and W at least
+            S. Read one after the other, so it may load a file at every access.
+
+    Returns:
+        illuminants, float32 (N, 3) of unit norm, and a list of N local maps, float32
+        (H // S, W // S, 3).
+
+    Raises:
+        ValueError: if an image is smaller than a patch.
+    """
+    size = network.input_shape[1]
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32)])
+    def run(batch):
+        result = estimate(network, batch)
+        return result["illuminant"], result["local_map"]
+
+    illuminants, maps = [np.zeros((0, 3), np.float32)], []
+    for batch in _equal_sized(images, size):
+        illuminant, local_map = run(np.stack(batch))
+        illuminants.append(illuminant.numpy())
+        maps.extend(local_map.numpy())
+    return np.concatenate(illuminants), maps
+
+
+def _equal_sized(images, size):
+    batch = []
+    for index in range(len(images)):
+        image = np.asarray(images[index], np.float32)
+        height, width = image.shape[:2]
+        if min(height, width) < size:
+            raise ValueError(
+                f"images must be at least {size}x{size}. Received: {height}x{width}"
+            )
+        patches = (height // size) * (width // size)
+        full = (len(batch) + 1) * patches > PATCHES_AT_ONCE
+        if batch and (full or batch[0].shape != image.shape):
+            yield batch
+            batch = []
+        batch.append(image)
+    if batch:
+        yield batch

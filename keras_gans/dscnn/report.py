@@ -1,0 +1,126 @@
+"""What an experiment shows: tables of angular errors, error curves, corrected scenes."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from rich.console import Console
+from rich.table import Table
+
+from keras_gans.data.images import linear_to_srgb
+from keras_gans.metrics.angular import STATISTICS, angular_statistics
+
+HEADINGS = {
+    "mean": "mean",
+    "median": "median",
+    "trimean": "tri-mean",
+    "best25": "best 25 %",
+    "worst25": "worst 25 %",
+    "p95": "95th pct",
+}
+
+
+def error_table(errors_by_method, title):
+    """Prints table 2's columns for each method, in degrees.
+
+    Args:
+        errors_by_method: dict method -> (N,) angular errors.
+        title: protocol and conditions.
+
+    Returns:
+        DataFrame: a row a method, columns `STATISTICS`.
+    """
+    frame = pd.DataFrame(
+        {name: angular_statistics(errors) for name, errors in errors_by_method.items()}
+    ).T
+    show(frame.rename(columns=HEADINGS), title, "angular error, degrees")
+    return frame[list(STATISTICS)]
+
+
+def show(frame, title, index_name):
+    """Prints a DataFrame as a table, numbers with two decimals."""
+    table = Table(title=title, title_justify="left")
+    table.add_column(index_name)
+    for column in frame.columns:
+        table.add_column(str(column), justify="right")
+    for name, row in frame.iterrows():
+        cells = [f"{v:.2f}" if isinstance(v, float) else str(v) for v in row]
+        table.add_row(str(name), *cells)
+    Console(width=None if os.isatty(1) else 110).print(table)
+
+
+def draw_error_curves(histories, errors_by_method, path):
+    """Draws the error over the epochs, and the share of scenes below an error, as a PNG.
+
+    Args:
+        histories: dict training name -> path of its `metrics.jsonl`.
+        errors_by_method: dict method -> (N,) angular errors of the test scenes.
+        path: the PNG to write.
+    """
+    figure = Figure(figsize=(11, 4), layout="constrained")
+    epochs, shares = figure.subplots(1, 2)
+    for name, log in histories.items():
+        rows = pd.DataFrame([json.loads(line) for line in Path(log).read_text().splitlines()])
+        (line,) = epochs.plot(rows["epoch"], rows["angular_error"], label=name)
+        if "val_angular_error" in rows:
+            epochs.plot(rows["epoch"], rows["val_angular_error"], "--", color=line.get_color())
+    epochs.set(xlabel="epoch", ylabel="angular error, degrees", ylim=(0, None))
+    epochs.set_title("training (dashed: validation)")
+    epochs.legend(fontsize=8)
+    for name, errors in errors_by_method.items():
+        errors = np.sort(errors)
+        width = 2.5 if name.startswith("DSCNN") else 1
+        share = np.arange(1, len(errors) + 1) / len(errors)
+        shares.plot(errors, share, label=name, linewidth=width)
+    shares.set(xlabel="angular error, degrees", ylabel="share of scenes", xlim=(0, 20))
+    shares.set_ylim(0, 1)
+    shares.set_title("test scenes at or below an error")
+    shares.legend(fontsize=8)
+    save_figure(figure, path)
+
+
+def draw_examples(scenes, selection, estimates, errors, path, count=6):
+    """Draws scenes before and after correction, from the best estimate to the worst.
+
+    Args:
+        scenes: `Scenes`.
+        selection: (N,) indices of the scenes that were estimated.
+        estimates: dict method -> (N, 3) illuminants; the first method orders the rows.
+        errors: dict method -> (N,) their angular errors.
+        path: the PNG to write.
+        count: rows, at evenly spaced ranks of the first method's error.
+    """
+    first = next(iter(errors))
+    ranks = np.linspace(0, len(selection) - 1, min(count, len(selection))).round().astype(int)
+    rows = np.argsort(errors[first])[ranks]
+    figure = Figure(figsize=(3 * (len(estimates) + 2), 2.1 * len(rows)), layout="constrained")
+    axes = figure.subplots(len(rows), len(estimates) + 2, squeeze=False)
+    for row, line in zip(rows, axes, strict=True):
+        image = scenes.images[selection[row]]
+        truth = scenes.illuminants[selection[row]]
+        pictures = {"as taken": (1, 1, 1), "true light removed": truth}
+        pictures |= {
+            f"{name}: {errors[name][row]:.1f} degrees": estimates[name][row] for name in estimates
+        }
+        for axis, (title, light) in zip(line, pictures.items(), strict=True):
+            axis.imshow(develop(image, light))
+            axis.set_title(title, fontsize=9)
+            axis.axis("off")
+    save_figure(figure, path)
+
+
+def develop(image, illuminant):
+    """A linear image (H, W, 3) without its light's colour, as sRGB in [0, 1] to look at."""
+    light = np.asarray(illuminant) / np.mean(illuminant)
+    white = max(np.percentile(image, 98), 1e-6)
+    return linear_to_srgb(np.clip(image / light / white * 0.9, 0, 1))
+
+
+def save_figure(figure, path):
+    """Writes a PNG beside `path`, then renames it."""
+    beside = Path(path).with_suffix(".tmp.png")
+    figure.savefig(beside, dpi=90)
+    os.replace(beside, path)

@@ -1,0 +1,99 @@
+"""Spectral normalisation (Miyato et al. 2018, https://arxiv.org/abs/1802.05957)."""
+
+import keras
+from keras import ops
+
+from keras_gans.layers.normalized_kernel import NormalizedKernel
+
+EPSILON = 1e-12
+
+
+class SpectralNorm(NormalizedKernel):
+    """Mixin that divides the kernel by its largest singular value sigma.
+
+    `sigma = |W u|`, where `W` is the kernel as a matrix (kernel height x width x input
+    channels, output channels) and the unit vector `u` a non-trainable weight that follows
+    the first right singular vector by power iteration. The gradient of sigma is `v u^T`
+    with `v = W u / |W u|`: the paper's, in which `u` and `v` are constants.
+
+    **A call never changes the layer.** The training step advances `u`, once, before the
+    critic's update: `update_u()` on one layer, `update_spectral_norms(model)` on all of a
+    model. `u` starts after 15 iterations on the initial kernel.
+
+    Unlike `keras.layers.SpectralNormalization`, which overwrites its kernel at every
+    training call, the critic stays one function throughout a step, and the gradient
+    passes through sigma.
+    """
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.u = self.add_weight(
+            name="u",
+            shape=(1, self._kernel.shape[self.output_axis]),
+            initializer=self._initial_u,
+            trainable=False,
+            autocast=False,
+            aggregation="only_first_replica",
+        )
+
+    def _initial_u(self, shape, dtype=None):
+        u = keras.initializers.RandomNormal()(shape, dtype)
+        return ops.cast(self._power_iteration(u, 15), dtype)
+
+    @property
+    def matrix(self):
+        kernel = ops.moveaxis(self.stored_kernel, self.output_axis, -1)
+        return ops.reshape(kernel, (-1, kernel.shape[-1]))
+
+    def _power_iteration(self, u, iterations):
+        matrix = self.matrix
+        for _ in range(iterations):
+            v = ops.normalize(ops.matmul(u, ops.transpose(matrix)), epsilon=EPSILON)
+            u = ops.normalize(ops.matmul(v, matrix), epsilon=EPSILON)
+        return u
+
+    def update_u(self, iterations=1):
+        """Advances `u` by power iteration on the stored kernel."""
+        self.u.assign(self._power_iteration(self.u, iterations))
+
+    @property
+    def sigma(self):
+        """The estimate of the largest singular value, from below; shape ()."""
+        wu = ops.matmul(self.matrix, ops.transpose(self.u))
+        return ops.sqrt(ops.maximum(ops.sum(ops.square(wu)), EPSILON))
+
+    def normalize(self, kernel):
+        return kernel / self.sigma
+
+
+def update_spectral_norms(model, iterations=1):
+    """Calls `update_u` on every spectrally normalised layer of `model`, nested ones too."""
+    for layer in model._flatten_layers():
+        if isinstance(layer, SpectralNorm):
+            layer.update_u(iterations)
+
+
+@keras.saving.register_keras_serializable(package="keras_gans")
+class SpectralConv2D(SpectralNorm, keras.layers.Conv2D):
+    """`keras.layers.Conv2D` with spectral normalisation; the same arguments.
+
+    Example:
+
+    >>> critic = keras.Sequential([SpectralConv2D(8, 3), SpectralDense(1)])
+    >>> update_spectral_norms(critic)  # in train_step, once, before the critic's tape
+    """
+
+
+@keras.saving.register_keras_serializable(package="keras_gans")
+class SpectralConv2DTranspose(SpectralNorm, keras.layers.Conv2DTranspose):
+    """`keras.layers.Conv2DTranspose` with spectral normalisation; the same arguments.
+
+    The matrix has one column for each output channel, as in PyTorch.
+    """
+
+    output_axis = -2
+
+
+@keras.saving.register_keras_serializable(package="keras_gans")
+class SpectralDense(SpectralNorm, keras.layers.Dense):
+    """`keras.layers.Dense` with spectral normalisation; the same arguments."""

@@ -1,0 +1,91 @@
+"""What a run writes and shows while it trains."""
+
+import json
+import math
+import os
+import time
+from pathlib import Path
+
+import keras
+
+from keras_gans.errors import InputError
+
+
+class MetricsLog(keras.callbacks.Callback):
+    """Appends the figures of every epoch to a JSON-lines file.
+
+    Rows of epochs that are about to be repeated (training resumed from an earlier
+    checkpoint) are dropped first, so the file reads like that of one uninterrupted run.
+
+    Args:
+        path: the file, such as `run / "metrics.jsonl"`.
+    """
+
+    def __init__(self, path):
+        super().__init__()
+        self.path = Path(path)
+
+    def keep_epochs(self, count):
+        """Drops the rows of all epochs but the first `count`."""
+        if self.path.exists():
+            rows = self.path.read_text().splitlines(keepends=True)[:count]
+            beside = self.path.with_name(self.path.name + ".tmp")
+            beside.write_text("".join(rows))
+            os.replace(beside, self.path)
+
+    def on_epoch_end(self, epoch, logs=None):
+        row = {"epoch": epoch + 1}
+        for name, value in (logs or {}).items():
+            value = float(value)
+            row[name] = value if math.isfinite(value) else None
+        with self.path.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+
+
+class Speed(keras.callbacks.Callback):
+    """Adds `images_per_second` to the figures of an epoch; tells what the first step cost.
+
+    The first step of a run traces and compiles the training graph; it is reported by
+    itself and counts in no speed.
+
+    Args:
+        batch_size: images in a step.
+    """
+
+    def __init__(self, batch_size):
+        super().__init__()
+        self.batch_size = batch_size
+        self._compile_seconds = None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._steps = 0
+        self._start = time.perf_counter()
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self._compile_seconds is None:
+            now = time.perf_counter()
+            self._compile_seconds, self._start = now - self._start, now
+        else:
+            self._steps += 1
+        self._last = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self._steps:
+            seconds = self._last - self._start
+            logs["images_per_second"] = round(self._steps * self.batch_size / seconds, 1)
+
+    def on_train_end(self, logs=None):
+        if self._compile_seconds is not None:
+            print(f"first step (tracing and compiling): {self._compile_seconds:.1f} s")
+
+
+class StopOnNaN(keras.callbacks.Callback):
+    """Ends training with one clear line when the loss is no longer finite."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        loss = (logs or {}).get("loss")
+        if loss is not None and not math.isfinite(loss):
+            raise InputError(
+                f"the loss became {loss} in epoch {epoch + 1}; lower --learning-rate, or look "
+                "for damaged images"
+            )

@@ -1,0 +1,156 @@
+"""A run is a folder: its settings, its figures, its pictures, its checkpoints."""
+
+import dataclasses
+import fcntl
+import json
+import os
+import platform
+from pathlib import Path
+
+from keras_gans.errors import InputError
+
+NOT_SETTINGS = ("resume", "run_dir")  # where a run lies, not what it computes
+
+
+class RunFolder:
+    """The folder of one run, held by this process alone until it ends.
+
+    A new run gets `runs/<script>/<nnn>/`, or the folder its user names. With `resume` the
+    newest run (or the folder named) is opened again, if its settings are the same. A context
+    manager: it lets the folder go at its end (a killed process lets go by itself).
+
+    Args:
+        script: name of the train script, such as `"train_dscnn"`.
+        config: the script's dataclass of settings; its fields `run_dir` (`Path` or `None`)
+            and `resume` (bool) say which folder.
+        root: where numbered folders are made.
+
+    Attributes:
+        path: the folder.
+
+    Raises:
+        InputError: if the folder exists already (new run), does not exist or was made with
+            other settings (resume), is in use by another process, or cannot be written.
+    """
+
+    def __init__(self, script, config, root="runs"):
+        settings = to_json(config)
+        self.path = config.run_dir
+        try:
+            if config.resume:
+                self.path = self.path or newest(Path(root) / script)
+                self._check(settings)
+                self._lock()
+            else:
+                self.path = self._make(Path(root) / script)
+                self._lock()
+                write_json(
+                    self.path / "config.json",
+                    {"settings": settings, "environment": environment()},
+                )
+        except OSError as error:
+            raise InputError(
+                f"{error.filename or self.path}: cannot be written ({error.strerror}); choose "
+                "another folder with --run-dir"
+            ) from error
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        os.close(self._lock_file)
+
+    def _make(self, parent):
+        if self.path is not None:
+            if self.path.exists():
+                raise InputError(
+                    f"{self.path}: exists already; go on with it by --resume, or name another "
+                    "--run-dir"
+                )
+            self.path.mkdir(parents=True)
+            return self.path
+        parent.mkdir(parents=True, exist_ok=True)
+        numbers = [int(child.name) for child in parent.iterdir() if child.name.isdigit()]
+        number = max(numbers, default=0) + 1
+        while True:  # another process may take the same number
+            path = parent / f"{number:03d}"
+            try:
+                path.mkdir()
+                return path
+            except FileExistsError:
+                number += 1
+
+    def _lock(self):
+        self._lock_file = os.open(self.path / "lock", os.O_CREAT | os.O_RDWR)
+        try:
+            fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._lock_file)
+            raise InputError(
+                f"{self.path}: another process is training in this folder; wait for it, or "
+                "name another --run-dir"
+            ) from None
+
+    def _check(self, settings):
+        if not self.path.is_dir():
+            raise InputError(f"{self.path}: no such run; start it without --resume")
+        path = self.path / "config.json"
+        try:
+            recorded = json.loads(path.read_text())
+            before = recorded["settings"]
+        except (OSError, ValueError, KeyError):
+            raise InputError(
+                f"{path}: not the settings of a run; start it without --resume"
+            ) from None
+        changed = [
+            f"--{key.replace('_', '-')} was {before.get(key)}, now {settings.get(key)}"
+            for key in sorted({*before, *settings})
+            if before.get(key) != settings.get(key)
+        ]
+        if changed:
+            raise InputError(
+                f"{self.path}: made with other settings ({'; '.join(changed)}); give the same "
+                "ones, or start a new run without --resume"
+            )
+        if recorded.get("environment") != environment():
+            print(f"note: {self.path} was begun on another machine or with other versions; "
+                  "its last bits may differ from those of an uninterrupted run")  # fmt: skip
+
+
+def newest(parent):
+    """The newest numbered run below `parent` (raises `InputError` if there is none)."""
+    runs = [p for p in parent.iterdir() if p.name.isdigit()] if parent.is_dir() else []
+    if not runs:
+        raise InputError(f"{parent}: no run to resume; start one without --resume")
+    return max(runs, key=lambda path: int(path.name))
+
+
+def environment():
+    """What the bits of a run depend on beside its settings."""
+    import keras
+    import tensorflow as tf
+
+    return {
+        "python": platform.python_version(),
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "cores": len(os.sched_getaffinity(0)),
+        "gpus": len(tf.config.list_physical_devices("GPU")),
+        "TF_ENABLE_ONEDNN_OPTS": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1"),
+    }
+
+
+def to_json(config):
+    """The settings of a config dataclass as JSON values, without `NOT_SETTINGS`."""
+    values = dataclasses.asdict(config)
+    for key in NOT_SETTINGS:
+        values.pop(key, None)
+    return json.loads(json.dumps(values, default=str))
+
+
+def write_json(path, value):
+    """Writes JSON beside `path`, then renames: a reader never sees half a file."""
+    path = Path(path)
+    beside = path.with_name(path.name + ".tmp")
+    beside.write_text(json.dumps(value, indent=2) + "\n")
+    os.replace(beside, path)

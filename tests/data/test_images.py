@@ -1,0 +1,261 @@
+import json
+import struct
+import zlib
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from keras_gans.data import images
+from keras_gans.errors import InputError
+
+RNG = np.random.default_rng(0)
+DEEP = RNG.integers(0, 65536, (20, 30, 3), dtype=np.uint16)
+FLAT = (DEEP >> 8).astype(np.uint8)
+
+
+def png16(path, array, colour_type):
+    """A 16-bit PNG of any colour type, written by the book (PNG specification, 2003)."""
+    height, width = array.shape[:2]
+    rows = array.astype(">u2").reshape(height, -1)
+    data = b"".join(b"\0" + row.tobytes() for row in rows)
+    header = struct.pack(">IIBBBBB", width, height, 16, colour_type, 0, 0, 0)
+    content = b"\x89PNG\r\n\x1a\n"
+    for name, body in ((b"IHDR", header), (b"IDAT", zlib.compress(data)), (b"IEND", b"")):
+        crc = struct.pack(">I", zlib.crc32(name + body))
+        content += struct.pack(">I", len(body)) + name + body + crc
+    path.write_bytes(content)
+    return path
+
+
+def fails(function, path, *words):
+    with pytest.raises(InputError) as error:
+        function(path)
+    message = str(error.value)
+    assert "\n" not in message and str(path) in message
+    for word in words:
+        assert word in message
+    return message
+
+
+def test_list_images_sorts_folders_and_knows_suffixes_in_any_case(tmp_path):
+    for name in ("b.PNG", "a.jpg", "c.Tiff", "notes.txt", ".hidden.jpg"):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "folder.png").mkdir()
+    listed = images.list_images(tmp_path)
+    assert [path.name for path in listed] == ["a.jpg", "b.PNG", "c.Tiff"]
+    listed = images.list_images([tmp_path / "b.PNG", str(tmp_path)])
+    assert [path.name for path in listed] == ["b.PNG", "a.jpg", "c.Tiff"]
+
+
+def test_list_images_refuses(tmp_path):
+    fails(images.list_images, tmp_path / "missing.png", "no such file")
+    fails(images.list_images, tmp_path, "no images")
+    (tmp_path / "notes.txt").write_text("x")
+    fails(images.list_images, tmp_path / "notes.txt", "not an image")
+    with pytest.raises(InputError, match="no image is given"):
+        images.list_images([])
+
+
+def test_16_bit_png_keeps_every_bit(tmp_path):
+    path = png16(tmp_path / "deep.png", DEEP, 2)
+    np.testing.assert_array_equal(images.read_png16(path), DEEP)
+    linear = images.read_linear(path)
+    assert linear.dtype == np.float32
+    np.testing.assert_allclose(linear, DEEP / 65535, rtol=1e-6)
+    assert images.bit_depth(path) == 16
+
+
+def test_alpha_is_dropped_and_grey_refused(tmp_path):
+    alpha = np.concatenate([DEEP, np.full_like(DEEP[..., :1], 7)], axis=-1)
+    path = png16(tmp_path / "alpha.png", alpha, 6)
+    np.testing.assert_array_equal(images.read_png16(path), DEEP)
+    path = png16(tmp_path / "grey.png", DEEP[..., :1], 0)
+    fails(images.read_linear, path, "grey", "16-bit linear RGB")
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+def test_linear_tiff(tmp_path, compression, planar):
+    path = tmp_path / "deep.tif"
+    array = DEEP if planar == "contig" else np.moveaxis(DEEP, -1, 0)
+    tifffile.imwrite(
+        path, array, photometric="rgb", planarconfig=planar, compression=compression
+    )
+    np.testing.assert_allclose(images.read_linear(path), DEEP / 65535, rtol=1e-6)
+
+
+def test_float_tiff(tmp_path):
+    path = tmp_path / "float.tif"
+    array = (DEEP / 65535).astype(np.float32)
+    array[0, 0] = -0.01
+    tifffile.imwrite(path, array, photometric="rgb")
+    np.testing.assert_allclose(images.read_linear(path), np.maximum(array, 0), rtol=1e-6)
+    for bad, word in ((np.nan, "NaN"), (np.inf, "infinity"), (83.25, "83.25")):
+        array[1, 1, 1] = bad
+        tifffile.imwrite(path, array, photometric="rgb")
+        fails(images.read_linear, path, word)
+
+
+def test_tiff_that_is_not_linear_rgb(tmp_path):
+    path = tmp_path / "other.tif"
+    tifffile.imwrite(path, DEEP[..., 0], photometric="minisblack")
+    fails(images.read_linear, path, "shape 20 x 30")
+    tifffile.imwrite(path, DEEP.astype(np.uint32), photometric="rgb")
+    fails(images.read_linear, path, "uint32")
+    Image.fromarray(np.ones((4, 4), np.float32)).save(path, compression="tiff_lzw")
+    fails(images.read_linear, path, "uncompressed")
+
+
+def test_8_bits_where_linear_is_expected(tmp_path):
+    for name in ("a.png", "a.jpg", "a.tif"):
+        images.write_image(tmp_path / name, FLAT)
+        fails(images.read_linear, tmp_path / name, "8", "16-bit linear RGB")
+    fails(images.read_png16, tmp_path / "a.jpg", "16-bit RGB PNG is expected")
+
+
+def test_16_bits_where_srgb_is_expected(tmp_path):
+    fails(images.read_srgb, png16(tmp_path / "deep.png", DEEP, 2), "8-bit sRGB")
+
+
+def test_read_photo_tells_the_kind_by_depth_not_name(tmp_path):
+    png16(tmp_path / "deep.jpg", DEEP, 2)
+    images.write_image(tmp_path / "flat.png", FLAT)
+    image, kind = images.read_photo(tmp_path / "deep.jpg")
+    assert kind == "linear"
+    np.testing.assert_allclose(image, DEEP / 65535, rtol=1e-6)
+    image, kind = images.read_photo(tmp_path / "flat.png")
+    assert kind == "srgb" and image.dtype == np.float32
+    np.testing.assert_allclose(image, images.srgb_to_linear(FLAT / 255), rtol=1e-6)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGBA", "P", "1", "CMYK"])
+def test_srgb_of_every_mode_has_three_channels(tmp_path, mode):
+    path = tmp_path / ("a.tif" if mode == "CMYK" else "a.png")
+    source = Image.fromarray(np.full((5, 7, 3), 255, np.uint8)).convert(mode)
+    source.save(path)
+    np.testing.assert_array_equal(images.read_srgb(path), np.ones((5, 7, 3)))
+
+
+def test_alpha_of_a_transparent_pixel_does_not_darken_it(tmp_path):
+    Image.new("RGBA", (2, 2), (255, 0, 255, 0)).save(tmp_path / "a.png")
+    assert images.read_srgb(tmp_path / "a.png")[0, 0].tolist() == [1, 0, 1]
+
+
+def test_exif_orientation_is_applied_once(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "Maker"  # turn by 90 degrees; a name
+    image = Image.new("RGB", (16, 8), (0, 0, 0))
+    image.paste((255, 255, 255), (0, 0, 8, 8))  # left half white: the top, when turned
+    image.save(tmp_path / "a.jpg", exif=exif, icc_profile=b"profile")
+    linear = images.read_srgb(tmp_path / "a.jpg")
+    assert linear.shape == (16, 8, 3)
+    assert linear[:8].min() > 0.9 and linear[8:].max() < 0.1
+
+    metadata = images.read_metadata(tmp_path / "a.jpg")
+    images.write_image(tmp_path / "b.jpg", FLAT, **metadata)
+    with Image.open(tmp_path / "b.jpg") as written:
+        assert dict(written.getexif()) == {0x010F: "Maker"}
+        assert written.info["icc_profile"] == b"profile"
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif", "deep.png", "deep.tif"])
+@pytest.mark.parametrize("part", [0.2, 0.6, 0.95])
+def test_truncated_files(tmp_path, name, part):
+    path = tmp_path / name
+    images.write_image(path, DEEP if name.startswith("deep") else FLAT)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(part * len(content))])
+    fails(images.read_photo, path, "truncated or damaged")
+
+
+def test_flipped_bits_in_a_png(tmp_path):
+    for array in (DEEP, FLAT):
+        path = tmp_path / "a.png"
+        images.write_png(path, array)
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 0xFF
+        path.write_bytes(content)
+        fails(images.read_photo, path, "truncated or damaged PNG")
+
+
+def test_not_an_image(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_text(json.dumps({}))
+    fails(images.read_photo, path, "JPEG, PNG or TIFF is expected")
+    path.write_bytes(b"")
+    fails(images.read_photo, path, "an empty file")
+    fails(images.read_photo, tmp_path / "missing.png", "No such file")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n")
+    fails(images.read_photo, path, "truncated or damaged PNG")
+
+
+def test_srgb_curve():
+    # IEC 61966-2-1: 12.92 below the knee; 128/255 is 0.2158605 in linear light
+    assert images.srgb_to_linear(0.04045) == pytest.approx(0.04045 / 12.92)
+    assert images.srgb_to_linear(128 / 255) == pytest.approx(0.2158605, abs=1e-6)
+    assert images.linear_to_srgb(0.0031308) == pytest.approx(0.0031308 * 12.92)
+    assert images.linear_to_srgb(0.2158605) == pytest.approx(128 / 255, abs=1e-6)
+    np.testing.assert_array_equal(images.linear_to_srgb(np.array([-1.0, 2.0])), [0, 1])
+    np.testing.assert_array_equal(images.srgb_to_linear(np.array([-1.0, 2.0])), [0, 1])
+    levels = np.arange(256)
+    again = images.linear_to_srgb(images.srgb_to_linear(levels / 255))
+    np.testing.assert_array_equal(images.quantize(again, np.uint8), levels)
+
+
+def test_quantize():
+    values = np.array([-1, 0, 0.5, 1, 2])
+    assert images.quantize(values, np.uint16).tolist() == [0, 0, 32768, 65535, 65535]
+    assert images.quantize(values, np.uint8).tolist() == [0, 0, 128, 255, 255]
+    for bad in (np.nan, np.inf):
+        with pytest.raises(ValueError, match="cannot be written"):
+            images.quantize(np.array([bad]), np.uint8)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "a.TIFF"])
+@pytest.mark.parametrize("array", [DEEP, FLAT], ids=["uint16", "uint8"])
+def test_written_images_read_back(tmp_path, name, array):
+    images.write_image(tmp_path / name, array)
+    image, _ = images.read_photo(tmp_path / name)
+    encoded = images.linear_to_srgb(image) if array is FLAT else image
+    np.testing.assert_array_equal(images.quantize(encoded, array.dtype), array)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_jpeg_is_close(tmp_path):
+    smooth = np.broadcast_to(np.arange(64, dtype=np.uint8)[:, None, None] * 4, (64, 64, 3))
+    images.write_image(tmp_path / "a.jpg", smooth)
+    with Image.open(tmp_path / "a.jpg") as written:
+        assert np.abs(np.asarray(written).astype(int) - smooth).max() <= 3
+
+
+def test_only_integers_of_three_channels_are_written(tmp_path):
+    for bad in (FLAT / 255, FLAT[..., 0], FLAT.astype(np.int32)):
+        with pytest.raises(ValueError, match="uint8"):
+            images.write_image(tmp_path / "a.png", bad)
+    with pytest.raises(ValueError, match="uint8"):
+        images.write_image(tmp_path / "a.jpg", DEEP)
+    with pytest.raises(ValueError, match=".gif"):
+        images.write_image(tmp_path / "a.gif", FLAT)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch):
+    path = tmp_path / "a.jpg"
+    images.write_image(path, FLAT)
+    before = path.read_bytes()
+
+    def half(self, file, **kwargs):
+        file.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", half)
+    fails(lambda p: images.write_image(p, 255 - FLAT), path, "No space left")
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["a.jpg"]
+
+
+def test_writing_where_it_cannot_be(tmp_path):
+    path = tmp_path / "missing" / "a.png"
+    fails(lambda p: images.write_png(p, FLAT), path, "cannot be written")

@@ -1,0 +1,97 @@
+import json
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from keras_gans.errors import InputError
+from keras_gans.training.run_folder import RunFolder, write_json
+
+
+@dataclass(frozen=True)
+class Config:
+    epochs: int = 3
+    data: Path | None = None
+    run_dir: Path | None = None
+    resume: bool = False
+
+
+def new_run(root, **settings):
+    with RunFolder("train", Config(**settings), root) as run:
+        return run
+
+
+def test_runs_are_numbered(tmp_path):
+    runs = [new_run(tmp_path), new_run(tmp_path)]
+    assert [run.path for run in runs] == [tmp_path / "train" / n for n in ("001", "002")]
+    recorded = json.loads((runs[0].path / "config.json").read_text())
+    assert recorded["settings"] == {"epochs": 3, "data": None}
+    assert recorded["environment"]["cores"] >= 1
+
+
+def test_resume_opens_the_newest_run(tmp_path):
+    for _ in range(2):
+        new_run(tmp_path, data=Path("x"))
+    assert new_run(tmp_path, data=Path("x"), resume=True).path.name == "002"
+
+
+def test_resume_lists_what_differs(tmp_path):
+    new_run(tmp_path)
+    with pytest.raises(InputError, match="--epochs was 3, now 4") as error:
+        new_run(tmp_path, epochs=4, resume=True)
+    assert "--data" not in str(error.value)
+
+
+def test_resume_without_a_run(tmp_path):
+    with pytest.raises(InputError, match="no run to resume"):
+        new_run(tmp_path, resume=True)
+    with pytest.raises(InputError, match="no such run"):
+        new_run(tmp_path, resume=True, run_dir=tmp_path / "mine")
+
+
+def test_named_folder_must_be_new(tmp_path):
+    config = Config(run_dir=tmp_path / "mine")
+    with RunFolder("train", config) as run:
+        with pytest.raises(InputError, match="exists already"):
+            RunFolder("train", config)
+        run.path.joinpath("config.json").write_text("{}")
+    with pytest.raises(InputError, match="not the settings of a run"):
+        RunFolder("train", replace(config, resume=True))
+
+
+def test_second_process_in_the_same_folder(tmp_path):
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from test_run_folder import *\n"
+        "run = RunFolder('train', Config(run_dir=Path(sys.argv[2])))\n"
+        "print('ready', flush=True); sys.stdin.read()\n"
+    )
+    here, folder = str(Path(__file__).parent), tmp_path / "mine"
+    with subprocess.Popen(
+        [sys.executable, "-c", script, here, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as other:
+        assert other.stdout.readline() == b"ready\n"
+        with pytest.raises(InputError, match="another process is training"):
+            RunFolder("train", Config(run_dir=folder, resume=True))
+        other.kill()  # as a crash would
+    with RunFolder("train", Config(run_dir=folder, resume=True)) as run:
+        assert run.path == folder
+
+
+def test_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "train").write_text("a file in its place")
+    with pytest.raises(InputError, match="cannot be written"):
+        new_run(tmp_path)
+
+
+def test_write_json_leaves_the_old_file_when_it_fails(tmp_path):
+    path = tmp_path / "x.json"
+    write_json(path, {"a": 1})
+    with pytest.raises(TypeError):
+        write_json(path, {"a": object()})
+    assert json.loads(path.read_text()) == {"a": 1}

@@ -1,0 +1,265 @@
+"""DSCNN: the colour of the light in a photo, by 42,115 parameters.
+
+Wang & Shang, "Deep Separable Convolution Neural Network for Illumination Estimation",
+ICAART 2019.
+
+    python train_dscnn.py                      built-in synthetic scenes, about 3 minutes on
+                                               2 cores
+    python train_dscnn.py --data DIR_OR_NPZ    the paper's training, once for each protocol
+                                               and fold; see docs/dscnn.md for the data sets,
+                                               the figures and how long they take
+
+Defaults are the paper's; what it leaves open is said beside the argument.
+"""
+
+import sys
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+import keras
+import numpy as np
+import tyro
+
+from keras_gans.dscnn import ablation, report
+from keras_gans.dscnn.data import (
+    Augmentation,
+    draw_patches,
+    evaluation_batches,
+    split_patches,
+    training_batches,
+)
+from keras_gans.dscnn.datasets import load_scenes
+from keras_gans.dscnn.estimate import estimate_images
+from keras_gans.dscnn.export import export_dscnn
+from keras_gans.dscnn.model import SCHEDULES, compile_dscnn
+from keras_gans.dscnn.networks import build_dscnn
+from keras_gans.dscnn.statistical import estimate_all
+from keras_gans.dscnn.synthetic import synthetic_scenes
+from keras_gans.errors import report_input_errors
+from keras_gans.metrics.angular import angular_errors
+from keras_gans.training.callbacks import MetricsLog, Speed, StopOnNaN
+from keras_gans.training.checkpoint import EpochCheckpoint
+from keras_gans.training.device import set_up
+from keras_gans.training.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Config:
+    """Trains DSCNN, measures it beside the grey-world family and exports it."""
+
+    data: Path | None = None
+    """The reprocessed Color Checker, an .npz, or a folder of linear images with a CSV.
+    Without it: built-in synthetic scenes and, where not given, settings for a short run."""
+
+    patch_size: int = 64
+    modules: int = 4
+    separable: bool = True
+    skip: bool = False
+    encoding: Literal["linear", "gamma"] = "linear"
+    """What the network sees of a patch: linear values (the paper), or each patch divided by
+    its maximum and raised to 1/2.2."""
+    l2: float = 1e-4
+    """Weight of the L2 penalty (the paper gives none)."""
+    bn_momentum: float = 0.9
+    """Of the moving averages in batch normalisation (not in the paper)."""
+
+    patches: int = 20_000
+    validation_share: float = 1 / 3
+    batch_size: int = 128
+    epochs: int = 200
+    """An epoch is as many steps as PATCHES patches take, also where there are fewer."""
+    schedule: Literal["paper", "cosine"] = "paper"
+    learning_rate: float = 1e-3
+    augment: bool = False
+    """Augment in the held-out protocol and in the exported model; `paper` never does."""
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+    ablation: bool = False
+    """Instead: table 3, figure 7 and table 4, each variant trained with these settings."""
+
+    seed: int = 0
+    deterministic: bool = True
+    """The same bits from the same seed, and from a run that was resumed."""
+    export: Path = Path("saved_models")
+    """Models go to EXPORT/dscnn/VERSION, those of built-in scenes to EXPORT/dscnn-synthetic."""
+    run_dir: Path | None = None
+    """The run's folder; by default the next number in runs/train_dscnn."""
+    resume: bool = False
+    """Go on with the newest run (or RUN_DIR), which must have the same settings."""
+
+
+SHORT = dict(encoding="gamma", epochs=12, patches=4000, validation_share=0.1, batch_size=64,
+             schedule="cosine", learning_rate=4e-3, augment=True)  # fmt: skip
+
+
+def train(config, run, jit_compile, scenes, selection, name, augmentation=None):
+    """Trains one network on the selected scenes; goes on where the run stopped."""
+    keras.utils.set_random_seed(config.seed)
+    network = build_dscnn(
+        config.patch_size,
+        config.modules,
+        separable=config.separable,
+        skip=config.skip,
+        encoding=config.encoding,
+        l2=config.l2,
+        bn_momentum=config.bn_momentum,
+    )
+    share = 1 - config.validation_share
+    steps = max(1, round(config.patches * share / config.batch_size))
+    rate = SCHEDULES[config.schedule](config.learning_rate, steps * config.epochs)
+    compile_dscnn(network, rate, jit_compile)
+
+    folder = run.path / name
+    checkpoint = EpochCheckpoint(
+        network, {"optimizer": network.optimizer}, folder / "checkpoints"
+    )
+    first = checkpoint.restore()
+    print(f"\n{name}: {len(selection)} scenes, {config.epochs} epochs of {steps} steps"
+          + (f", going on after epoch {first}" if first else ""))  # fmt: skip
+    if first == config.epochs:
+        return network
+
+    patches = draw_patches(
+        scenes, selection, config.patches, config.patch_size, config.seed
+    )
+    training, validation = split_patches(patches, config.validation_share, config.seed)
+    log = MetricsLog(folder / "metrics.jsonl")
+    log.keep_epochs(first)
+    network.fit(
+        training_batches(
+            training,
+            config.batch_size,
+            steps * config.epochs,
+            config.seed,
+            augmentation,
+            first_step=steps * first,
+        ),
+        steps_per_epoch=steps,
+        epochs=config.epochs,
+        initial_epoch=first,
+        validation_data=evaluation_batches(validation, 256) if len(validation) else None,
+        callbacks=[
+            StopOnNaN(),
+            Speed(config.batch_size),
+            log,
+            keras.callbacks.TensorBoard(folder / "tensorboard", profile_batch=0),
+            checkpoint,
+        ],
+        verbose=1 if sys.stdout.isatty() else 2,
+        shuffle=False,
+    )
+    return network
+
+
+def run_protocols(config, run, jit_compile, scenes):
+    """Trains and tests by protocol: the paper's, then whole scenes held out by fold.
+
+    Returns:
+        results, dict protocol -> (indices of the tested scenes, their estimates), and the
+        network to export, which was trained on every scene (built-in: on the training ones).
+    """
+    every = np.arange(len(scenes))
+    augmentation = config.augmentation if config.augment else None
+    results = {}
+    if config.data:
+        network = train(config, run, jit_compile, scenes, every, "paper")
+        results["paper"] = every, estimate_images(network, scenes.images)[0]
+    estimates = np.zeros((len(scenes), 3), np.float32)
+    tested = np.isin(scenes.folds, np.unique(scenes.folds) if config.data else [1])
+    for fold in np.unique(scenes.folds[tested]):
+        held_out = np.flatnonzero(scenes.folds == fold)
+        others = np.flatnonzero(scenes.folds != fold)
+        fold_network = train(
+            config, run, jit_compile, scenes, others, f"fold-{fold}", augmentation
+        )
+        estimates[held_out] = estimate_images(fold_network, scenes.take(held_out).images)[0]
+    tested = np.flatnonzero(tested)
+    results["held-out"] = tested, estimates[tested]
+    if not config.data:
+        network = fold_network
+    elif augmentation:
+        network = train(config, run, jit_compile, scenes, every, "all", augmentation)
+    return results, network
+
+
+def report_results(config, run, scenes, results):
+    """Prints table 2 for each protocol; writes figures, errors per scene and pictures."""
+    title = {
+        "paper": "protocol `paper`: tested on the scenes whose patches were trained on",
+        "held-out": "protocol `held-out`: whole scenes held out by fold",
+    }
+    baselines = estimate_all(scenes.images)
+    rows, per_scene = [], []
+    for protocol, (tested, illuminants) in results.items():
+        estimates = {"DSCNN": illuminants}
+        estimates |= {name: values[tested] for name, values in baselines.items()}
+        errors = {
+            name: angular_errors(scenes.illuminants[tested], values)
+            for name, values in estimates.items()
+        }
+        frame = report.error_table(
+            errors, f"{scenes.name}, {len(tested)} scenes, {title[protocol]}"
+        )
+        rows.append(frame.rename_axis("method").reset_index().assign(protocol=protocol))
+        names = [scenes.names[i] for i in tested]
+        per_scene.append(pd.DataFrame(errors).assign(scene=names, protocol=protocol))
+    # both pictures show scenes that were held out
+    histories = {log.parent.name: log for log in sorted(run.path.glob("*/metrics.jsonl"))}
+    report.draw_error_curves(histories, errors, run.path / "error_curves.png")
+    best = frame["mean"].drop("DSCNN").idxmin()
+    shown = ("DSCNN", best)
+    report.draw_examples(
+        scenes,
+        tested,
+        {name: estimates[name] for name in shown},
+        {name: errors[name] for name in shown},
+        run.path / "samples.png",
+    )
+    rows = pd.concat(rows).assign(set=scenes.name, scenes=len(tested), seed=config.seed)
+    rows.to_json(run.path / "metrics.jsonl", orient="records", lines=True)
+    pd.concat(per_scene).to_csv(run.path / "errors.csv", index=False)
+
+
+def run_ablation(config, run, jit_compile, scenes):
+    """Trains and tests the variants of table 3, figure 7 and table 4."""
+    sides = [min(scenes.images[i].shape[:2]) for i in range(len(scenes))]
+    every, first_fold = np.arange(len(scenes)), scenes.folds == scenes.folds.max()
+    splits = {"seen": (every, every)} if config.data else {}
+    splits["held out"] = np.flatnonzero(~first_fold), np.flatnonzero(first_fold)
+    rows = {}
+    for name, variant in ablation.variants(config, min(sides)).items():
+        rows[name] = row = {}
+        for split, (trained, tested) in splits.items():
+            label = f"{name}, {split}".replace(" ", "-")
+            network = train(variant, run, jit_compile, scenes, trained, label)
+            errors = angular_errors(
+                scenes.illuminants[tested],
+                estimate_images(network, scenes.take(tested).images)[0],
+            )
+            row[f"mean error, {split}"] = errors.mean()
+        row |= ablation.cost(network, scenes.images[0], run.path / label)
+    frame = pd.DataFrame(rows).T
+    report.show(frame, f"ablation on {scenes.name}, {config.epochs} epochs", "network")
+    frame.to_csv(run.path / "ablation.csv")
+    ablation.draw_figure_7(frame, config, run.path / "figure_7.png")
+
+
+@report_input_errors
+def main():
+    config = tyro.cli(Config)
+    if config.data is None:
+        config = tyro.cli(Config, default=replace(config, **SHORT))
+    scenes = load_scenes(config.data) if config.data else synthetic_scenes(**BUILT_IN)
+    run = RunFolder("train_dscnn", config)
+    print(f"run: {run.path}")
+    jit_compile = set_up(config.deterministic)
+    if config.ablation:
+        return run_ablation(config, run, jit_compile, scenes)
+    results, network = run_protocols(config, run, jit_compile, scenes)
+    report_results(config, run, scenes, results)
+    export_dscnn(network, ...)
+
+
+if __name__ == "__main__":
+    main()
