@@ -77,7 +77,10 @@ def list_images(paths):
             images.append(path)
     if not images:
         raise InputError("no image is given: name files or folders")
-    return list({image.resolve(): image for image in reversed(images)}.values())[::-1]
+    once = {}
+    for image in images:
+        once.setdefault(image.resolve(), image)
+    return list(once.values())
 
 
 def bit_depth(path):

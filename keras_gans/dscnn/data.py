@@ -40,7 +40,7 @@ class Augmentation:
     Attributes:
         crop: smallest side of the random square crop, as a share of the patch; the crop is
             scaled back to the patch's size. 1 means no crops.
-        flip: mirror at random in both directions, and transpose.
+        flip: mirror at random in both directions; transpose whole batches at random.
         relight: share of the patches whose light is replaced: from its own to a random
             geometric mix of two lights of the training set, seen by the same camera.
         jitter: standard deviation of the log of each channel of the new light.
@@ -97,7 +97,9 @@ def draw_patches(scenes, selection, count, size, seed):
         patches = cut_patches(image, size).reshape(-1, size, size, 3)
         lit = (patches.max(axis=3) > 0).mean(axis=(1, 2)) >= MIN_LIT
         patches = patches[lit]
-        share = (count * (position + 1)) // len(selection) - (count * position) // len(selection)
+        share = (count * (position + 1)) // len(selection) - (count * position) // len(
+            selection
+        )
         rng = np.random.default_rng([seed, int(index)])
         chosen = rng.permutation(len(patches))[:share]
         pixels.append(np.round(patches[chosen] * 65535).astype(np.uint16))
@@ -175,30 +177,27 @@ def evaluation_batches(patches, batch_size):
 
 
 def _augment(x, y, cameras, lights, light_cameras, augmentation, key):
-    keys = tf.random.experimental.stateless_split(key, 7)
-    if augmentation.crop < 1:
-        x = _random_crops(x, augmentation.crop, keys[0])
-    if augmentation.flip:
-        x = _random_flips(x, keys[1])
+    keys = tf.random.experimental.stateless_split(key, 6)
+    if augmentation.crop < 1 or augmentation.flip:
+        x = _crop_and_flip(x, augmentation, keys[0])
     if augmentation.relight > 0:
-        x, y = _relight(x, y, cameras, lights, light_cameras, augmentation, keys[2:])
+        x, y = _relight(x, y, cameras, lights, light_cameras, augmentation, keys[1:])
     return x, y
 
 
-def _random_crops(x, smallest, key):
+def _crop_and_flip(x, augmentation, key):
     count, size = tf.shape(x)[0], x.shape[1]
-    draw = tf.random.stateless_uniform([3, count], key)
-    side = smallest + (1 - smallest) * draw[0]
+    draw = tf.random.stateless_uniform([6, count], key)
+    side = augmentation.crop + (1 - augmentation.crop) * draw[0]
     top, left = (1 - side) * draw[1], (1 - side) * draw[2]
-    boxes = tf.stack([top, left, top + side, left + side], axis=1)
+    bottom, right = top + side, left + side
+    if augmentation.flip:  # a box whose end lies before its start is mirrored
+        up, over = draw[3] < 0.5, draw[4] < 0.5
+        top, bottom = tf.where(up, bottom, top), tf.where(up, top, bottom)
+        left, right = tf.where(over, right, left), tf.where(over, left, right)
+        x = tf.cond(draw[5, 0] < 0.5, lambda: tf.transpose(x, [0, 2, 1, 3]), lambda: x)
+    boxes = tf.stack([top, left, bottom, right], axis=1)
     return tf.image.crop_and_resize(x, boxes, tf.range(count), (size, size))
-
-
-def _random_flips(x, key):
-    draw = tf.random.stateless_uniform([3, tf.shape(x)[0], 1, 1, 1], key) < 0.5
-    x = tf.where(draw[0], x[:, ::-1], x)
-    x = tf.where(draw[1], x[:, :, ::-1], x)
-    return tf.where(draw[2], tf.transpose(x, [0, 2, 1, 3]), x)
 
 
 def _relight(x, y, cameras, lights, light_cameras, augmentation, keys):

@@ -98,9 +98,7 @@ def load_color_checker(path):
     found = _find(path, "8D5U*.png") + _find(path, "IMG_*.png")
     images = sorted(found, key=lambda image: image.stem)
     if not images:
-        raise InputError(
-            f"{path}: no 8D5U*.png or IMG_*.png: unpack the set's images there"
-        )
+        raise InputError(f"{path}: no 8D5U*.png or IMG_*.png: unpack the set's images there")
     _check_unique([image.stem for image in images], images)
 
     labels = _only(path, "real_illum*.mat", "the ground truth, real_illum_568..mat")
@@ -184,9 +182,7 @@ def _published_folds(path, names):
     try:
         order = names
         if "Xfiles" in variables:
-            files = [
-                str(np.ravel(entry["name"])[0]) for entry in variables["Xfiles"].ravel()
-            ]
+            files = [str(np.ravel(entry["name"])[0]) for entry in variables["Xfiles"].ravel()]
             order = [file.rsplit(".", 1)[0] for file in files]
         folds = {}
         for fold, positions in enumerate(variables["te_split"].ravel()):
@@ -337,9 +333,7 @@ def _read_labels(table, images):
             both = " and ".join(image.name for image in matches)
             raise InputError(f"{where}: {row['name']!r} may be {both}: add the suffix")
         if matches[0] in rows:
-            raise InputError(
-                f"{where}: a second label for {row['name']!r}: keep one of them"
-            )
+            raise InputError(f"{where}: a second label for {row['name']!r}: keep one of them")
         rows[matches[0]] = _parse_row(row, where)
     return rows
 
@@ -350,9 +344,7 @@ def _csv_rows(table):
         with open(table, newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file)
             columns = [column.strip().lower() for column in next(reader, [])]
-            rows = [
-                (reader.line_num, [c.strip() for c in row]) for row in reader if any(row)
-            ]
+            rows = [(reader.line_num, [c.strip() for c in row]) for row in reader if any(row)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{table}: cannot be read as CSV in UTF-8 ({error})") from None
     required = CSV_COLUMNS[:4]
@@ -459,9 +451,7 @@ def _check_unique(names, sources):
     seen = {}
     for name, source in zip(names, sources):
         if name in seen:
-            raise InputError(
-                f"{source}: a second image named {name} (the first: {seen[name]})"
-            )
+            raise InputError(f"{source}: a second image named {name} (the first: {seen[name]})")
         seen[name] = source
 
 
@@ -482,8 +472,8 @@ def _scenes(name, images, illuminants, folds, cameras, names, source):
     if len(bad):
         colour = ", ".join(f"{value:g}" for value in illuminants[bad[0]])
         raise InputError(
-            f"{source}: the illuminant of {names[bad[0]]} is ({colour}), every channel must "
-            "be positive and finite: correct it or leave the image out"
+            f"{source}: the illuminant of {names[bad[0]]} is ({colour}), every channel "
+            "must be positive and finite: correct it or leave the image out"
         )
     if len(np.unique(folds)) < 2:
         raise InputError(

@@ -60,9 +60,7 @@ def estimate(network, images):
     lit = tf.reduce_mean(lit, axis=[1, 2]) >= MIN_LIT
 
     count = rows * columns
-    illuminant = masked_median(
-        tf.reshape(votes, [-1, count, 3]), tf.reshape(lit, [-1, count])
-    )
+    illuminant = masked_median(tf.reshape(votes, [-1, count, 3]), tf.reshape(lit, [-1, count]))
     illuminant = unit_lights(illuminant)
     return {
         "illuminant": illuminant,

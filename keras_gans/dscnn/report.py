@@ -103,7 +103,8 @@ def draw_examples(scenes, selection, estimates, errors, path, count=6):
         truth = scenes.illuminants[selection[row]]
         pictures = {"as taken": (1, 1, 1), "true light removed": truth}
         pictures |= {
-            f"{name}: {errors[name][row]:.1f} degrees": estimates[name][row] for name in estimates
+            f"{name}: {errors[name][row]:.1f} degrees": estimates[name][row]
+            for name in estimates
         }
         for axis, (title, light) in zip(line, pictures.items(), strict=True):
             axis.imshow(develop(image, light))

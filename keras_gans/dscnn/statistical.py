@@ -12,6 +12,8 @@ Nothing in it is learned.
 import numpy as np
 from scipy import ndimage
 
+SATURATION = 0.98  # a pixel with a channel at or above this value is clipped (ours)
+
 
 def methods(image_shape):
     """The members of the family that papers compare with, and their parameters.
@@ -29,8 +31,7 @@ def methods(image_shape):
 
     Sigma is in pixels and has to fit the picture: 2 where the shorter side has at least
     256 pixels, 1 below, the smallest for which a sampled Gaussian is a good one.
-    (Parameters tuned for the full-size Color Checker, such as sigma = 9 for
-    general grey-world, have no counterpart in a thumbnail.)
+    (Parameters tuned on full-size photographs have no counterpart in a thumbnail.)
 
     Args:
         image_shape: (H, W) or (H, W, 3), pixels.
@@ -52,6 +53,9 @@ def methods(image_shape):
 def estimate_all(images):
     """Estimates the light of every picture by every method of `methods`.
 
+    A picture of more than twice 512 pixels on its longer side is averaged in blocks first:
+    smoothing and derivatives of a set of full-size photographs would take hours.
+
     Args:
         images: iterable of linear (H, W, 3) arrays in [0, 1], of any sizes; gone through
             once.
@@ -61,12 +65,29 @@ def estimate_all(images):
     """
     estimates = {}
     for image in images:
-        for name, parameters in methods(np.shape(image)).items():
+        image = _averaged(image, max(np.shape(image)) // 512)
+        for name, parameters in methods(image.shape).items():
             estimates.setdefault(name, []).append(grey_edge(image, **parameters))
     return {name: np.stack(values) for name, values in estimates.items()}
 
 
-def grey_edge(image, order=0, norm=1, sigma=0.0, saturation=0.98):
+def _averaged(image, factor):
+    """Means of blocks; a block with a blanked pixel is blank, with a clipped one clipped."""
+    image = np.asarray(image)
+    if factor < 2:
+        return image
+    rows, columns = image.shape[0] // factor, image.shape[1] // factor
+    blocks = image[: rows * factor, : columns * factor]
+    blocks = blocks.reshape(rows, factor, columns, factor, 3).swapaxes(1, 2)
+    small = blocks.mean(axis=(2, 3))
+    highest = blocks.max(axis=(2, 3))
+    small = np.where(highest >= SATURATION, highest, small)
+    blank = ~blocks.any(axis=4).all(axis=(2, 3))
+    small[blank] = 0
+    return small
+
+
+def grey_edge(image, order=0, norm=1, sigma=0.0, saturation=SATURATION):
     """Estimates the light of a picture from its values (order 0) or edges (order 1, 2).
 
     The edge of order 1 is sqrt(fx^2 + fy^2), of order 2 sqrt(fxx^2 + 4 fxy^2 + fyy^2).

@@ -9,10 +9,8 @@ VERSION/assets.extra/model.json tells `patch_size`, `view` ("whole" or "native")
 `trained_on`.
 """
 
-import contextlib
 import json
 import os
-import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +27,7 @@ from keras_gans.data import images
 from keras_gans.errors import InputError
 
 BAND_PIXELS = 2**22  # of a large photo, at most this many go through the network at once
+MIN_LIT = 0.5  # a patch of which less is above zero has no vote, as in `estimate.py`
 MAP_PATCHES = 4  # rows (or columns) of the local map along a photo's shorter side
 
 
@@ -111,9 +110,9 @@ def estimate(image, estimator):
             holds. Otherwise the estimate is the median of the map. No view enlarges.
 
     Returns:
-        (illuminant, local_map, covered): float64 (3,) and (h, w, 3), unit norm, and the
-        part of the photo's height and width that the patches of the map cover, counted
-        from the upper left.
+        (illuminant, local_map, covered): float64 (3,) and (h, w, 3), unit norm, NaN where
+        a patch is mostly black and has no vote; and the part of the photo's height and
+        width that the patches of the map cover, counted from the upper left.
     """
     patch, view = estimator.patch_size, estimator.view
     height, width = image.shape[:2]
@@ -184,15 +183,23 @@ def _run(image, estimator):
     together are the image's."""
     patch = estimator.patch_size
     band = patch * max(1, BAND_PIXELS // (patch * image.shape[1]))
-    maps = []
+    maps, lit = [], []
     for top in range(0, image.shape[0] - patch + 1, band):
-        outputs = estimator.signature(image[None, top : top + band])
+        part = image[top : top + band]
+        outputs = estimator.signature(part[None])
         maps.append(outputs["local_map"].numpy()[0].astype(np.float64))
+        rows, columns = maps[-1].shape[:2]
+        lights = part[: rows * patch, : columns * patch].max(axis=-1) > 0
+        lights = lights.reshape(rows, patch, columns, patch)
+        lit.append(lights.mean(axis=(1, 3)) >= MIN_LIT)
+    local_map, lit = np.concatenate(maps), np.concatenate(lit)
+    lit |= not lit.any()
     if len(maps) == 1:
         illuminant = outputs["illuminant"].numpy()[0].astype(np.float64)
     else:
-        illuminant = np.median(np.concatenate(maps).reshape(-1, 3), axis=0)
-    return illuminant / np.linalg.norm(illuminant), np.concatenate(maps)
+        illuminant = np.median(local_map[lit], axis=0)
+    local_map[~lit] = np.nan
+    return illuminant / np.linalg.norm(illuminant), local_map
 
 
 def _gains(illuminant):
@@ -269,16 +276,14 @@ def load(estimator):
     Raises:
         InputError: not a SavedModel with this signature.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _native_stderr_hidden():
-        import tensorflow as tf
+    from keras_gans.quiet import tensorflow as tf
 
-        try:
-            loaded = tf.saved_model.load(str(estimator.folder))
-            signature = loaded.signatures["serving_default"]
-            outputs = set(signature.structured_outputs)
-        except (OSError, KeyError, ValueError, AttributeError, tf.errors.OpError):
-            outputs = set()
+    try:
+        loaded = tf.saved_model.load(str(estimator.folder))
+        signature = loaded.signatures["serving_default"]
+        outputs = set(signature.structured_outputs)
+    except (OSError, KeyError, ValueError, AttributeError, tf.errors.OpError):
+        outputs = set()
     if not outputs >= {"illuminant", "local_map"}:
         raise InputError(
             f"{estimator.folder}: not a white-balance SavedModel (its serving_default "
@@ -290,20 +295,6 @@ def load(estimator):
 
     run.model = loaded  # the signature does not keep its variables alive
     return Estimator(estimator.folder, estimator.patch_size, estimator.view, run)
-
-
-@contextlib.contextmanager
-def _native_stderr_hidden():
-    """Hides what TensorFlow's libraries print while they start, before any log level."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    try:
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
 
 
 # The files --------------------------------------------------------------------------
@@ -407,6 +398,7 @@ def _print_table(rows, out):
 PANEL = 480  # longest side of one of the three pictures, pixels
 MARGIN = 16
 BACKGROUND, TEXT, FAINT = (38, 38, 38), (235, 235, 235), (150, 150, 150)
+NO_VOTE = (64, 64, 64)
 
 
 def draw_strip(name, kind, image, corrected, illuminant, local_map, covered):
@@ -437,14 +429,13 @@ def draw_strip(name, kind, image, corrected, illuminant, local_map, covered):
 
     title, label = ImageFont.load_default(size=17), ImageFont.load_default(size=14)
     column = max(size[0], 250)
-    strip = Image.new(
-        "RGB", (3 * column + 4 * MARGIN, size[1] + 2 * MARGIN + 84), BACKGROUND
-    )
+    strip = Image.new("RGB", (3 * column + 4 * MARGIN, size[1] + 2 * MARGIN + 84), BACKGROUND)
     draw = ImageDraw.Draw(strip)
     gains = "  ".join(f"{value:.2f}" for value in _gains(illuminant))
     light = "  ".join(f"{value:.3f}" for value in illuminant)
     rows, columns = local_map.shape[:2]
-    spread = np.degrees(np.arccos(np.clip(local_map @ illuminant, -1, 1)).mean())
+    cosines = np.clip(local_map[~np.isnan(local_map[..., 0])] @ illuminant, -1, 1)
+    spread = np.degrees(np.arccos(cosines).mean())
     texts = (
         ("as taken", _shortened(name, label, column)),
         (
@@ -472,10 +463,12 @@ def _panel(image, size):
 
 
 def _map_panel(local_map, covered, size):
-    """The patches' colours where the patches lie; a rest without patches stays grey."""
-    panel = Image.new("RGB", size, (64, 64, 64))
+    """The patches' colours where the patches lie; grey is what has no vote."""
+    panel = Image.new("RGB", size, NO_VOTE)
     part = max(1, round(size[0] * covered[1])), max(1, round(size[1] * covered[0]))
-    patches = Image.fromarray(_colour(local_map))
+    voted = ~np.isnan(local_map[..., :1])
+    colours = np.where(voted, _colour(np.nan_to_num(local_map)), np.uint8(NO_VOTE))
+    patches = Image.fromarray(colours)
     panel.paste(patches.resize(part, Image.Resampling.NEAREST), (0, 0))
     return panel
 

@@ -32,9 +32,7 @@ class NormalizedKernel:
     @property
     def stored_kernel(self):
         """The stored kernel, in at least float32 under mixed precision as well."""
-        return ops.cast(
-            self._kernel, keras.backend.result_type(self._kernel.dtype, "float32")
-        )
+        return ops.cast(self._kernel, keras.backend.result_type(self._kernel.dtype, "float32"))
 
     # Conv2D and Dense would store the normalised kernel and the bias, and nothing else
     def save_own_variables(self, store):

@@ -30,9 +30,7 @@ class EpochCheckpoint(keras.callbacks.Callback):
         self._checkpoint = tf.train.Checkpoint(
             epochs=self._epochs, model=model, variables=variables, **optimizers
         )
-        self._manager = tf.train.CheckpointManager(
-            self._checkpoint, str(folder), max_to_keep=2
-        )
+        self._manager = tf.train.CheckpointManager(self._checkpoint, str(folder), max_to_keep=2)
 
     def restore(self):
         """Loads the newest checkpoint, if there is one. Returns the epochs done so far."""

@@ -2,7 +2,7 @@
 
 import os
 
-import tensorflow as tf
+from keras_gans.quiet import tensorflow as tf
 
 
 def set_up(deterministic=True):

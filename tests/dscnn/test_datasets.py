@@ -250,7 +250,6 @@ def folder(tmp_path):
     write_png(folder / "a.png", constant(65535 // 5))
     write_png(folder / "b.png", constant(65535))
     tifffile.imwrite(folder / "c.tif", constant(65535 // 3), photometric="rgb")
-    (folder / "light.csv").write_text("name,r,g,b\nc,1,1,1\na.png,3,0.0,4\nb.png,1,2,2\n")
     label(folder, "c,1,1,1", "a.png,3,12,4", "b.png,1,2,2")
     return folder
 
@@ -334,9 +333,7 @@ def test_folder_bad_files(folder):
 
 
 def test_missing_empty_and_unlabelled(tmp_path, folder):
-    assert (
-        message(tmp_path / "nowhere") == f"{tmp_path / 'nowhere'}: no such file or folder"
-    )
+    assert message(tmp_path / "nowhere") == f"{tmp_path / 'nowhere'}: no such file or folder"
     assert "a folder or an .npz file is expected" in message(folder / "a.png")
     (tmp_path / "empty").mkdir()
     assert message(tmp_path / "empty") == f"{tmp_path / 'empty'}: the folder is empty"

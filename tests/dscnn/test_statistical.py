@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from keras_gans.dscnn.statistical import estimate_all, grey_edge, methods
+from keras_gans.dscnn.statistical import _averaged, estimate_all, grey_edge, methods
 
 LIGHT = np.array([0.8, 0.5, 0.3])
 UNIT = LIGHT / np.linalg.norm(LIGHT)
@@ -159,3 +159,18 @@ def test_estimate_all_takes_pictures_of_any_sizes_once():
 def test_sigma_fits_the_picture():
     assert methods((64, 64, 3))["grey-edge-1"]["sigma"] == 1
     assert methods((1359, 2041))["grey-edge-1"]["sigma"] == 2
+
+
+def test_large_pictures_are_averaged_in_blocks_without_blanked_or_clipped_pixels():
+    image = np.full((8, 1024, 3), [0.2, 0.4, 0.1])
+    image[0, 0] = 0  # blanks its block
+    image[2, 2] = [1.0, 0.5, 0.5]  # clips its block
+    small = _averaged(image, 2)
+    assert small.shape == (4, 512, 3)
+    assert not small[0, 0].any()
+    np.testing.assert_allclose(small[1, 1], [1.0, 0.425, 0.2])
+    np.testing.assert_allclose(small[2, 2], [0.2, 0.4, 0.1])
+    expected = np.array([0.2, 0.4, 0.1]) / np.linalg.norm([0.2, 0.4, 0.1])
+    for name, light in estimate_all([image]).items():
+        if not name.startswith("grey-edge"):  # a flat picture has no edges
+            np.testing.assert_allclose(light[0], expected, rtol=1e-5, err_msg=name)

@@ -28,9 +28,7 @@ GOLDEN = np.load(Path(__file__).parent / "tfa_golden.npz")
 X = GOLDEN["x"]
 LAYERS = {
     "conv": lambda **kw: SpectralConv2D(5, 3, **kw),
-    "transpose": lambda **kw: SpectralConv2DTranspose(
-        5, 4, strides=2, padding="same", **kw
-    ),
+    "transpose": lambda **kw: SpectralConv2DTranspose(5, 4, strides=2, padding="same", **kw),
     "dense": lambda **kw: SpectralDense(5, **kw),
 }
 PLAIN = {
@@ -69,9 +67,7 @@ def test_equals_tensorflow_addons(name):
     assert golden_sigma <= sigma <= top_singular_value(layer, w0) * (1 + 1e-6)
     ratio = sigma / golden_sigma
     np.testing.assert_allclose(layer.kernel * ratio, w1, rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(
-        layer(X) * ratio, GOLDEN[f"sn_{name}_y"], rtol=1e-4, atol=1e-5
-    )
+    np.testing.assert_allclose(layer(X) * ratio, GOLDEN[f"sn_{name}_y"], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["conv", "dense"])

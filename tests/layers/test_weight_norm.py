@@ -28,9 +28,7 @@ GOLDEN = np.load(Path(__file__).parent / "tfa_golden.npz")
 X = GOLDEN["x"]
 LAYERS = {
     "conv": lambda **kw: WeightNormConv2D(5, 3, **kw),
-    "transpose": lambda **kw: WeightNormConv2DTranspose(
-        5, 4, strides=2, padding="same", **kw
-    ),
+    "transpose": lambda **kw: WeightNormConv2DTranspose(5, 4, strides=2, padding="same", **kw),
     "dense": lambda **kw: WeightNormDense(5, **kw),
 }
 
@@ -44,9 +42,7 @@ def built(name, **kwargs):
 
 def golden_arrays(name, mode):
     prefix = f"wn_{name}_{mode}_"
-    return {
-        key.removeprefix(prefix): GOLDEN[key] for key in GOLDEN if key.startswith(prefix)
-    }
+    return {key.removeprefix(prefix): GOLDEN[key] for key in GOLDEN if key.startswith(prefix)}
 
 
 @pytest.mark.parametrize("mode", ["nodi", "di"])

@@ -1,0 +1,353 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tifffile
+from PIL import Image
+
+from keras_gans.__main__ import main
+from keras_gans.data import images
+from keras_gans.dscnn import data
+from keras_gans.dscnn import white_balance as wb
+
+LIGHT = np.array([0.9, 0.6, 0.3])
+PATCH = 16
+
+
+class GreyWorld(tf.Module):
+    """The signature of an exported DSCNN, with the mean of a patch for a network."""
+
+    @tf.function(
+        input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32, name="images")]
+    )
+    def serve(self, images):
+        n, h, w = (tf.shape(images)[i] // (PATCH if i else 1) for i in range(3))
+        whole = images[:, : h * PATCH, : w * PATCH]
+        patches = tf.reshape(whole, [n, h, PATCH, w, PATCH, 3])
+        local_map = tf.math.l2_normalize(tf.reduce_mean(patches, axis=[2, 4]), axis=-1)
+        ordered = tf.sort(tf.reshape(local_map, [n, h * w, 3]), axis=1)
+        last = h * w - 1
+        median = (ordered[:, last // 2] + ordered[:, (last + 1) // 2]) / 2
+        light = tf.math.l2_normalize(median, axis=-1)
+        gains = (light[:, 1:2] / light)[:, None, None]
+        return {"illuminant": light, "local_map": local_map, "corrected": images * gains}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """Versions 2 and 10 of the model (and a folder that is none)."""
+    folder = tmp_path_factory.mktemp("saved_models") / "dscnn"
+    module = GreyWorld()
+    for version, view in (("2", "native"), ("10", "whole")):
+        signatures = {"serving_default": module.serve}
+        tf.saved_model.save(module, str(folder / version), signatures=signatures)
+        description = {"patch_size": PATCH, "view": view, "trained_on": "a test"}
+        (folder / version / "assets.extra").mkdir()
+        file = folder / version / "assets.extra" / "model.json"
+        file.write_text(json.dumps(description))
+    (folder / "99").mkdir()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def estimator(model):
+    return wb.load(wb.find_model(model, "native"))
+
+
+def grey_scene(height=48, width=80, seed=0):
+    """Random grey surfaces of 8x8 pixels in one light, float32, linear."""
+    size = height // 8 + 1, width // 8 + 1, 1
+    grey = np.random.default_rng(seed).uniform(0.1, 0.9, size)
+    grey = grey.repeat(8, axis=0).repeat(8, axis=1)[:height, :width]
+    return (grey * LIGHT).astype(np.float32)
+
+
+def write_photo(path, image):
+    """Linear into .tif and deep*.png, sRGB into others."""
+    if path.suffix == ".tif" or path.name.startswith("deep"):
+        images.write_image(path, images.quantize(image, np.uint16))
+    else:
+        srgb = images.linear_to_srgb(image)
+        images.write_image(path, images.quantize(srgb, np.uint8))
+    return path
+
+
+def degrees(a, b):
+    a, b = a / np.linalg.norm(a), b / np.linalg.norm(b)
+    return np.degrees(np.arccos(np.clip(a @ b, -1, 1)))
+
+
+def run(capsys, *args):
+    main(["white-balance", *map(str, args)])
+    return capsys.readouterr()
+
+
+def fails(capsys, *args):
+    with pytest.raises(SystemExit) as stop:
+        main(["white-balance", *map(str, args)])
+    captured = capsys.readouterr()
+    assert stop.value.code == 2 and captured.out == ""
+    assert captured.err.startswith("keras_gans: error: ") and captured.err.count("\n") == 1
+    return captured.err
+
+
+@pytest.mark.parametrize("view", ["model", "whole", "native", "32"])
+def test_a_folder_of_every_kind(tmp_path, capsys, model, view):
+    photos, out = tmp_path / "photos", tmp_path / "deep" / "out"
+    photos.mkdir()
+    names = ("a.jpg", "b.png", "c.tif", "deep.png")
+    for name in names:
+        write_photo(photos / name, grey_scene())
+    captured = run(capsys, photos, "--out", out, "--model", model, "--view", view, "--json")
+    assert captured.err == ""
+    rows = json.loads(captured.out)
+    assert [row["file"] for row in rows] == [str(photos / name) for name in names]
+    maps = {"a_map.png", "b_map.png", "c_map.png", "deep_map.png"}
+    assert {path.name for path in out.iterdir()} == {*names, *maps}
+    for name, row in zip(names, rows):
+        assert degrees(row["illuminant"], LIGHT) < 0.3  # JPEG
+        assert np.linalg.norm(row["illuminant"]) == pytest.approx(1, abs=1e-5)
+        assert row["gains"][1] == 1 and row["width"] == 80 and row["height"] == 48
+        corrected, kind = images.read_photo(out / name)
+        assert kind == row["kind"] == ("srgb" if name in names[:2] else "linear")
+        assert corrected.shape == (48, 80, 3)
+        expected = grey_scene()[..., 1:2].repeat(3, -1)
+        tolerance = 0.1 if name == "a.jpg" else 0.012  # JPEG rings at edges
+        np.testing.assert_allclose(corrected, expected, atol=tolerance)
+        assert images.read_photo(row["map"])[0].shape[1] > 3 * 400
+
+
+def test_table_and_the_same_names_with_two_suffixes(tmp_path, capsys, model):
+    write_photo(tmp_path / "one.png", grey_scene())
+    write_photo(tmp_path / "one.tif", grey_scene())
+    out = tmp_path / "out"
+    captured = run(
+        capsys, tmp_path / "one.png", tmp_path / "one.tif", "--out", out, "--model", model
+    )
+    assert "one.png" in captured.out and "80 x 48" in captured.out
+    assert "0.802  0.535  0.267" in captured.out.replace("   ", "  ")
+    assert {path.name for path in out.iterdir()} == {
+        "one.png", "one.png_map.png", "one.tif", "one.tif_map.png"
+    }  # fmt: skip
+
+
+def test_orientation_and_profile_of_a_jpeg(tmp_path, capsys, model):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    photo = tmp_path / "a.jpg"
+    write_photo(photo, grey_scene())
+    Image.open(photo).save(photo, exif=exif, icc_profile=b"profile", quality=95)
+    run(capsys, photo, "--out", tmp_path / "out", "--model", model)
+    with Image.open(tmp_path / "out" / "a.jpg") as corrected:
+        assert corrected.size == (48, 80)  # upright in the pixels ...
+        assert 0x0112 not in corrected.getexif()  # ... so not turned a second time
+        assert corrected.info["icc_profile"] == b"profile"
+
+
+def test_bands_give_what_one_call_gives(estimator, monkeypatch):
+    image = grey_scene(75, 83) * np.linspace([1, 1, 1], [0.5, 1, 1], 75)[:, None]
+    image = image.astype(np.float32)
+    light, local_map, covered = wb.estimate(image, estimator)
+    assert local_map.shape == (4, 5, 3)
+    np.testing.assert_allclose(covered, (64 / 75, 80 / 83))
+    monkeypatch.setattr(wb, "BAND_PIXELS", 1)
+    banded, banded_map, _ = wb.estimate(image, estimator)
+    np.testing.assert_allclose(banded, light, atol=1e-6)
+    np.testing.assert_allclose(banded_map, local_map, atol=1e-6)
+
+
+def test_patches_mostly_black_have_no_vote_in_bands(estimator, monkeypatch):
+    # as in the exported model: keras_gans.dscnn.estimate
+    assert wb.MIN_LIT == data.MIN_LIT
+    monkeypatch.setattr(wb, "BAND_PIXELS", 1)
+    image = np.zeros((5 * PATCH, PATCH, 3), np.float32)
+    image[: 3 * PATCH : 3] = [0.1, 0.5, 0.1]  # three patches, a third of each
+    image[3 * PATCH :] = [0.6, 0.3, 0.3]
+    light, local_map, _ = wb.estimate(image, estimator)
+    assert degrees(light, np.array([2, 1, 1])) < 1e-3
+    assert np.isnan(local_map[:, 0, 0]).tolist() == [True] * 3 + [False] * 2
+    light, local_map, _ = wb.estimate(image[: 3 * PATCH], estimator)
+    assert degrees(light, np.array([1, 5, 1])) < 1e-3 and not np.isnan(local_map).any()
+
+
+def test_views(model, estimator):
+    image = grey_scene(160, 240)
+    shapes = {}
+    for view in ("whole", "native", 32, 1000):
+        seen = wb.Estimator(estimator.folder, PATCH, view, estimator.signature)
+        shapes[view] = wb.estimate(image, seen)[1].shape[:2]
+    assert shapes == {"whole": (4, 6), "native": (10, 15), 32: (2, 3), 1000: (10, 15)}
+    seen = wb.Estimator(estimator.folder, PATCH, "whole", estimator.signature)
+    assert wb.estimate(image[:20, :40], seen)[1].shape[:2] == (1, 2)
+
+
+def test_whole_view_is_the_mean_over_the_scene(estimator):
+    # patches of two lights: whole sees their mean, native the median of three to one
+    image = np.full((PATCH, 4 * PATCH, 3), 0.5, np.float32)
+    image[:, : 3 * PATCH] = [0.6, 0.3, 0.3]
+    seen = wb.Estimator(estimator.folder, PATCH, "whole", estimator.signature)
+    light, local_map, _ = wb.estimate(image, seen)
+    assert degrees(light, np.array([0.575, 0.35, 0.35])) < 1e-3
+    assert local_map.shape == (1, 4, 3)
+    assert degrees(wb.estimate(image, estimator)[0], np.array([2, 1, 1])) < 1e-3
+
+
+def test_highest_version_and_a_version_itself(model):
+    assert wb.find_model(model).folder.name == "10"
+    assert wb.find_model(model).view == "whole"
+    assert wb.find_model(model / "2").view == "native"
+    assert wb.find_model(model / "2", 99).view == 99
+
+
+def test_area_average():
+    image = np.random.default_rng(0).uniform(size=(12, 20, 3)).astype(np.float32)
+    blocks = image.reshape(4, 3, 5, 4, 3).mean(axis=(1, 3))
+    np.testing.assert_allclose(wb.area_average(image, 4, 5), blocks, atol=1e-6)
+    np.testing.assert_allclose(wb.area_average(image, 12, 20), image, atol=1e-6)
+    # 3 pixels into 2: the middle one is shared
+    row = np.array([1.0, 2.0, 6.0], np.float32)[None, :, None].repeat(3, -1)
+    expected = [[(1 + 2 / 2) / 1.5] * 3, [(2 / 2 + 6) / 1.5] * 3]
+    np.testing.assert_allclose(wb.area_average(row, 1, 2)[0], expected, rtol=1e-6)
+
+
+def test_correct_keeps_green_and_clips():
+    image = np.array([[[0.4, 0.3, 0.2], [0.9, 0.9, 0.95]]], np.float32)
+    corrected = wb.correct(image, [0.4, 0.2, 0.1])
+    np.testing.assert_allclose(corrected, [[[0.2, 0.3, 0.4], [0.45, 0.9, 1.0]]], rtol=1e-6)
+
+
+def test_clipped_white_stays_white_in_photos():
+    image = np.array([[[1, 1, 1], [0.95, 1, 1], [0.9, 0.9, 0.9]]], np.float32)
+    corrected = wb.correct(image, [2, 1, 1], keep_white=True)
+    expected = [[[1, 1, 1], [0.7375, 1, 1], [0.45, 0.9, 0.9]]]
+    np.testing.assert_allclose(corrected, expected, atol=1e-5)
+    assert wb.correct(image, [2, 1, 1])[0, 0].tolist() == [0.5, 1, 1]
+
+
+# Bad input --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def good(tmp_path):
+    return write_photo(tmp_path / "a_good.png", grey_scene())
+
+
+def bad_photo(path, what):
+    scene = grey_scene()
+    if what == "truncated":
+        write_photo(path, scene)
+        content = path.read_bytes()
+        path.write_bytes(content[: len(content) * 6 // 10])
+    elif what == "text":
+        path.write_text("not an image")
+    elif what == "small":
+        write_photo(path, scene[: PATCH - 1])
+    elif what == "black":
+        write_photo(path, 0 * scene)
+    elif what == "nan":
+        scene[3, 3, 2] = np.nan
+        tifffile.imwrite(path, scene, photometric="rgb")
+    return path
+
+
+@pytest.mark.parametrize(
+    "name, what, words",
+    [
+        ("z.png", "missing", "no such file"),
+        ("z.png", "text", "JPEG, PNG or TIFF is expected"),
+        ("z.png", "truncated", "truncated or damaged PNG"),
+        ("deep.png", "truncated", "truncated or damaged PNG"),
+        ("z.jpg", "truncated", "truncated or damaged JPEG"),
+        ("z.tif", "truncated", "truncated or damaged TIFF"),
+        ("z.png", "small", "smaller than the model's patch: give at least 16 x 16"),
+        ("z.jpg", "black", "all black"),
+        ("z.tif", "nan", "NaN"),
+    ],
+)
+def test_one_bad_photo_and_nothing_is_written(tmp_path, capsys, model, good, name, what, words):
+    path = bad_photo(tmp_path / name, what)
+    out = tmp_path / "out"
+    message = fails(capsys, good, path, "--out", out, "--model", model)
+    assert words in message and str(path) in message
+    assert not out.exists()
+
+
+def test_output_folder(tmp_path, capsys, model, good):
+    before = good.read_bytes()
+    message = fails(capsys, good, "--out", good, "--model", model)
+    assert "a file, where a folder is needed" in message
+    message = fails(capsys, good, "--out", good / "below", "--model", model)
+    assert "a file, where a folder is needed" in message
+    message = fails(capsys, good, "--out", tmp_path, "--model", model)
+    assert "would overwrite an input" in message
+    assert good.read_bytes() == before and len(list(tmp_path.iterdir())) == 1
+
+
+def test_read_only_output_folder(tmp_path, capsys, model, good, monkeypatch):
+    monkeypatch.setattr(wb.os, "access", lambda path, mode: False)
+    message = fails(capsys, good, "--out", tmp_path / "out", "--model", model)
+    assert "not writable" in message
+
+
+def test_two_inputs_of_one_name(tmp_path, capsys, model, good):
+    (tmp_path / "other").mkdir()
+    twin = write_photo(tmp_path / "other" / good.name, grey_scene())
+    message = fails(capsys, good, twin, "--out", tmp_path / "out", "--model", model)
+    assert str(good) in message and str(twin) in message
+
+
+def test_model_that_cannot_be_used(tmp_path, capsys, model, good):
+    def attempt(folder, *more):
+        return fails(capsys, good, "--out", tmp_path / "out", "--model", folder, *more)
+
+    assert "train_dscnn.py" in attempt(tmp_path / "nowhere")
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1" / "saved_model.pb").write_bytes(b"broken")
+    assert "model.json: missing" in attempt(tmp_path)
+    (tmp_path / "1" / "assets.extra").mkdir()
+    description = tmp_path / "1" / "assets.extra" / "model.json"
+    description.write_text("{}")
+    assert "patch_size" in attempt(tmp_path)
+    description.write_text('{"patch_size": 16, "view": "native"}')
+    assert "export the model again" in attempt(tmp_path)
+    assert "at least 16" in attempt(model, "--view", "15")
+
+
+def test_failing_halfway_leaves_complete_files_only(tmp_path, capsys, model, good, monkeypatch):
+    second = write_photo(tmp_path / "b.png", grey_scene())
+    save = Image.Image.save
+
+    def full_disk(self, file, **kwargs):
+        if "b.png" in file.name:
+            file.write_bytes(b"half")
+            raise OSError(28, "No space left on device")
+        save(self, file, **kwargs)
+
+    monkeypatch.setattr(Image.Image, "save", full_disk)
+    out = tmp_path / "out"
+    message = fails(capsys, good, second, "--out", out, "--model", model)
+    assert "b.png: cannot be written (No space left on device)" in message
+    assert {path.name for path in out.iterdir()} == {"a_good.png", "a_good_map.png"}
+
+
+def test_command_line_reports_one_line_and_exit_code_2(tmp_path, good, model):
+    path = bad_photo(tmp_path / "deep.png", "truncated")
+    command = [sys.executable, "-m", "keras_gans", "white-balance", str(good), str(path)]
+    command += ["--out", str(tmp_path / "out"), "--model", str(model)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.startswith(f"keras_gans: error: {path}: truncated")
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_help(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["white-balance", "--help"])
+    assert stop.value.code == 0
+    shown = capsys.readouterr().out
+    for word in ("PHOTO", "--out", "--model", "--view", "--json"):
+        assert word in shown
