@@ -34,16 +34,17 @@ from keras_gans.dscnn.data import (
 )
 from keras_gans.dscnn.datasets import load_scenes
 from keras_gans.dscnn.estimate import estimate_images
-from keras_gans.dscnn.export import export_dscnn
+from keras_gans.dscnn.export import compare_dscnn, export_dscnn
 from keras_gans.dscnn.model import SCHEDULES, compile_dscnn
 from keras_gans.dscnn.networks import build_dscnn
 from keras_gans.dscnn.statistical import estimate_all
 from keras_gans.dscnn.synthetic import synthetic_scenes
-from keras_gans.errors import report_input_errors
+from keras_gans.errors import InputError, report_input_errors
+from keras_gans.export.parity import print_parity
 from keras_gans.metrics.angular import angular_errors
 from keras_gans.training.callbacks import MetricsLog, Speed, StopOnNaN
 from keras_gans.training.checkpoint import EpochCheckpoint
-from keras_gans.training.run_folder import RunFolder
+from keras_gans.training.run_folder import RunFolder, to_json
 
 
 @dataclass(frozen=True)
@@ -195,7 +196,11 @@ def run_protocols(config, run, jit_compile, scenes):
 
 
 def report_results(config, run, scenes, results):
-    """Prints table 2 for each protocol; writes figures, errors per scene and pictures."""
+    """Prints table 2 for each protocol; writes figures, errors per scene and pictures.
+
+    Returns:
+        the table of the held-out protocol.
+    """
     title = {
         "paper": "protocol `paper`: tested on the scenes whose patches were trained on",
         "held-out": "protocol `held-out`: whole scenes held out by fold",
@@ -230,6 +235,7 @@ def report_results(config, run, scenes, results):
     rows = pd.concat(rows).assign(set=scenes.name, scenes=len(tested), seed=config.seed)
     rows.to_json(run.path / "metrics.jsonl", orient="records", lines=True)
     pd.concat(per_scene).to_csv(run.path / "errors.csv", index=False)
+    return frame
 
 
 def run_ablation(config, run, jit_compile, scenes):
@@ -256,23 +262,55 @@ def run_ablation(config, run, jit_compile, scenes):
     ablation.draw_figure_7(frame, config, run.path / "figure_7.png")
 
 
-def export(config, scenes, network):
+def export(config, scenes, network, figures):
     """Writes SavedModel and TFLite files; prints what they cost and how far they drift."""
     small = max(scenes.images[0].shape[:2]) < 2 * config.patch_size
     metadata = {
         "trained_on": f"{scenes.name}, {len(scenes)} scenes",
         "patch_size": config.patch_size,
-        "view": "whole" if small else "native",
-        "encoding": config.encoding,
+        "view": "whole" if small else "native",  # what of a scene its patches showed
+        "held_out_errors_degrees": figures.loc["DSCNN"].round(3).to_dict(),
+        "settings": to_json(config),
     }
+    side = 4 * config.patch_size
+    some = [
+        scenes.images[i][:side, :side] for i in np.linspace(0, len(scenes) - 1, 200, dtype=int)
+    ]
     name = "dscnn" if config.data else "dscnn-synthetic"
-    some = scenes.take(np.linspace(0, len(scenes) - 1, 100).astype(int)).images
-    folder = export_dscnn(network, config.export / name, metadata, some)
+    paths = export_dscnn(network, config.export / name, metadata, some[::2])
+    saved_model = paths.pop("saved_model")
+    print_parity(
+        compare_dscnn(network, paths, some[1::2]),
+        f"TFLite, one thread, images of {some[0].shape[1]}x{some[0].shape[0]} pixels; "
+        "angle to the Keras model",
+        "degrees",
+    )
+    print(f"SavedModel: {saved_model}")
+
+
+def check(config):
+    """Settings that no type can check, before anything is loaded or written."""
+    limits = {
+        "patch_size": (8, 4096),
+        "modules": (1, 5),
+        "patches": (1, 10**7),
+        "batch_size": (1, 10**6),
+        "epochs": (1, 10**6),
+        "validation_share": (0, 0.9),
+        "seed": (0, 2**31 - 1),
+    }
+    for name, (low, high) in limits.items():
+        value = getattr(config, name)
+        if not low <= value <= high:
+            raise InputError(
+                f"--{name.replace('_', '-')} must be from {low} to {high}. Received: {value}"
+            )
 
 
 @report_input_errors
 def main():
     config = tyro.cli(Config)
+    check(config)
     if config.data is None:
         config = tyro.cli(Config, default=replace(config, **SHORT))
         print("no --data: built-in synthetic scenes and a short run (see --help for both)")
@@ -285,9 +323,9 @@ def main():
         if config.ablation:
             return run_ablation(config, run, jit_compile, scenes)
         results, network = run_protocols(config, run, jit_compile, scenes)
-        report_results(config, run, scenes, results)
+        figures = report_results(config, run, scenes, results)
         if config.export:
-            export(config, scenes, network)
+            export(config, scenes, network, figures)
         print(f"figures and pictures: {run.path}")
 
 

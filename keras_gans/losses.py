@@ -2,9 +2,11 @@
 
 import math
 
+import keras
 from keras import ops
 
 
+@keras.saving.register_keras_serializable(package="keras_gans")
 def angular_error(illuminants_true, illuminants_pred):
     """Angle in degrees between true and estimated illuminants (DSCNN, eq. 5).
 

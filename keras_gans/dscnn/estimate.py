@@ -10,7 +10,7 @@ from keras_gans.dscnn.data import MIN_LIT
 
 # Least component of an estimated unit vector (ours). A network's output may be zero or
 # negative, which no light is, and W = I / L divides by it. Lights of real cameras stay far
-# above this: the reddest of the Color Checker has 0.15 of blue.
+# above this: the reddest of the Color Checker has 0.16 of blue.
 FLOOR = 0.01
 PATCHES_AT_ONCE = 512  # bounds the memory of `estimate_images`: 64x64 float32, about 300 MB
 
@@ -25,8 +25,8 @@ def estimate(network, images):
     vote, unless the image has no better one. (The paper says "the median of the map"; per
     channel, the vote and the floor for components, 0.01, are our reading.)
 
-    Runs eagerly and in graphs, for any number and size of images; exports to SavedModel and,
-    by built-in operations alone, to TFLite.
+    Runs eagerly and in graphs, for any number and size of images; exports to SavedModel
+    and, by built-in operations alone, to TFLite.
 
     Args:
         network: model from patches (N, S, S, 3) to directions (N, 3).
@@ -36,8 +36,8 @@ def estimate(network, images):
         dict of float32 tensors:
 
         - `illuminant`: (N, 3), unit norm.
-        - `local_map`: (N, H // S, W // S, 3), unit norm: the estimate of each patch, also of
-          those without a vote.
+        - `local_map`: (N, H // S, W // S, 3), unit norm: the estimate of each patch, also
+          of those without a vote.
         - `corrected`: (N, H, W, 3) = I / L (eq. 1), L scaled to 1 in green, so that green
           keeps its value; clipped to [0, 1].
 
@@ -113,10 +113,26 @@ def correct(images, illuminants):
     return tf.clip_by_value(images * gains[:, None, None], 0.0, 1.0)
 
 
+def traced_estimate(network):
+    """`estimate` of one network as a graph, traced once for images of all sizes.
+
+    Returns:
+        tf.function from images (N, H, W, 3) to the dict of `estimate`, without `corrected`.
+    """
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32)])
+    def run(images):
+        result = estimate(network, images)
+        return {name: result[name] for name in ("illuminant", "local_map")}
+
+    return run
+
+
 def estimate_images(network, images):
     """Estimates the illuminants of NumPy images of any sizes.
 
-    Neighbours of equal size go together, as many as memory allows; the graph is traced once.
+    Neighbours of equal size go together, up to `PATCHES_AT_ONCE` patches; the graph is
+    traced once.
 
     Args:
         network: model from patches (N, S, S, 3) to directions (N, 3).
@@ -132,16 +148,12 @@ def estimate_images(network, images):
     """
     size = network.input_shape[1]
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32)])
-    def run(batch):
-        result = estimate(network, batch)
-        return result["illuminant"], result["local_map"]
-
+    run = traced_estimate(network)
     illuminants, maps = [np.zeros((0, 3), np.float32)], []
     for batch in _equal_sized(images, size):
-        illuminant, local_map = run(np.stack(batch))
-        illuminants.append(illuminant.numpy())
-        maps.extend(local_map.numpy())
+        result = run(np.stack(batch))
+        illuminants.append(result["illuminant"].numpy())
+        maps.extend(result["local_map"].numpy())
     return np.concatenate(illuminants), maps
 
 

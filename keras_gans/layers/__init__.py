@@ -1,9 +1,10 @@
-"""Layers that Keras lacks.
+"""Layers that Keras lacks, or has but slowly.
 
 Instance normalisation is not among them: it is
 `keras.layers.GroupNormalization(groups=-1, epsilon=1e-5)`.
 """
 
+from keras_gans.layers.batch_norm import FusedBatchNormalization
 from keras_gans.layers.spectral_norm import (
     SpectralConv2D,
     SpectralConv2DTranspose,
@@ -18,6 +19,7 @@ from keras_gans.layers.weight_norm import (
 )
 
 __all__ = [
+    "FusedBatchNormalization",
     "SpectralConv2D",
     "SpectralConv2DTranspose",
     "SpectralDense",

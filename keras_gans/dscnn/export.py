@@ -1,0 +1,105 @@
+"""DSCNN as files: SavedModel for a server, TFLite for a phone. Whole images in."""
+
+import tensorflow as tf
+
+from keras_gans.dscnn.estimate import estimate, estimate_images
+from keras_gans.export.parity import compare
+from keras_gans.export.saved_model import export_saved_model, output_folder
+from keras_gans.export.tflite import PRECISIONS, convert, rounded_network, write_models
+from keras_gans.metrics.angular import angular_errors
+
+OUTPUTS = ("illuminant", "local_map", "corrected")
+
+
+def export_dscnn(network, base, metadata, representative_images):
+    """Exports a network together with the estimate for whole images.
+
+    Writes
+
+    - `base/<version>/`: a SavedModel in TensorFlow Serving's layout. The signatures take
+      `images`, float32 (N, H, W, 3), linear RGB in [0, 1], H and W at least S, and give what
+      `estimate` describes: `serving_default` all of it; `illuminant`, `local_map` and
+      `corrected` one output each.
+    - `base/dscnn-float32.tflite`, `-float16`, `-int8`: `images` (1, H, W, 3) of any size
+      from S up to `illuminant` (1, 3).
+
+    Args:
+        network: model from patches (N, S, S, 3) to directions (N, 3).
+        base: folder, made if missing.
+        metadata: what can be written as JSON (what it was trained on, its errors).
+        representative_images: sequence of float32 (H, W, 3), what a user's images are like;
+            int8 measures its ranges on them. A hundred or two are enough.
+
+    Returns:
+        dict: `saved_model` and the names of the TFLite files (without suffix) -> `Path`.
+
+    Raises:
+        InputError: if `base` cannot be written.
+    """
+    with output_folder(base):
+        pass  # finds out before the work whether `base` can be written
+    models = {
+        f"dscnn-{precision}": convert_dscnn(network, precision, representative_images)
+        for precision in PRECISIONS
+    }
+    images = tf.TensorSpec([None, None, None, 3], tf.float32, name="images")
+    endpoints = {name: (_estimator(network, [name]), [images]) for name in OUTPUTS}
+    endpoints["serving_default"] = _estimator(network, OUTPUTS), [images]
+    version = export_saved_model(base, network, endpoints, metadata)
+    return {"saved_model": version, **write_models(models, base)}
+
+
+def convert_dscnn(network, precision, representative_images=None):
+    """Converts a network and the estimate for one whole image to TFLite: bytes.
+
+    In int8 only the network's convolutions and pooling are 8-bit. The gamma encoding before
+    them, the average, the norms and the median after them stay float: linear values in 256
+    steps would leave nothing of the shadows.
+
+    Args:
+        network: model from patches (N, S, S, 3) to directions (N, 3).
+        precision: `"float32"`, `"float16"` or `"int8"`.
+        representative_images: see `export_dscnn`; needed for int8.
+    """
+    if precision == "int8":
+        network = rounded_network(network)
+    images = tf.TensorSpec([1, None, None, 3], tf.float32, name="images")
+    representative = None
+    if representative_images is not None:
+        representative = ({"images": image[None]} for image in representative_images)
+    return convert(
+        _estimator(network, ["illuminant"]), [images], network, precision, representative
+    )
+
+
+def compare_dscnn(network, paths, images, timed=None, threads=1):
+    """Size, latency and drift of TFLite files against the Keras model.
+
+    Args:
+        network: the model that was exported.
+        paths: dict name -> path of a TFLite file.
+        images: sequence of float32 (H, W, 3).
+        timed: float32 (H, W, 3), the image whose latency is measured; by default the first.
+        threads: threads a file may use.
+
+    Returns:
+        `pandas.DataFrame` as `keras_gans.export.parity.compare` gives it; `mean` and `max`
+        are angles in degrees.
+    """
+    illuminants, _ = estimate_images(network, images)
+    return compare(
+        paths,
+        [{"images": image[None]} for image in images],
+        illuminants,
+        lambda expected, outputs: angular_errors(expected, outputs["illuminant"][0]),
+        timed=None if timed is None else {"images": timed[None]},
+        threads=threads,
+    )
+
+
+def _estimator(network, outputs):
+    def run(images):
+        result = estimate(network, images)
+        return {name: result[name] for name in outputs}
+
+    return run

@@ -1,0 +1,30 @@
+"""A small real training: it must find lights of scenes that it has never seen."""
+
+import keras
+import numpy as np
+
+from keras_gans.dscnn.data import Augmentation, draw_patches, training_batches
+from keras_gans.dscnn.estimate import estimate_images
+from keras_gans.dscnn.model import compile_dscnn, cosine_schedule
+from keras_gans.dscnn.networks import build_dscnn
+from keras_gans.dscnn.synthetic import synthetic_scenes
+from keras_gans.metrics.angular import angular_errors
+
+
+def test_a_small_training_learns():
+    scenes = synthetic_scenes(160, size=(64, 64), seed=1)
+    trained, tested = np.arange(120), np.arange(120, 160)
+    steps = 150
+    keras.utils.set_random_seed(0)
+    network = build_dscnn(32, modules=2, encoding="gamma")
+    compile_dscnn(network, cosine_schedule(1e-2, steps))
+    patches = draw_patches(scenes, trained, 480, 32, seed=0)
+    network.fit(
+        training_batches(patches, 32, steps, 0, Augmentation()), verbose=0, shuffle=False
+    )
+    estimates, maps = estimate_images(network, scenes.take(tested).images)
+    truth = scenes.illuminants[tested]
+    errors = angular_errors(truth, estimates).mean()
+    constant = angular_errors(truth, scenes.illuminants[trained].mean(axis=0)[None]).mean()
+    assert maps[0].shape == (2, 2, 3)
+    assert errors < 0.7 * constant, (errors, constant)

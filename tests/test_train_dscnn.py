@@ -1,0 +1,137 @@
+"""The script as a user runs it: in processes of its own, on small data."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import train_dscnn
+
+SCRIPT = train_dscnn.__file__
+SMALL = "--patch-size 16 --modules 1 --patches 192 --batch-size 16 --augment --export None"
+
+
+def command(*arguments):
+    return [sys.executable, SCRIPT, *" ".join(map(str, arguments)).split()]
+
+
+def run(folder, *arguments):
+    return subprocess.run(command(*arguments), cwd=folder, capture_output=True, text=True)
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Random textures of 16x16 pixels under random lights, in two folds."""
+    rng = np.random.default_rng(0)
+    lights = rng.uniform(0.3, 1, (24, 3))
+    textures = rng.uniform(0.2, 1, (24, 16, 16, 3))
+    np.savez(
+        tmp_path / "small.npz",
+        images=(lights[:, None, None] * textures).astype(np.float32),
+        illuminants=lights,
+        fold=np.arange(24) % 2,
+        camera=np.array(["a"] * 24),
+        names=np.array([f"image{i}" for i in range(24)]),
+    )
+    return tmp_path / "small.npz"
+
+
+def checkpoint_values(folder):
+    reader = tf.train.load_checkpoint(str(folder))
+    names = reader.get_variable_to_shape_map()
+    return {
+        name: reader.get_tensor(name)
+        for name in names
+        if name != "_CHECKPOINTABLE_OBJECT_GRAPH"
+    }
+
+
+def wait_for(condition, process):
+    for _ in range(1200):
+        if condition():
+            return
+        assert process.poll() is None, "the run ended before it could be killed"
+        time.sleep(0.02)
+    raise TimeoutError
+
+
+def test_resume_after_sigkill_equals_the_run_never_interrupted(tmp_path, data):
+    arguments = [f"--data {data} --epochs 8", SMALL]
+    whole = run(tmp_path, *arguments, "--run-dir whole")
+    assert whole.returncode == 0, whole.stderr
+
+    with subprocess.Popen(
+        command(*arguments, "--run-dir parts"),
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        # in the second training of the run, after its third epoch: in the midst of the fourth
+        log = tmp_path / "parts" / "fold-0" / "metrics.jsonl"
+        wait_for(lambda: log.exists() and log.read_text().count("\n") >= 3, process)
+        os.kill(process.pid, signal.SIGKILL)
+    assert not (tmp_path / "parts" / "errors.csv").exists()
+
+    resumed = run(tmp_path, *arguments, "--run-dir parts --resume")
+    assert resumed.returncode == 0, resumed.stderr
+    assert "fold-0: 12 scenes, 8 epochs of 8 steps, going on after epoch" in resumed.stdout
+    trainings = sorted(log.parent.name for log in tmp_path.glob("whole/*/metrics.jsonl"))
+    assert trainings == ["all", "fold-0", "fold-1", "paper"]
+    for training in trainings:
+        ours = checkpoint_values(tmp_path / "parts" / training / "checkpoints")
+        theirs = checkpoint_values(tmp_path / "whole" / training / "checkpoints")
+        assert len(theirs) > 30
+        assert ours.keys() == theirs.keys()
+        for name in theirs:
+            np.testing.assert_array_equal(ours[name], theirs[name], err_msg=name)
+        rows = (tmp_path / "parts" / training / "metrics.jsonl").read_text().splitlines()
+        assert [json.loads(row)["epoch"] for row in rows] == list(range(1, 9))
+    figures = [(tmp_path / run / "metrics.jsonl").read_text() for run in ("whole", "parts")]
+    assert figures[0] == figures[1]
+
+    # what a finished run must hold, and how it refuses other settings
+    for protocol in ("paper", "held-out"):
+        assert f"protocol `{protocol}`" in whole.stdout
+    for picture in ("error_curves.png", "samples.png"):
+        assert (tmp_path / "whole" / picture).read_bytes().startswith(b"\x89PNG")
+    other = run(tmp_path, *arguments, "--run-dir parts --resume --learning-rate 0.5")
+    assert other.returncode == 2
+    assert "--learning-rate was 0.001, now 0.5" in other.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ("--data missing", "missing: no such file or folder"),
+        ("--data empty", "empty: the folder is empty"),
+        ("--data small.npz --run-dir small.npz/x", "small.npz/x: cannot be written"),
+        ("--data small.npz --resume", "no run to resume; start one without --resume"),
+        ("--data small.npz --modules 6", "--modules"),
+    ],
+)
+def test_bad_input(tmp_path, data, arguments, message, monkeypatch, capsys):
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["train_dscnn.py", *arguments.split()])
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(SystemExit) as exit_:
+        train_dscnn.main()
+    assert exit_.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith("keras_gans: error: ")
+    assert error.count("\n") == 1
+    assert message in error
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_scene_smaller_than_a_patch(tmp_path, data):
+    result = run(tmp_path, f"--data {data} --patch-size 32 --export None")
+    assert result.returncode == 2
+    assert result.stderr.count("\n") == 1
+    assert "image0: the image is 16x16, smaller than a patch of 32x32" in result.stderr
