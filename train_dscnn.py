@@ -32,7 +32,7 @@ from keras_gans.dscnn.data import (
     split_patches,
     training_batches,
 )
-from keras_gans.dscnn.datasets import load_scenes
+from keras_gans.dscnn.datasets import load_photos, load_scenes
 from keras_gans.dscnn.estimate import estimate_images
 from keras_gans.dscnn.export import compare_dscnn, export_dscnn
 from keras_gans.dscnn.model import SCHEDULES, compile_dscnn
@@ -54,6 +54,9 @@ class Config:
     data: Path | None = None
     """The reprocessed Color Checker, an .npz, or a folder of linear images with a CSV.
     Without it: built-in synthetic scenes and, where not given, settings for a short run."""
+    photos: bool = False
+    """DATA is a folder of ordinary, well-balanced photos (8-bit, sRGB): each is put under a
+    known colour cast. Trains a model for finished photos, tested on those held out."""
 
     patch_size: int = 64
     modules: int = 4
@@ -85,8 +88,8 @@ class Config:
     deterministic: bool = True
     """The same bits from the same seed, and from a run that was resumed."""
     export: Path | None = Path("saved_models")
-    """Models go to EXPORT/dscnn/VERSION, those of built-in scenes to EXPORT/dscnn-synthetic;
-    None exports nothing."""
+    """Models go to EXPORT/dscnn/VERSION, those of built-in scenes to EXPORT/dscnn-synthetic,
+    of photos to EXPORT/dscnn-photos; None exports nothing."""
     run_dir: Path | None = None
     """The run's folder; by default the next number in runs/train_dscnn."""
     resume: bool = False
@@ -169,16 +172,18 @@ def run_protocols(config, run, jit_compile, scenes):
 
     Returns:
         results, dict protocol -> (indices of the tested scenes, their estimates), and the
-        network to export, which was trained on every scene (built-in: on the training ones).
+        network to export, which was trained on every scene (without measured lights, that is
+        on built-in scenes and photos: on the training ones).
     """
     every = np.arange(len(scenes))
     augmentation = config.augmentation if config.augment else None
+    measured = config.data is not None and not config.photos
     results = {}
-    if config.data:
+    if measured:
         network = train(config, run, jit_compile, scenes, every, "paper")
         results["paper"] = every, estimate_images(network, scenes.images)[0]
     estimates = np.zeros((len(scenes), 3), np.float32)
-    tested = np.isin(scenes.folds, np.unique(scenes.folds) if config.data else [1])
+    tested = np.isin(scenes.folds, np.unique(scenes.folds) if measured else [1])
     for fold in np.unique(scenes.folds[tested]):
         held_out = np.flatnonzero(scenes.folds == fold)
         others = np.flatnonzero(scenes.folds != fold)
@@ -188,7 +193,7 @@ def run_protocols(config, run, jit_compile, scenes):
         estimates[held_out] = estimate_images(fold_network, scenes.take(held_out).images)[0]
     tested = np.flatnonzero(tested)
     results["held-out"] = tested, estimates[tested]
-    if not config.data:
+    if not measured:
         network = fold_network
     elif augmentation:
         network = train(config, run, jit_compile, scenes, every, "all", augmentation)
@@ -276,7 +281,7 @@ def export(config, scenes, network, figures):
     some = [
         scenes.images[i][:side, :side] for i in np.linspace(0, len(scenes) - 1, 200, dtype=int)
     ]
-    name = "dscnn" if config.data else "dscnn-synthetic"
+    name = "dscnn" + ("-photos" if config.photos else "" if config.data else "-synthetic")
     paths = export_dscnn(network, config.export / name, metadata, some[::2])
     saved_model = paths.pop("saved_model")
     print_parity(
@@ -305,13 +310,17 @@ def check(config):
             raise InputError(
                 f"--{name.replace('_', '-')} must be from {low} to {high}. Received: {value}"
             )
+    if config.photos and config.data is None:
+        raise InputError("--photos needs --data, the folder of the photos")
 
 
 @report_input_errors
 def main():
     config = tyro.cli(Config)
     check(config)
-    if config.data is None:
+    if config.photos:
+        scenes = load_photos(config.data, config.patch_size, config.seed)
+    elif config.data is None:
         config = tyro.cli(Config, default=replace(config, **SHORT))
         print("no --data: built-in synthetic scenes and a short run (see --help for both)")
         scenes = synthetic_scenes(BUILT_IN_SCENES, seed=config.seed)

@@ -22,7 +22,7 @@ def white_balance(
     ],
     /,
     out: Path,
-    model: Path = Path("saved_models/dscnn"),
+    model: Path | None = None,
     view: Literal["model", "whole", "native"] | int = "model",
     as_json: Annotated[bool, arg(name="json")] = False,
 ):
@@ -42,7 +42,8 @@ def white_balance(
     Args:
         photos: Photos, or folders of photos (.jpg .jpeg .png .tif .tiff).
         out: Folder for the results; made if it is missing. No input is overwritten.
-        model: SavedModel's folder, of which the highest version is taken, or a version's.
+        model: SavedModel's folder, of which the highest version is taken, or a version's. By
+            default saved_models/dscnn for linear photos, saved_models/dscnn-photos for sRGB.
         view: What the model is shown; "model" is what it was trained on.
         as_json: Print a JSON list instead of the table.
     """

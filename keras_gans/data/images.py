@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import tifffile
 from PIL import Image, ImageOps
+from scipy import sparse
 
 from keras_gans.errors import InputError
 
@@ -443,3 +444,29 @@ def _tiff(path, image, metadata):
         Image.fromarray(image).save(path, format="TIFF", **metadata)
     else:
         tifffile.imwrite(path, image, photometric="rgb")
+
+
+def area_average(image, height, width):
+    """Reduces an image: each pixel is the mean of the area it covers, also in parts.
+
+    Args:
+        image: float32 (H, W, 3).
+        height, width: the new size, at most the old one.
+
+    Returns:
+        float32 (height, width, 3).
+    """
+    old_height, old_width, channels = image.shape
+    rows = _area_weights(old_height, height) @ image.reshape(old_height, -1)
+    columns = rows.reshape(height, old_width, channels).swapaxes(0, 1)
+    reduced = _area_weights(old_width, width) @ columns.reshape(old_width, -1)
+    return reduced.reshape(width, height, channels).swapaxes(0, 1)
+
+
+def _area_weights(size, new_size):
+    """Sparse (new_size, size): what part of each new pixel each old one makes up."""
+    edges = np.linspace(0, size, new_size + 1)
+    old = np.arange(size)
+    overlap = np.minimum(edges[1:, None], old + 1) - np.maximum(edges[:-1, None], old)
+    weights = np.maximum(overlap, 0) * new_size / size
+    return sparse.csr_array(weights.astype(np.float32))

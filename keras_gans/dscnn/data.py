@@ -44,12 +44,16 @@ class Augmentation:
         relight: share of the patches whose light is replaced: from its own to a random
             geometric mix of two lights of the training set, seen by the same camera.
         jitter: standard deviation of the log of each channel of the new light.
+        brighten: largest factor by which a patch is brightened at random and clipped at
+            white; 1 means none. For scenes whose clipped highlights would otherwise show
+            the light that was put on them.
     """
 
     crop: float = 0.5
     flip: bool = True
     relight: float = 0.7
     jitter: float = 0.03
+    brighten: float = 1.0
 
 
 def cut_patches(image, size):
@@ -177,11 +181,14 @@ def evaluation_batches(patches, batch_size):
 
 
 def _augment(x, y, cameras, lights, light_cameras, augmentation, key):
-    keys = tf.random.experimental.stateless_split(key, 6)
+    keys = tf.random.experimental.stateless_split(key, 7)
     if augmentation.crop < 1 or augmentation.flip:
         x = _crop_and_flip(x, augmentation, keys[0])
     if augmentation.relight > 0:
-        x, y = _relight(x, y, cameras, lights, light_cameras, augmentation, keys[1:])
+        x, y = _relight(x, y, cameras, lights, light_cameras, augmentation, keys[1:6])
+    if augmentation.brighten > 1:
+        exponent = tf.random.stateless_uniform([tf.shape(x)[0], 1, 1, 1], keys[6])
+        x = tf.minimum(x * augmentation.brighten**exponent, 1.0)
     return x, y
 
 

@@ -21,7 +21,6 @@ from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
-from scipy import sparse
 
 from keras_gans.data import images
 from keras_gans.errors import InputError
@@ -48,7 +47,10 @@ class Estimator:
     signature: object = None
 
 
-def white_balance(photos, out, model="saved_models/dscnn", view="model", as_json=False):
+MODELS = {"linear": "saved_models/dscnn", "srgb": "saved_models/dscnn-photos"}
+
+
+def white_balance(photos, out, model=None, view="model", as_json=False):
     """Corrects photos and writes, for each, the corrected photo and its local-map picture.
 
     Every input is read once before anything is written, so that one bad file among many
@@ -57,7 +59,9 @@ def white_balance(photos, out, model="saved_models/dscnn", view="model", as_json
     Args:
         photos: paths of files and folders.
         out: folder of the results.
-        model: folder of a SavedModel, see `find_model`.
+        model: folder of a SavedModel, see `find_model`; by default the one in `MODELS` for
+            the kind of each photo. In a finished photo the light of a good picture is
+            white, in a camera's linear colours it is not, so one model cannot serve both.
         view: "model" (what the model was trained on), "whole", "native" or pixels.
         as_json: whether to print a JSON list instead of a table.
 
@@ -71,23 +75,21 @@ def white_balance(photos, out, model="saved_models/dscnn", view="model", as_json
     out = Path(out)
     paths = images.list_images(photos)
     targets = output_paths(paths, out)
-    for path in paths:
-        images.bit_depth(path)
-    estimator = find_model(model, view)
+    kinds = ["srgb" if images.bit_depth(path) <= 8 else "linear" for path in paths]
+    estimators = {kind: find_model(model or MODELS[kind], view) for kind in set(kinds)}
     _check_folder(out)
     console = Console(stderr=True)
     with console.status("loading TensorFlow and the model"):
-        estimator = load(estimator)
+        estimators = {kind: load(estimator) for kind, estimator in estimators.items()}
 
+    work = list(zip(paths, targets, [estimators[kind] for kind in kinds]))
     with _progress(console) as progress:
-        for path in progress.track(paths, description="checking"):
+        for path, _, estimator in progress.track(work, description="checking"):
             _read(path, estimator)
         out.mkdir(parents=True, exist_ok=True)
         rows = [
             _correct_file(path, target, estimator)
-            for path, target in progress.track(
-                list(zip(paths, targets)), description="white balance"
-            )
+            for path, target, estimator in progress.track(work, description="white balance")
         ]
     if as_json:
         print(json.dumps(rows, indent=1))
@@ -118,14 +120,14 @@ def estimate(image, estimator):
     height, width = image.shape[:2]
     shorter = min(height, width)
     if view == "whole":
-        illuminant, _ = _run(area_average(image, patch, patch), estimator)
+        illuminant, _ = _run(images.area_average(image, patch, patch), estimator)
         unit = max(patch, shorter / MAP_PATCHES)  # pixels of the photo a patch stands for
         rows, columns = int(height / unit), int(width / unit)
-        image = area_average(image, rows * patch, columns * patch)
+        image = images.area_average(image, rows * patch, columns * patch)
         return illuminant, _run(image, estimator)[1], (1.0, 1.0)
     if view != "native" and view < shorter:
         scale = view / shorter
-        image = area_average(image, round(scale * height), round(scale * width))
+        image = images.area_average(image, round(scale * height), round(scale * width))
     illuminant, local_map = _run(image, estimator)
     covered = np.array(local_map.shape[:2]) * patch / image.shape[:2]
     return illuminant, local_map, tuple(covered)
@@ -150,32 +152,6 @@ def correct(image, illuminant, keep_white=False):
         white = np.clip(10 * image.min(axis=-1, keepdims=True) - 9, 0, 1)
         corrected += white * (1 - corrected)
     return np.clip(corrected, 0, 1, out=corrected)
-
-
-def area_average(image, height, width):
-    """Reduces an image: each pixel is the mean of the area it covers, also in parts.
-
-    Args:
-        image: float32 (H, W, 3).
-        height, width: the new size, at most the old one.
-
-    Returns:
-        float32 (height, width, 3).
-    """
-    old_height, old_width, channels = image.shape
-    rows = _area_weights(old_height, height) @ image.reshape(old_height, -1)
-    columns = rows.reshape(height, old_width, channels).swapaxes(0, 1)
-    reduced = _area_weights(old_width, width) @ columns.reshape(old_width, -1)
-    return reduced.reshape(width, height, channels).swapaxes(0, 1)
-
-
-def _area_weights(size, new_size):
-    """Sparse (new_size, size): what part of each new pixel each old one makes up."""
-    edges = np.linspace(0, size, new_size + 1)
-    old = np.arange(size)
-    overlap = np.minimum(edges[1:, None], old + 1) - np.maximum(edges[:-1, None], old)
-    weights = np.maximum(overlap, 0) * new_size / size
-    return sparse.csr_array(weights.astype(np.float32))
 
 
 def _run(image, estimator):
@@ -417,7 +393,7 @@ def draw_strip(name, kind, image, corrected, illuminant, local_map, covered):
     scale = PANEL / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     if scale < 1:
-        image, corrected = (area_average(im, *size[::-1]) for im in (image, corrected))
+        image, corrected = (images.area_average(im, *size[::-1]) for im in (image, corrected))
     exposure = 1.0
     if kind == "linear":
         exposure = 0.9 / max(float(np.percentile(corrected, 99)), 1e-4)

@@ -259,3 +259,14 @@ def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch):
 def test_writing_where_it_cannot_be(tmp_path):
     path = tmp_path / "missing" / "a.png"
     fails(lambda p: images.write_png(p, FLAT), path, "cannot be written")
+
+
+def test_area_average():
+    image = np.random.default_rng(0).uniform(size=(12, 20, 3)).astype(np.float32)
+    blocks = image.reshape(4, 3, 5, 4, 3).mean(axis=(1, 3))
+    np.testing.assert_allclose(images.area_average(image, 4, 5), blocks, atol=1e-6)
+    np.testing.assert_allclose(images.area_average(image, 12, 20), image, atol=1e-6)
+    # 3 pixels into 2: the middle one is shared
+    row = np.array([1.0, 2.0, 6.0], np.float32)[None, :, None].repeat(3, -1)
+    expected = [[(1 + 2 / 2) / 1.5] * 3, [(2 / 2 + 6) / 1.5] * 3]
+    np.testing.assert_allclose(images.area_average(row, 1, 2)[0], expected, rtol=1e-6)

@@ -147,6 +147,21 @@ def test_crops_and_flips_move_pixels_but_not_colours():
     assert not np.allclose(x, plain)
 
 
+def test_brightened_patches_clip_at_white():
+    patches = grey_world_patches()  # of up to 0.5
+    plain = Augmentation(crop=1, flip=False, relight=0)
+    bright = Augmentation(crop=1, flip=False, relight=0, brighten=8.0)
+    x, y = next(training_batches(patches, 12, 1, 0, plain).as_numpy_iterator())
+    x2, y2 = next(training_batches(patches, 12, 1, 0, bright).as_numpy_iterator())
+    np.testing.assert_array_equal(y, y2)
+    factor = (x2 / x).min(axis=-1)[:, 0, 0]
+    assert factor.min() >= 1 and factor.max() > 2
+    np.testing.assert_allclose(
+        x2, np.minimum(x * (x2 / x).max(axis=-1, keepdims=True), 1), rtol=1e-5
+    )
+    assert (x2 == 1).any()
+
+
 def test_evaluation_batches_are_the_patches_in_order():
     patches = grey_world_patches(5)
     labels = np.concatenate([y for _, y in evaluation_batches(patches, 2)])

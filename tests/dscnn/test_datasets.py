@@ -5,9 +5,12 @@ import numpy as np
 import pytest
 import scipy.io
 import tifffile
+from PIL import Image
 
-from keras_gans.dscnn.datasets import load_scenes
+from keras_gans.data.images import area_average, read_srgb
+from keras_gans.dscnn.datasets import load_photos, load_scenes
 from keras_gans.errors import InputError
+from keras_gans.metrics.angular import angular_errors
 
 
 def write_png(path, pixels):
@@ -345,3 +348,56 @@ def test_missing_empty_and_unlabelled(tmp_path, folder):
     (tmp_path / "labels").mkdir()
     (tmp_path / "labels/light.csv").write_text("name,r,g,b\n")
     assert "labels: no images in this folder" in message(tmp_path / "labels")
+
+
+# Ordinary photographs -------------------------------------------------------------------
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(20):
+        blocks = rng.integers(20, 256, (8, 12, 3), dtype=np.uint8)
+        Image.fromarray(blocks.repeat(8, 0).repeat(8, 1)).save(folder / f"{number:02}.png")
+    return folder
+
+
+def test_photos_carry_exactly_their_casts(photos):
+    scenes = load_photos(photos, size=16, seed=0)
+    assert (len(scenes), scenes.name) == (20, "photos")
+    assert scenes.folds.tolist() == [0] * 16 + [1] * 4
+    for image, light, fold, name in zip(
+        scenes.images, scenes.illuminants, scenes.folds, scenes.names
+    ):
+        plain = area_average(read_srgb(photos / name), 16, 16)
+        ratio = image / light / plain
+        unclipped = image.max(axis=-1) < 1
+        assert image.max() <= 1
+        # without its cast, up to one factor, the photo again
+        np.testing.assert_allclose(ratio[unclipped], ratio[unclipped][0, 0], rtol=1e-4)
+        assert fold or unclipped.mean() > 0.95
+    spread = angular_errors(scenes.illuminants, [[1, 1, 1]])
+    assert 0.1 < (spread < 1e-3).mean() < 0.5
+    assert spread.max() > 10
+
+
+def test_casts_are_a_function_of_the_seed(photos):
+    first, again, other = (load_photos(photos, 16, seed).illuminants for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_photos_that_cannot_serve(photos, tmp_path):
+    grey = Image.new("L", (64, 64), 90)
+    grey.save(photos / "grey.png")
+    assert "grey.png" not in load_photos(photos, 16).names
+    with pytest.raises(InputError, match="00.png: 96 x 64 pixels, at least 80 x 80"):
+        load_photos(photos, 80)
+    with pytest.raises(InputError, match="a folder of photos is expected"):
+        load_photos(photos / "00.png")
+    for file in sorted(photos.glob("*.png"))[:15]:
+        file.unlink()
+    with pytest.raises(InputError, match="5 photos in colour, at least 10"):
+        load_photos(photos, 16)

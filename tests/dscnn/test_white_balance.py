@@ -202,17 +202,6 @@ def test_highest_version_and_a_version_itself(model):
     assert wb.find_model(model / "2", 99).view == 99
 
 
-def test_area_average():
-    image = np.random.default_rng(0).uniform(size=(12, 20, 3)).astype(np.float32)
-    blocks = image.reshape(4, 3, 5, 4, 3).mean(axis=(1, 3))
-    np.testing.assert_allclose(wb.area_average(image, 4, 5), blocks, atol=1e-6)
-    np.testing.assert_allclose(wb.area_average(image, 12, 20), image, atol=1e-6)
-    # 3 pixels into 2: the middle one is shared
-    row = np.array([1.0, 2.0, 6.0], np.float32)[None, :, None].repeat(3, -1)
-    expected = [[(1 + 2 / 2) / 1.5] * 3, [(2 / 2 + 6) / 1.5] * 3]
-    np.testing.assert_allclose(wb.area_average(row, 1, 2)[0], expected, rtol=1e-6)
-
-
 def test_correct_keeps_green_and_clips():
     image = np.array([[[0.4, 0.3, 0.2], [0.9, 0.9, 0.95]]], np.float32)
     corrected = wb.correct(image, [0.4, 0.2, 0.1])
@@ -351,3 +340,14 @@ def test_help(capsys):
     shown = capsys.readouterr().out
     for word in ("PHOTO", "--out", "--model", "--view", "--json"):
         assert word in shown
+
+
+def test_each_kind_of_photo_has_its_default_model(tmp_path, model, monkeypatch):
+    light = write_photo(tmp_path / "a.jpg", grey_scene())
+    linear = write_photo(tmp_path / "b.tif", grey_scene())
+    defaults = {"linear": model / "10", "srgb": model / "2"}  # "whole" and "native"
+    monkeypatch.setattr(wb, "MODELS", defaults)
+    rows = wb.white_balance([light, linear], tmp_path / "out")
+    assert [row["view"] for row in rows] == ["native", "whole"]
+    rows = wb.white_balance([light, linear], tmp_path / "out", model=model)
+    assert [row["view"] for row in rows] == ["whole", "whole"]
