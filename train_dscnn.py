@@ -14,6 +14,7 @@ Defaults are the paper's; what it leaves open is said beside the argument.
 
 import sys
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -21,7 +22,6 @@ from keras_gans.training.device import set_up
 
 import keras
 import numpy as np
-import pandas as pd
 import tyro
 
 from keras_gans.dscnn import ablation, report
@@ -41,7 +41,7 @@ from keras_gans.dscnn.statistical import estimate_all
 from keras_gans.dscnn.synthetic import synthetic_scenes
 from keras_gans.errors import InputError, report_input_errors
 from keras_gans.export.parity import print_parity
-from keras_gans.metrics.angular import angular_errors
+from keras_gans.export.saved_model import output_folder
 from keras_gans.training.callbacks import MetricsLog, Speed, StopOnNaN
 from keras_gans.training.checkpoint import EpochCheckpoint
 from keras_gans.training.run_folder import RunFolder, to_json
@@ -110,7 +110,7 @@ SHORT = dict(
 )
 
 
-def train(config, run, jit_compile, scenes, selection, name, augmentation=None):
+def train(run, jit_compile, config, scenes, selection, name, augmentation=None):
     """Trains one network on the selected scenes; goes on where the run stopped."""
     keras.utils.set_random_seed(config.seed)
     network = build_dscnn(
@@ -180,7 +180,7 @@ def run_protocols(config, run, jit_compile, scenes):
     measured = config.data is not None and not config.photos
     results = {}
     if measured:
-        network = train(config, run, jit_compile, scenes, every, "paper")
+        network = train(run, jit_compile, config, scenes, every, "paper")
         results["paper"] = every, estimate_images(network, scenes.images)[0]
     estimates = np.zeros((len(scenes), 3), np.float32)
     tested = np.isin(scenes.folds, np.unique(scenes.folds) if measured else [1])
@@ -188,7 +188,7 @@ def run_protocols(config, run, jit_compile, scenes):
         held_out = np.flatnonzero(scenes.folds == fold)
         others = np.flatnonzero(scenes.folds != fold)
         fold_network = train(
-            config, run, jit_compile, scenes, others, f"fold-{fold}", augmentation
+            run, jit_compile, config, scenes, others, f"fold-{fold}", augmentation
         )
         estimates[held_out] = estimate_images(fold_network, scenes.take(held_out).images)[0]
     tested = np.flatnonzero(tested)
@@ -196,75 +196,8 @@ def run_protocols(config, run, jit_compile, scenes):
     if not measured:
         network = fold_network
     elif augmentation:
-        network = train(config, run, jit_compile, scenes, every, "all", augmentation)
+        network = train(run, jit_compile, config, scenes, every, "all", augmentation)
     return results, network
-
-
-def report_results(config, run, scenes, results):
-    """Prints table 2 for each protocol; writes figures, errors per scene and pictures.
-
-    Returns:
-        the table of the held-out protocol.
-    """
-    title = {
-        "paper": "protocol `paper`: tested on the scenes whose patches were trained on",
-        "held-out": "protocol `held-out`: whole scenes held out by fold",
-    }
-    baselines = estimate_all(scenes.images)
-    rows, per_scene = [], []
-    for protocol, (tested, illuminants) in results.items():
-        estimates = {"DSCNN": illuminants}
-        estimates |= {name: values[tested] for name, values in baselines.items()}
-        errors = {
-            name: angular_errors(scenes.illuminants[tested], values)
-            for name, values in estimates.items()
-        }
-        frame = report.error_table(
-            errors, f"{scenes.name}, {len(tested)} scenes, {title[protocol]}"
-        )
-        rows.append(frame.rename_axis("method").reset_index().assign(protocol=protocol))
-        names = [scenes.names[i] for i in tested]
-        per_scene.append(pd.DataFrame(errors).assign(scene=names, protocol=protocol))
-    # both pictures show scenes that were held out
-    histories = {log.parent.name: log for log in sorted(run.path.glob("*/metrics.jsonl"))}
-    report.draw_error_curves(histories, errors, run.path / "error_curves.png")
-    best = frame["mean"].drop("DSCNN").idxmin()
-    shown = ("DSCNN", best)
-    report.draw_examples(
-        scenes,
-        tested,
-        {name: estimates[name] for name in shown},
-        {name: errors[name] for name in shown},
-        run.path / "samples.png",
-    )
-    rows = pd.concat(rows).assign(set=scenes.name, scenes=len(tested), seed=config.seed)
-    rows.to_json(run.path / "metrics.jsonl", orient="records", lines=True)
-    pd.concat(per_scene).to_csv(run.path / "errors.csv", index=False)
-    return frame
-
-
-def run_ablation(config, run, jit_compile, scenes):
-    """Trains and tests the variants of table 3, figure 7 and table 4."""
-    sides = [min(scenes.images[i].shape[:2]) for i in range(len(scenes))]
-    every, first_fold = np.arange(len(scenes)), scenes.folds == scenes.folds.max()
-    splits = {"seen": (every, every)} if config.data else {}
-    splits["held out"] = np.flatnonzero(~first_fold), np.flatnonzero(first_fold)
-    rows = {}
-    for name, variant in ablation.variants(config, min(sides)).items():
-        rows[name] = row = {}
-        for split, (trained, tested) in splits.items():
-            label = f"{name}, {split}".replace(" ", "-")
-            network = train(variant, run, jit_compile, scenes, trained, label)
-            errors = angular_errors(
-                scenes.illuminants[tested],
-                estimate_images(network, scenes.take(tested).images)[0],
-            )
-            row[f"mean error, {split}"] = errors.mean()
-        row |= ablation.cost(network, scenes.images[0], run.path / label)
-    frame = pd.DataFrame(rows).T
-    report.show(frame, f"ablation on {scenes.name}, {config.epochs} epochs", "network")
-    frame.to_csv(run.path / "ablation.csv")
-    ablation.draw_figure_7(frame, config, run.path / "figure_7.png")
 
 
 def export(config, scenes, network, figures):
@@ -312,6 +245,9 @@ def check(config):
             )
     if config.photos and config.data is None:
         raise InputError("--photos needs --data, the folder of the photos")
+    if config.export:
+        with output_folder(config.export):
+            pass  # finds out now, not after hours of training, whether it can be written
 
 
 @report_input_errors
@@ -330,9 +266,9 @@ def main():
         print(f"run: {run.path}")
         jit_compile = set_up(config.deterministic)
         if config.ablation:
-            return run_ablation(config, run, jit_compile, scenes)
+            return ablation.run(partial(train, run, jit_compile), config, scenes, run.path)
         results, network = run_protocols(config, run, jit_compile, scenes)
-        figures = report_results(config, run, scenes, results)
+        figures = report.write(run.path, scenes, results, estimate_all(scenes.images))
         if config.export:
             export(config, scenes, network, figures)
         print(f"figures and pictures: {run.path}")

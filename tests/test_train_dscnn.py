@@ -111,13 +111,15 @@ def test_resume_after_sigkill_equals_the_run_never_interrupted(tmp_path, data):
         ("--data empty", "empty: the folder is empty"),
         ("--data small.npz --run-dir small.npz/x", "small.npz/x: cannot be written"),
         ("--data small.npz --resume", "no run to resume; start one without --resume"),
-        ("--data small.npz --modules 6", "--modules"),
+        ("--data small.npz --modules 6", "--modules must be from 1 to 5. Received: 6"),
+        ("--data small.npz --export small.npz/x", "small.npz/x: cannot be written"),
+        ("--photos", "--photos needs --data"),
     ],
 )
 def test_bad_input(tmp_path, data, arguments, message, monkeypatch, capsys):
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["train_dscnn.py", *arguments.split()])
+    monkeypatch.setattr(sys, "argv", ["train_dscnn.py", "--export", "None", *arguments.split()])
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(SystemExit) as exit_:
         train_dscnn.main()

@@ -7,13 +7,47 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
-from keras_gans.dscnn.estimate import traced_estimate
-from keras_gans.dscnn.report import save_figure
+from keras_gans.dscnn.estimate import estimate_images, traced_estimate
+from keras_gans.dscnn.report import save_figure, show
+from keras_gans.metrics.angular import angular_errors
 
 PATCH_SIZES = (16, 32, 64, 96, 128)
 MODULES = (1, 2, 3, 4, 5)
+
+
+def run(train, config, scenes, folder):
+    """Trains and tests every variant; prints the table, writes it and figure 7.
+
+    Args:
+        train: function (config, scenes, indices of scenes, name) -> trained network.
+        config: the train script's settings.
+        scenes: `Scenes`. The last fold is held out; measured lights (`config.data`) are also
+            tested the paper's way, on the scenes trained on.
+        folder: where `ablation.csv` and `figure_7.png` go.
+    """
+    smallest = min(min(scenes.images[i].shape[:2]) for i in range(len(scenes)))
+    held_out = scenes.folds == scenes.folds.max()
+    every = np.arange(len(scenes))
+    splits = {"seen": (every, every)} if config.data else {}
+    splits["held out"] = np.flatnonzero(~held_out), np.flatnonzero(held_out)
+    rows = {}
+    for name, variant in variants(config, smallest).items():
+        rows[name] = {}
+        for split, (trained, tested) in splits.items():
+            label = f"{name} {split}".replace(" ", "-")
+            network = train(variant, scenes, trained, label)
+            estimates, _ = estimate_images(network, scenes.take(tested).images)
+            errors = angular_errors(scenes.illuminants[tested], estimates)
+            rows[name][f"mean error, {split}"] = errors.mean()
+        rows[name] |= cost(network, scenes.images[0], folder / label)
+    frame = pd.DataFrame(rows).T
+    frame["parameters"] = frame["parameters"].astype(int)
+    show(frame, f"ablation on {scenes.name}, {config.epochs} epochs", "network")
+    frame.to_csv(folder / "ablation.csv", index_label="network")
+    draw_figure_7(frame, config, folder / "figure_7.png")
 
 
 def variants(config, largest_patch):

@@ -17,8 +17,8 @@ def export_dscnn(network, base, metadata, representative_images):
     Writes
 
     - `base/<version>/`: a SavedModel in TensorFlow Serving's layout. The signatures take
-      `images`, float32 (N, H, W, 3), linear RGB in [0, 1], H and W at least S, and give what
-      `estimate` describes: `serving_default` all of it; `illuminant`, `local_map` and
+      `images`, float32 (N, H, W, 3), linear RGB in [0, 1], H and W at least S, and give
+      what `estimate` describes: `serving_default` all of it; `illuminant`, `local_map` and
       `corrected` one output each.
     - `base/dscnn-float32.tflite`, `-float16`, `-int8`: `images` (1, H, W, 3) of any size
       from S up to `illuminant` (1, 3).

@@ -84,8 +84,11 @@ def build_dscnn(
         if pool:
             x = layers.MaxPooling2D(3, strides=2, padding="same")(x)
         if skip:
-            strides = 2 if pool else 1
-            x = x + normalise(convolution(shortcut, channels, 1, strides=strides))
+            if pool:
+                # the stride apart from the convolution: the gradient of a 1x1 convolution
+                # with strides corrupts memory in TensorFlow 2.21's oneDNN kernels
+                shortcut = layers.MaxPooling2D(1, strides=2)(shortcut)
+            x = layers.Add()([x, normalise(convolution(shortcut, channels, 1))])
     x = layers.Conv2D(
         3, 3, padding="same", kernel_regularizer=keras.regularizers.L2(l2), name="colour"
     )(x)

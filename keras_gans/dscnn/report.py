@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from keras_gans.data.images import linear_to_srgb
-from keras_gans.metrics.angular import STATISTICS, angular_statistics
+from keras_gans.metrics.angular import STATISTICS, angular_errors, angular_statistics
 
 HEADINGS = {
     "mean": "mean",
@@ -21,6 +21,57 @@ HEADINGS = {
     "worst25": "worst 25 %",
     "p95": "95th pct",
 }
+
+
+PROTOCOLS = {
+    "paper": "protocol `paper`: tested on the scenes whose patches were trained on",
+    "held-out": "protocol `held-out`: whole scenes held out by fold",
+}
+
+
+def write(folder, scenes, results, baselines):
+    """Prints table 2 for each protocol; writes figures, errors per scene and pictures.
+
+    Into the folder go `metrics.jsonl` (the tables, a row a method and protocol),
+    `errors.csv` (every scene), `error_curves.png` and `samples.png` (held-out scenes).
+
+    Args:
+        folder: the run's; the logs of its trainings are `*/metrics.jsonl`.
+        scenes: `Scenes`.
+        results: dict protocol -> (indices of the tested scenes, their estimates (N, 3)),
+            `held-out` last.
+        baselines: dict method -> (len(scenes), 3) estimates.
+
+    Returns:
+        DataFrame: the table of the held-out protocol.
+    """
+    tables, per_scene = [], []
+    for protocol, (tested, illuminants) in results.items():
+        estimates = {"DSCNN": illuminants}
+        estimates |= {name: values[tested] for name, values in baselines.items()}
+        truth = scenes.illuminants[tested]
+        errors = {name: angular_errors(truth, values) for name, values in estimates.items()}
+        conditions = {"protocol": protocol, "set": scenes.name, "scenes": len(tested)}
+        table = error_table(
+            errors, f"{scenes.name}, {len(tested)} scenes, {PROTOCOLS[protocol]}"
+        )
+        tables.append(table.rename_axis("method").reset_index().assign(**conditions))
+        names = [scenes.names[index] for index in tested]
+        per_scene.append(pd.DataFrame(errors).assign(scene=names, protocol=protocol))
+    pd.concat(tables).to_json(folder / "metrics.jsonl", orient="records", lines=True)
+    pd.concat(per_scene).to_csv(folder / "errors.csv", index=False)
+
+    histories = {log.parent.name: log for log in sorted(folder.glob("*/metrics.jsonl"))}
+    draw_error_curves(histories, errors, folder / "error_curves.png")
+    shown = ("DSCNN", table["mean"].drop("DSCNN").idxmin())
+    draw_examples(
+        scenes,
+        tested,
+        {name: estimates[name] for name in shown},
+        {name: errors[name] for name in shown},
+        folder / "samples.png",
+    )
+    return table
 
 
 def error_table(errors_by_method, title):

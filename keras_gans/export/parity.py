@@ -19,7 +19,7 @@ def compare(paths, inputs, expected, difference, timed=None, threads=1, repeats=
         inputs: list of dicts input name -> array, one a call.
         expected: list of what the reference gives, one an input.
         difference: function (expected, dict of outputs) -> number, or array of numbers.
-        timed: dict input name -> array whose run is timed; by default the first of `inputs`.
+        timed: dict input name -> array that is timed; by default the first of `inputs`.
         threads: threads a file may use.
         repeats: timed runs, after one that is not.
 

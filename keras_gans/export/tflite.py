@@ -12,6 +12,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
 from keras_gans.export.saved_model import output_folder
+from keras_gans.quiet import stderr_hidden
 
 PRECISIONS = ("float32", "float16", "int8")
 INT8_OPERATIONS = ("CONV_2D", "DEPTHWISE_CONV_2D", "MAX_POOL_2D")
@@ -49,7 +50,11 @@ def convert(
         raise ValueError(f"precision must be one of {PRECISIONS}. Received: {precision!r}")
     if precision == "int8" and representative is None:
         raise ValueError("int8 needs representative inputs. Received: None")
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        warnings.catch_warnings(),
+        stderr_hidden(),
+    ):
         # calibration runs in tf.lite's own interpreter, which announces its successor
         warnings.filterwarnings("ignore", ".*tf.lite.Interpreter is deprecated", UserWarning)
         archive = keras.export.ExportArchive()
@@ -210,9 +215,9 @@ def runner(model, threads=1):
         function from named arrays to a dict of arrays. Sizes that the signature leaves open
         may change from call to call.
     """
-    source = (
-        {"model_content": model}
-        if isinstance(model, bytes)
-        else {"model_path": os.fspath(model)}
-    )
-    return Interpreter(**source, num_threads=threads).get_signature_runner()
+    if isinstance(model, bytes):
+        source = {"model_content": model}
+    else:
+        source = {"model_path": os.fspath(model)}
+    with stderr_hidden():
+        return Interpreter(**source, num_threads=threads).get_signature_runner()

@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_gans.dscnn.model import compile_dscnn
 from keras_gans.dscnn.networks import build_dscnn, encode_gamma
 
 # Table 1, row by row. Batch normalisation counts four parameters a channel.
@@ -75,6 +76,21 @@ def test_skip_connection_reaches_the_output():
     before = network(x).numpy()
     shortcut.kernel.assign(shortcut.kernel + 1)
     assert not np.allclose(network(x), before)
+
+
+@pytest.mark.parametrize("variant", [{}, {"skip": True}, {"separable": False}])
+def test_variants_train(variant):
+    rng = np.random.default_rng(0)
+    network = build_dscnn(32, **variant)
+    compile_dscnn(network, 1e-3)
+    x = rng.random((16, 32, 32, 3), np.float32)
+    before = network.get_weights()
+    network.fit(x, rng.random((16, 3), np.float32), batch_size=8, epochs=2, verbose=0)
+    for name, old, new in zip(
+        [weight.path for weight in network.weights], before, network.get_weights(), strict=True
+    ):
+        assert np.isfinite(new).all(), name
+        assert not np.array_equal(old, new), name
 
 
 def test_every_kernel_is_regularised():

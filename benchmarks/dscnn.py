@@ -1,0 +1,680 @@
+"""Speed and memory of DSCNN beside its peers, measured in one run on this machine.
+
+    python benchmarks/dscnn.py            5 to 10 minutes on 2 cores
+    python benchmarks/dscnn.py --quick    2 to 4 minutes, figures for orientation
+
+Prints three tables: training; estimating the light of one photo of 1920x1080 pixels, with one
+thread and with all cores; memory. Look at the ratios: milliseconds are those of this machine
+on this day. PyTorch and OpenCV (`pip install -e .[benchmark]`) may be missing.
+
+Every row is a process of its own that sees one core or all of them. The processes of a table
+live at the same time and take turns, so that what else the machine does meets all alike; a
+figure is the median of the turns. A turn excludes loading, compilation and the first call.
+"""
+
+import importlib.metadata
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+# Nothing large is imported up here: all processes would hold it.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+HEIGHT, WIDTH, PATCH = 1080, 1920, 64
+CORES = len(os.sched_getaffinity(0))
+L2 = 1e-4
+
+
+@dataclass(frozen=True)
+class Config:
+    """Measures DSCNN and its peers; prints tables."""
+
+    batch_size: int = 128
+    """Patches in a training batch."""
+    turns: int = 7
+    """Measurements of every row."""
+    quick: bool = False
+    """Two turns, and without what compiles for long (XLA, torch.compile)."""
+
+
+# What is measured -------------------------------------------------------------------------
+#
+# A task prepares itself and returns a dict of functions without arguments, one of which is
+# measured at a turn. Tasks run in processes of their own, see `serve`.
+
+
+def train_keras(folder, batch_size, jit_compile=False, fused=True, pipeline=False):
+    """`fit` on one batch that is in memory; or on the batches of train_dscnn.py."""
+    from keras_gans.quiet import tensorflow as tf  # isort: skip
+
+    import keras
+
+    from keras_gans.dscnn.data import Augmentation, Patches, training_batches
+    from keras_gans.dscnn.model import compile_dscnn
+
+    network = with_batch_normalization(dscnn(), fused)
+    compile_dscnn(network, 1e-3, jit_compile)
+    rng = np.random.default_rng(0)
+    patches = Patches(
+        rng.integers(0, 2**16, (2048, PATCH, PATCH, 3), np.uint16),
+        rng.uniform(0.3, 1, (2048, 3)).astype(np.float32),
+        rng.integers(0, 2, 2048).astype(np.int32),
+    )
+    batch = next(iter(training_batches(patches, batch_size, 1, 0)))
+    data = {"fit": tf.data.Dataset.from_tensors(batch).repeat()}
+    if pipeline:
+        forever = 10**6
+        data["paper"] = training_batches(patches, batch_size, forever, 0)
+        data["augmented"] = training_batches(patches, batch_size, forever, 0, Augmentation())
+    keras.utils.disable_interactive_logging()
+
+    def fit(dataset, steps):
+        network.fit(dataset, steps_per_epoch=steps, verbose=0, shuffle=False)
+
+    steps = steps_for_two_seconds(lambda n: fit(data["fit"], n))
+    runs = {name: lambda d=dataset: fit(d, steps) for name, dataset in data.items()}
+    return runs, {"items": steps * batch_size}
+
+
+def train_torch(folder, batch_size, compiled=False):
+    """The same training step in PyTorch."""
+    import torch
+
+    torch.set_num_threads(CORES)
+    x = torch.rand(batch_size, 3, PATCH, PATCH)
+    y = torch.rand(batch_size, 3) + 0.3
+
+    def trainer(layout):
+        network = torch_dscnn(folder).to(memory_format=layout)
+        run = torch.compile(network) if compiled else network
+        kernels = [p for p in network.parameters() if p.ndim == 4]
+        others = [p for p in network.parameters() if p.ndim < 4]
+        # Adam's weight decay is the gradient of an L2 penalty of half its weight
+        optimizer = torch.optim.Adam(
+            [{"params": kernels, "weight_decay": 2 * L2}, {"params": others}],
+            eps=1e-7,
+            fused=True,
+        )
+        inputs = x.to(memory_format=layout)
+
+        def train(steps):
+            for _ in range(steps):
+                optimizer.zero_grad()
+                p = run(inputs)
+                sine = torch.linalg.norm(torch.linalg.cross(y, p), dim=1)
+                loss = torch.rad2deg(torch.atan2(sine, (y * p).sum(dim=1))).mean()
+                loss.backward()
+                optimizer.step()
+
+        return train
+
+    layouts = {"channels last": torch.channels_last}
+    if not compiled:
+        layouts["contiguous"] = torch.contiguous_format
+    trainers = {name: trainer(layout) for name, layout in layouts.items()}
+    layout = fastest({name: lambda t=train: t(2) for name, train in trainers.items()})
+    steps = steps_for_two_seconds(trainers[layout])
+    runs = {"fit": lambda: trainers[layout](steps)}
+    return runs, {"items": steps * batch_size, "note": layout}
+
+
+def estimate_keras(folder, threads):
+    """Patches cut by NumPy, `predict`, median by NumPy."""
+    import_tensorflow(threads)
+    import keras
+
+    from keras_gans.dscnn.data import cut_patches
+
+    keras.utils.disable_interactive_logging()
+    network = dscnn(folder)
+    photo = np.load(folder / "photo.npy")
+
+    def run():
+        patches = cut_patches(photo, PATCH).reshape(-1, PATCH, PATCH, 3)
+        return unit_median(network.predict(patches, batch_size=len(patches), verbose=0))
+
+    return {"run": run}, {}
+
+
+def estimate_saved_model(folder, threads, signature="illuminant"):
+    tf = import_tensorflow(threads)
+    model = tf.saved_model.load(str(folder / "model" / "1"))
+    function = model.signatures[signature]
+    function.model = model  # a signature does not keep its variables alive
+    photo = tf.constant(np.load(folder / "photo.npy")[None])
+    return {"run": lambda: function(images=photo)[signature].numpy()[0]}, {}
+
+
+def estimate_tflite(folder, threads, precision):
+    from ai_edge_litert.interpreter import Interpreter
+
+    path = str(folder / "model" / f"dscnn-{precision}.tflite")
+    runner = Interpreter(path, num_threads=threads).get_signature_runner()
+    photo = np.load(folder / "photo.npy")[None]
+    return {"run": lambda: runner(images=photo)["illuminant"][0]}, {}
+
+
+def estimate_torch(folder, threads, compiled=False):
+    """The same in PyTorch: patches, network, unit vectors, median."""
+    import torch
+
+    torch.set_num_threads(threads)
+    photo = torch.from_numpy(np.load(folder / "photo.npy"))
+    rows, columns = HEIGHT // PATCH, WIDTH // PATCH
+
+    def estimator(layout):
+        network = torch_dscnn(folder).eval().to(memory_format=layout)
+        if compiled:
+            from torch._inductor import config
+
+            config.freezing = True  # folds batch normalisation
+            network = torch.compile(network)
+
+        @torch.inference_mode()
+        def run():
+            grid = photo[: rows * PATCH, : columns * PATCH]
+            grid = grid.reshape(rows, PATCH, columns, PATCH, 3).permute(0, 2, 4, 1, 3)
+            patches = grid.reshape(-1, 3, PATCH, PATCH).contiguous(memory_format=layout)
+            votes = torch.nn.functional.normalize(network(patches))
+            median = votes.quantile(0.5, dim=0)  # `median` takes the lower of the middle two
+            return torch.nn.functional.normalize(median, dim=0).numpy()
+
+        return run
+
+    layouts = {"channels last": torch.channels_last}
+    if not compiled:
+        layouts["contiguous"] = torch.contiguous_format
+    estimators = {name: estimator(layout) for name, layout in layouts.items()}
+    layout = fastest(estimators)
+    return {"run": estimators[layout]}, {"note": layout}
+
+
+def estimate_statistical(folder, threads, method):
+    from keras_gans.dscnn.statistical import estimate_all, grey_edge, methods
+
+    photo = np.load(folder / "photo.npy")
+    if method == "all":
+        return {"run": lambda: estimate_all([photo])}, {}
+    return {"run": lambda: grey_edge(photo, **methods(photo.shape)[method])}, {}
+
+
+def balance_opencv(folder, threads, method):
+    """OpenCV does not tell its estimate: the photo, in 8 bits, is corrected as well."""
+    import cv2
+
+    cv2.setNumThreads(threads)
+    balance = getattr(cv2.xphoto, f"create{method}")()
+    photo = np.round(np.load(folder / "photo.npy")[..., ::-1] * 255).astype(np.uint8)
+    return {"run": lambda: balance.balanceWhite(photo)}, {}
+
+
+TRAINING = {
+    "Keras, graph": (train_keras, dict(pipeline=True)),
+    "Keras, graph, its own batch normalisation": (train_keras, dict(fused=False)),
+    "Keras, XLA": (train_keras, dict(jit_compile=True)),
+    "PyTorch, eager": (train_torch, {}),
+    "PyTorch, compiled": (train_torch, dict(compiled=True)),
+}
+ESTIMATING = {
+    "TFLite float32": (estimate_tflite, dict(precision="float32")),
+    "TFLite float16": (estimate_tflite, dict(precision="float16")),
+    "TFLite int8": (estimate_tflite, dict(precision="int8")),
+    "Keras, predict": (estimate_keras, {}),
+    "SavedModel": (estimate_saved_model, {}),
+    "SavedModel, corrected photo": (estimate_saved_model, dict(signature="corrected")),
+    "PyTorch, eager": (estimate_torch, {}),
+    "PyTorch, compiled": (estimate_torch, dict(compiled=True)),
+    "grey-world": (estimate_statistical, dict(method="grey-world")),
+    "white-patch": (estimate_statistical, dict(method="white-patch")),
+    "shades-of-grey": (estimate_statistical, dict(method="shades-of-grey")),
+    "general-grey-world": (estimate_statistical, dict(method="general-grey-world")),
+    "grey-edge-1": (estimate_statistical, dict(method="grey-edge-1")),
+    "grey-edge-2": (estimate_statistical, dict(method="grey-edge-2")),
+    "all six, photo reduced to 640x360": (estimate_statistical, dict(method="all")),
+    "OpenCV SimpleWB, corrected photo": (balance_opencv, dict(method="SimpleWB")),
+    "OpenCV GrayworldWB, corrected photo": (balance_opencv, dict(method="GrayworldWB")),
+    "OpenCV LearningBasedWB, corrected photo": (
+        balance_opencv,
+        dict(method="LearningBasedWB"),
+    ),
+}
+LONG = ("Keras, XLA", "PyTorch, compiled")
+
+
+def import_tensorflow(threads):
+    from keras_gans.quiet import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    return tf
+
+
+def dscnn(folder=None):
+    """The network of table 1, of random weights or those in the folder."""
+    from keras_gans.quiet import tensorflow  # noqa: F401 isort: skip
+    from keras_gans.dscnn.networks import build_dscnn
+
+    network = build_dscnn(PATCH, l2=L2)
+    if folder:
+        with np.load(folder / "weights.npz") as arrays:
+            network.set_weights(list(arrays.values()))
+    return network
+
+
+def with_batch_normalization(network, fused):
+    """The network with our fused batch normalisation, or with Keras' own."""
+    import keras
+
+    from keras_gans.layers import FusedBatchNormalization
+
+    layer_class = FusedBatchNormalization if fused else keras.layers.BatchNormalization
+
+    def replace(layer):
+        if isinstance(layer, keras.layers.BatchNormalization):
+            return layer_class.from_config(layer.get_config())
+        return layer.__class__.from_config(layer.get_config())
+
+    return keras.models.clone_model(network, clone_function=replace)
+
+
+def torch_dscnn(folder):
+    """The network of table 1 in PyTorch, with the Keras network's weights."""
+    import torch
+    from torch import nn
+
+    with np.load(folder / "weights.npz") as arrays:
+        weights = iter([torch.from_numpy(array) for array in arrays.values()])
+
+    def convolution(kernel, **kwargs):
+        kernel = kernel.permute(3, 2, 0, 1).contiguous()
+        layer = nn.Conv2d(kernel.shape[1], kernel.shape[0], kernel.shape[2:], **kwargs)
+        layer.weight = nn.Parameter(kernel)
+        return layer
+
+    def depthwise(kernel):
+        kernel = kernel.permute(0, 1, 3, 2)
+        channels = kernel.shape[-1]
+        layer = nn.Conv2d(channels, channels, 3, padding=1, groups=channels, bias=False)
+        layer.weight = nn.Parameter(kernel.permute(3, 2, 0, 1).contiguous())
+        return layer
+
+    def normalisation():
+        gamma, beta, mean, variance = (next(weights) for _ in range(4))
+        layer = nn.BatchNorm2d(len(gamma), eps=1e-3, momentum=0.1)
+        layer.weight, layer.bias = nn.Parameter(gamma), nn.Parameter(beta)
+        layer.running_mean, layer.running_var = mean, variance
+        return layer
+
+    layers = []
+    for _ in range(2):
+        layers += [convolution(next(weights), bias=False), normalisation(), nn.ReLU()]
+    size = PATCH - 4
+    for _ in range(4):
+        for last in (False, True):
+            layers += [depthwise(next(weights)), convolution(next(weights), bias=False)]
+            layers += [normalisation()] if last else [normalisation(), nn.ReLU()]
+        # TensorFlow pads an even size at the end only
+        even = size % 2 == 0
+        layers.append(nn.MaxPool2d(3, 2, padding=0 if even else 1, ceil_mode=even))
+        size = (size + 1) // 2
+    colour = convolution(next(weights), padding=1)
+    colour.bias = nn.Parameter(next(weights))
+    return nn.Sequential(*layers, colour, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+
+def unit_median(directions):
+    votes = directions / np.linalg.norm(directions, axis=1, keepdims=True)
+    median = np.median(votes, axis=0)
+    return median / np.linalg.norm(median)
+
+
+def fastest(runs):
+    """Name of the function that takes the least time at its second and third call."""
+    seconds = {}
+    for name, run in runs.items():
+        run()
+        start = time.perf_counter()
+        run()
+        run()
+        seconds[name] = time.perf_counter() - start
+    return min(seconds, key=seconds.get)
+
+
+def steps_for_two_seconds(train):
+    train(1)
+    start = time.perf_counter()
+    train(2)
+    return min(max(round(4 / (time.perf_counter() - start)), 1), 30)
+
+
+def prepare(folder):
+    """Writes what the tasks share: photo, weights, SavedModel and TFLite files."""
+    network = dscnn()
+
+    from keras_gans.dscnn.export import export_dscnn
+    from keras_gans.dscnn.synthetic import synthetic_scenes
+
+    scene = synthetic_scenes(1, size=(HEIGHT // 4, WIDTH // 4)).images[0]
+    photo = np.asarray(scene, np.float32).repeat(4, axis=0).repeat(4, axis=1)
+    np.save(folder / "photo.npy", photo)
+    # weights as after training: they differ, and batch normalisation has statistics
+    rng = np.random.default_rng(0)
+    weights = [
+        rng.uniform(0.5, 1.5, w.shape) if w.ndim == 1 else w for w in network.get_weights()
+    ]
+    network.set_weights(weights)
+    np.savez(folder / "weights.npz", *network.get_weights())
+    parts = [photo[y : y + 256, x : x + 256] for y in (0, 256) for x in (0, 256, 512, 768)]
+    export_dscnn(network, folder / "model", {}, parts)
+    return {}, {}
+
+
+# Processes --------------------------------------------------------------------------------
+
+
+def serve(task, folder, arguments):
+    """Runs a task in this process: one turn for each line on stdin, answers on stdout."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what libraries print is no answer
+
+    def answer(**values):
+        print(json.dumps(values), file=answers, flush=True)
+
+    start = time.perf_counter()
+    try:
+        runs, facts = globals()[task](Path(folder), **arguments)
+        loaded = time.perf_counter() - start
+        results = {name: run() for name, run in runs.items()}
+    except ModuleNotFoundError as error:
+        return answer(problem=f"not installed ({error.name})")
+    except Exception as error:  # a row that cannot be measured must not end the others
+        return answer(problem=f"{type(error).__name__}: {str(error).strip().splitlines()[-1]}")
+    result = results.get("run")
+    if not (isinstance(result, np.ndarray) and result.shape == (3,)):
+        result = None
+    result = None if result is None else result.tolist()
+    answer(**facts, runs=list(runs), loaded=loaded, result=result)
+    for name in sys.stdin:
+        run = runs[name.strip()]
+        calls, start = 0, time.perf_counter()
+        while calls == 0 or time.perf_counter() - start < 0.3:
+            run()
+            calls += 1
+        answer(seconds=(time.perf_counter() - start) / calls)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    answer(megabytes=peak / (1e6 if sys.platform == "darwin" else 1e3))
+
+
+class Process:
+    """A task in a process of its own that sees one core or all."""
+
+    def __init__(self, task, folder, threads, **arguments):
+        environment = os.environ | {
+            "OMP_NUM_THREADS": str(threads),
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+            "PYTHONWARNINGS": "ignore",
+        }
+        cores = sorted(os.sched_getaffinity(0))[:threads]
+        self._process = subprocess.Popen(
+            [
+                sys.executable,
+                __file__,
+                "serve",
+                task.__name__,
+                str(folder),
+                json.dumps(arguments),
+                json.dumps(cores),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+            text=True,
+        )
+        self.facts = self._read()
+        self.seconds = {}
+
+    @property
+    def problem(self):
+        return self.facts.get("problem")
+
+    def turn(self, name):
+        print(name, file=self._process.stdin, flush=True)
+        answer = self._read()
+        if "problem" in answer:
+            self.facts = answer
+        else:
+            self.seconds.setdefault(name, []).append(answer["seconds"])
+
+    def close(self):
+        """Ends the process; `facts` then has its peak memory."""
+        self._process.stdin.close()
+        if not self.problem:
+            self.facts |= self._read()
+        self._process.wait()
+
+    def median(self, name):
+        """Seconds of a call."""
+        return float(np.median(self.seconds[name]))
+
+    def _read(self):
+        line = self._process.stdout.readline()
+        return json.loads(line) if line else {"problem": "ended without an answer"}
+
+
+def measure(tasks, folder, threads, turns, title, **arguments):
+    """Starts the tasks one after the other, then lets them take turns.
+
+    Returns:
+        dict name -> `Process`, ended.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    processes = {}
+    with Progress(console=console, disable=not console.is_terminal) as progress:
+        bar = progress.add_task(title, total=len(tasks) * (turns + 1))
+        for name, (task, settings) in tasks.items():
+            progress.update(bar, description=f"{title}: {name}")
+            processes[name] = Process(task, folder, threads, **arguments, **settings)
+            progress.advance(bar)
+        progress.update(bar, description=title)
+        for turn in range(turns):
+            for process in processes.values():
+                if process.problem:
+                    continue
+                seconds = sum(process.seconds.values(), [])
+                slow = turn >= 3 and np.median(seconds) > 4
+                if not slow:
+                    for name in process.facts["runs"]:
+                        process.turn(name)
+            progress.advance(bar, len(tasks))
+        for process in processes.values():
+            process.close()
+    return processes
+
+
+# Tables -----------------------------------------------------------------------------------
+
+
+def print_training(console, processes):
+    table = new_table("Training, 64x64 patches", "images/s", "ratio", "ready after, s")
+    rates = {
+        name: process.facts["items"] / process.median("fit")
+        for name, process in processes.items()
+        if not process.problem
+    }
+    reference = best(rates, "PyTorch") or best(rates, "Keras")
+    for name, process in processes.items():
+        if process.problem:
+            table.add_row(name, process.problem)
+            continue
+        ratio = rates[name] / rates[reference]
+        ready = process.facts["loaded"]
+        table.add_row(label(name, process), f"{rates[name]:.0f}", times(ratio), f"{ready:.0f}")
+    table.caption = f"ratio: to {reference}. One training step with loss, L2 penalty and Adam."
+    console.print(table)
+
+    keras = processes["Keras, graph"]
+    if not keras.problem:
+        for name, data in (("paper", "no augmentation"), ("augmented", "augmented")):
+            ratios = np.divide(keras.seconds["fit"], keras.seconds[name])
+            console.print(
+                f"share of a step that data takes, {data}: {100 * (1 - np.median(ratios)):.1f} %"
+                " (fit on the pipeline of train_dscnn.py against one batch in memory)"
+            )
+
+
+def print_estimating(console, columns):
+    """`columns`: dict heading -> dict of processes."""
+    headings = [text for name in columns for text in (f"{name}, ms", "speed")]
+    table = new_table(
+        f"Estimating the light of one photo, {WIDTH}x{HEIGHT}", *headings, "angle"
+    )
+    for name in ESTIMATING:
+        cells = []
+        for processes in columns.values():
+            process, reference = processes[name], reference_of(processes)
+            if process.problem:
+                cells += [process.problem, ""]
+                continue
+            speed = processes[reference].median("run") / process.median("run")
+            cells += [f"{1000 * process.median('run'):.1f}", times(speed)]
+        table.add_row(label(name, process), *cells, angle_to_keras(name, processes))
+    table.caption = (
+        f"speed: {reference} = 1. angle: to Keras, degrees, of the same network with random "
+        "weights."
+    )
+    console.print(table)
+
+
+def print_memory(console, training, columns):
+    groups = {"training": training} | {f"estimating, {name}": p for name, p in columns.items()}
+    table = new_table(
+        "Peak memory of the process", *[h for g in groups for h in (f"{g}, MB", "ratio")]
+    )
+    for name in {**TRAINING, **ESTIMATING}:
+        cells = []
+        for processes in groups.values():
+            process = processes.get(name)
+            if process is None or process.problem:
+                cells += ["", ""]
+                continue
+            megabytes = process.facts["megabytes"]
+            ratio = megabytes / processes[reference_of(processes)].facts["megabytes"]
+            cells += [f"{megabytes:.0f}", times(ratio)]
+        table.add_row(name, *cells)
+    table.caption = (
+        "with the libraries; ratio: to PyTorch, eager, or if it is missing to Keras."
+    )
+    console.print(table)
+
+
+def new_table(title, *headings):
+    from rich.table import Table
+
+    table = Table(title=title, caption_justify="left", title_justify="left")
+    table.add_column("")
+    for heading in headings:
+        table.add_column(heading, justify="right")
+    return table
+
+
+def label(name, process):
+    note = process.facts.get("note")
+    return f"{name} ({note})" if note else name
+
+
+def times(ratio):
+    return f"{ratio:.2f}" if ratio < 10 else f"{ratio:.0f}"
+
+
+def best(rates, library):
+    return max(
+        (name for name in rates if name.startswith(library)), key=rates.get, default=None
+    )
+
+
+def reference_of(processes):
+    """PyTorch, eager; where it is missing, Keras."""
+    names = ("PyTorch, eager", "Keras, predict", "Keras, graph")
+    return next(n for n in names if n in processes and not processes[n].problem)
+
+
+def angle_to_keras(name, processes):
+    networks = ("TFLite", "Keras", "SavedModel", "PyTorch")
+    ours = processes[name].facts.get("result")
+    keras = processes["Keras, predict"].facts.get("result")
+    if not ours or not keras or not name.startswith(networks):
+        return ""
+    sine = np.linalg.norm(np.cross(ours, keras))
+    return f"{np.degrees(np.arctan2(sine, np.dot(ours, keras))):.3f}"
+
+
+def machine():
+    """Processor, cores and versions, in one line."""
+    model = platform.processor() or platform.machine()
+    information = Path("/proc/cpuinfo")
+    if information.is_file():
+        lines = information.read_text().splitlines()
+        names = [line.split(":", 1)[1] for line in lines if line.startswith("model name")]
+        model = names[0].strip() if names else model
+    versions = []
+    packages = "keras", "tensorflow", "ai-edge-litert", "torch", "numpy"
+    for package in (*packages, "opencv-contrib-python-headless"):
+        try:
+            versions.append(f"{package} {importlib.metadata.version(package)}")
+        except importlib.metadata.PackageNotFoundError:
+            pass
+    return f"{model}, {CORES} cores; Python {platform.python_version()}, {', '.join(versions)}"
+
+
+def main():
+    import tyro
+    from rich.console import Console
+
+    config = tyro.cli(Config)
+    turns = 2 if config.quick else config.turns
+    training, estimating = (
+        {name: task for name, task in tasks.items() if not config.quick or name not in LONG}
+        for tasks in (TRAINING, ESTIMATING)
+    )
+    console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+    console.print(machine())
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        preparation = Process(prepare, folder, CORES)
+        if preparation.problem:
+            sys.exit(f"the networks could not be exported: {preparation.problem}")
+        preparation.close()
+        trained = measure(
+            training, folder, CORES, turns, "training", batch_size=config.batch_size
+        )
+        print_training(console, trained)
+        columns = {}
+        for threads in sorted({1, CORES}):
+            name = "one thread" if threads == 1 else f"{threads} threads"
+            columns[name] = measure(
+                estimating, folder, threads, turns, f"estimating, {name}", threads=threads
+            )
+    print_estimating(console, columns)
+    print_memory(console, trained, columns)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["serve"]:
+        serve_process = sys.argv[2:]
+        os.sched_setaffinity(0, json.loads(serve_process[3]))
+        serve(serve_process[0], serve_process[1], json.loads(serve_process[2]))
+    else:
+        main()
