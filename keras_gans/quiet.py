@@ -28,3 +28,4 @@ def stderr_hidden():
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 with stderr_hidden():
     tensorflow = importlib.import_module("tensorflow")
+tensorflow.get_logger().setLevel("ERROR")

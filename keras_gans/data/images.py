@@ -158,7 +158,7 @@ def read_png16(path):
     """
     # Pillow reads 16-bit RGB as 8-bit without a word. TensorFlow reads it right, and is
     # imported here so that whatever else is wrong is found without waiting for it.
-    import tensorflow as tf
+    from keras_gans.quiet import tensorflow as tf
 
     if _file_type(path) != "PNG":
         raise InputError(_not_linear(path, f"a {_file_type(path)}", "16-bit RGB PNG"))
@@ -430,7 +430,7 @@ def _png(path, image, metadata):
     if image.dtype == np.uint8:
         Image.fromarray(image).save(path, format="PNG", **metadata)
     else:
-        import tensorflow as tf  # Pillow has no 16-bit RGB
+        from keras_gans.quiet import tensorflow as tf  # Pillow has no 16-bit RGB
 
         path.write_bytes(tf.io.encode_png(image).numpy())
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -87,14 +88,14 @@ def error_table(errors_by_method, title):
     frame = pd.DataFrame(
         {name: angular_statistics(errors) for name, errors in errors_by_method.items()}
     ).T
-    show(frame.rename(columns=HEADINGS), title, "angular error, degrees")
+    show(frame.rename(columns=HEADINGS), f"angular error in degrees: {title}", "method")
     return frame[list(STATISTICS)]
 
 
 def show(frame, title, index_name):
     """Prints a DataFrame as a table, numbers with two decimals."""
-    table = Table(title=title, title_justify="left")
-    table.add_column(index_name)
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column(index_name, no_wrap=True)
     for column in frame.columns:
         table.add_column(str(column), justify="right")
     for name, row in frame.iterrows():

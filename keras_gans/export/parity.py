@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from keras_gans.export.tflite import runner
+from keras_gans.quiet import stderr_hidden
 
 
 def compare(paths, inputs, expected, difference, timed=None, threads=1, repeats=5):
@@ -30,6 +32,8 @@ def compare(paths, inputs, expected, difference, timed=None, threads=1, repeats=
     rows = []
     for name, path in paths.items():
         run = runner(path, threads)
+        with stderr_hidden():  # the interpreter announces its delegate at the first run
+            run(**inputs[0])
         drift = [
             np.ravel(difference(e, run(**x))) for x, e in zip(inputs, expected, strict=True)
         ]
@@ -48,7 +52,7 @@ def compare(paths, inputs, expected, difference, timed=None, threads=1, repeats=
 
 def print_parity(rows, title, unit, console=None):
     """Prints what `compare` gives; `unit` is that of the differences, such as `degrees`."""
-    table = Table(title=title)
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("file")
     for heading in ("size, kB", "latency, ms", f"mean, {unit}", f"largest, {unit}"):
         table.add_column(heading, justify="right")
