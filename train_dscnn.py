@@ -41,7 +41,7 @@ from keras_gans.dscnn.statistical import estimate_all
 from keras_gans.dscnn.synthetic import synthetic_scenes
 from keras_gans.errors import InputError, report_input_errors
 from keras_gans.export.parity import print_parity
-from keras_gans.export.saved_model import output_folder
+from keras_gans.files import check_folder
 from keras_gans.training.callbacks import MetricsLog, Speed, StopOnNaN
 from keras_gans.training.checkpoint import EpochCheckpoint
 from keras_gans.training.run_folder import RunFolder, to_json
@@ -56,7 +56,8 @@ class Config:
     Without it: built-in synthetic scenes and, where not given, settings for a short run."""
     photos: bool = False
     """DATA is a folder of ordinary, well-balanced photos (8-bit, sRGB): each is put under a
-    known colour cast. Trains a model for finished photos, tested on those held out."""
+    known colour cast. Trains a model for finished photos, tested on those held out, with
+    settings of its own where none are given."""
 
     patch_size: int = 64
     modules: int = 4
@@ -109,6 +110,14 @@ SHORT = dict(
     augment=True,
 )
 
+# With --photos: clipped highlights must not give the casts away
+PHOTOS = SHORT | dict(
+    patches=20_000,
+    validation_share=0.0,
+    epochs=10,
+    augmentation=Augmentation(brighten=4.0),
+)
+
 
 def train(run, jit_compile, config, scenes, selection, name, augmentation=None):
     """Trains one network on the selected scenes; goes on where the run stopped."""
@@ -139,6 +148,7 @@ def train(run, jit_compile, config, scenes, selection, name, augmentation=None):
 
     patches = draw_patches(scenes, selection, config.patches, config.patch_size, config.seed)
     training, validation = split_patches(patches, config.validation_share, config.seed)
+    print(f"{len(training)} patches to train on, {len(validation)} to validate")
     log = MetricsLog(folder / "metrics.jsonl")
     log.keep_epochs(first)
     network.fit(
@@ -202,18 +212,19 @@ def run_protocols(config, run, jit_compile, scenes):
 
 def export(config, scenes, network, figures):
     """Writes SavedModel and TFLite files; prints what they cost and how far they drift."""
+    settings = to_json(config)
+    settings.pop("data")  # a path of the machine that trained
     small = max(scenes.images[0].shape[:2]) < 2 * config.patch_size
     metadata = {
         "trained_on": f"{scenes.name}, {len(scenes)} scenes",
         "patch_size": config.patch_size,
         "view": "whole" if small else "native",  # what of a scene its patches showed
         "held_out_errors_degrees": figures.loc["DSCNN"].round(3).to_dict(),
-        "settings": to_json(config),
+        "settings": settings,
     }
     side = 4 * config.patch_size
-    some = [
-        scenes.images[i][:side, :side] for i in np.linspace(0, len(scenes) - 1, 200, dtype=int)
-    ]
+    chosen = np.unique(np.linspace(0, len(scenes) - 1, 200, dtype=int))
+    some = [scenes.images[index][:side, :side].copy() for index in chosen]
     name = "dscnn" + ("-photos" if config.photos else "" if config.data else "-synthetic")
     paths = export_dscnn(network, config.export / name, metadata, some[::2])
     saved_model = paths.pop("saved_model")
@@ -235,6 +246,9 @@ def check(config):
         "batch_size": (1, 10**6),
         "epochs": (1, 10**6),
         "validation_share": (0, 0.9),
+        "learning_rate": (1e-12, 100),
+        "l2": (0, 1000),
+        "bn_momentum": (0, 1),
         "seed": (0, 2**31 - 1),
     }
     for name, (low, high) in limits.items():
@@ -246,8 +260,7 @@ def check(config):
     if config.photos and config.data is None:
         raise InputError("--photos needs --data, the folder of the photos")
     if config.export:
-        with output_folder(config.export):
-            pass  # finds out now, not after hours of training, whether it can be written
+        check_folder(config.export)  # now, not after hours of training
 
 
 @report_input_errors
@@ -255,6 +268,7 @@ def main():
     config = tyro.cli(Config)
     check(config)
     if config.photos:
+        config = tyro.cli(Config, default=replace(config, **PHOTOS))
         scenes = load_photos(config.data, config.patch_size, config.seed)
     elif config.data is None:
         config = tyro.cli(Config, default=replace(config, **SHORT))
@@ -268,7 +282,9 @@ def main():
         if config.ablation:
             return ablation.run(partial(train, run, jit_compile), config, scenes, run.path)
         results, network = run_protocols(config, run, jit_compile, scenes)
-        figures = report.write(run.path, scenes, results, estimate_all(scenes.images))
+        figures = report.write(
+            run.path, scenes, results, estimate_all(scenes.images), config.seed
+        )
         if config.export:
             export(config, scenes, network, figures)
         print(f"figures and pictures: {run.path}")

@@ -12,6 +12,7 @@ live at the same time and take turns, so that what else the machine does meets a
 figure is the median of the turns. A turn excludes loading, compilation and the first call.
 """
 
+import contextlib
 import importlib.metadata
 import json
 import os
@@ -52,7 +53,7 @@ class Config:
 # measured at a turn. Tasks run in processes of their own, see `serve`.
 
 
-def train_keras(folder, batch_size, jit_compile=False, fused=True, pipeline=False):
+def train_keras(folder, batch_size, jit_compile=False, plain=False, pipeline=False):
     """`fit` on one batch that is in memory; or on the batches of train_dscnn.py."""
     from keras_gans.quiet import tensorflow as tf  # isort: skip
 
@@ -61,7 +62,7 @@ def train_keras(folder, batch_size, jit_compile=False, fused=True, pipeline=Fals
     from keras_gans.dscnn.data import Augmentation, Patches, training_batches
     from keras_gans.dscnn.model import compile_dscnn
 
-    network = with_batch_normalization(dscnn(), fused)
+    network = with_keras_batch_normalization(dscnn()) if plain else dscnn()
     compile_dscnn(network, 1e-3, jit_compile)
     rng = np.random.default_rng(0)
     patches = Patches(
@@ -80,8 +81,23 @@ def train_keras(folder, batch_size, jit_compile=False, fused=True, pipeline=Fals
     def fit(dataset, steps):
         network.fit(dataset, steps_per_epoch=steps, verbose=0, shuffle=False)
 
+    def waiting(dataset):
+        """Share of the time in which training waits for its next batch."""
+        batches, waited = iter(dataset), 0.0
+        network.train_on_batch(*next(batches))
+        start = time.perf_counter()
+        for _ in range(steps):
+            asked = time.perf_counter()
+            batch = next(batches)
+            waited += time.perf_counter() - asked
+            network.train_on_batch(*batch)
+        return waited / (time.perf_counter() - start)
+
     steps = steps_for_two_seconds(lambda n: fit(data["fit"], n))
     runs = {name: lambda d=dataset: fit(d, steps) for name, dataset in data.items()}
+    if pipeline:
+        runs["waiting, paper"] = lambda: waiting(data["paper"])
+        runs["waiting, augmented"] = lambda: waiting(data["augmented"])
     return runs, {"items": steps * batch_size}
 
 
@@ -219,7 +235,7 @@ def balance_opencv(folder, threads, method):
 
 TRAINING = {
     "Keras, graph": (train_keras, dict(pipeline=True)),
-    "Keras, graph, its own batch normalisation": (train_keras, dict(fused=False)),
+    "Keras, graph, Keras' own batch norm": (train_keras, dict(plain=True)),
     "Keras, XLA": (train_keras, dict(jit_compile=True)),
     "PyTorch, eager": (train_torch, {}),
     "PyTorch, compiled": (train_torch, dict(compiled=True)),
@@ -230,7 +246,7 @@ ESTIMATING = {
     "TFLite int8": (estimate_tflite, dict(precision="int8")),
     "Keras, predict": (estimate_keras, {}),
     "SavedModel": (estimate_saved_model, {}),
-    "SavedModel, corrected photo": (estimate_saved_model, dict(signature="corrected")),
+    "SavedModel, and correction": (estimate_saved_model, dict(signature="corrected")),
     "PyTorch, eager": (estimate_torch, {}),
     "PyTorch, compiled": (estimate_torch, dict(compiled=True)),
     "grey-world": (estimate_statistical, dict(method="grey-world")),
@@ -239,10 +255,10 @@ ESTIMATING = {
     "general-grey-world": (estimate_statistical, dict(method="general-grey-world")),
     "grey-edge-1": (estimate_statistical, dict(method="grey-edge-1")),
     "grey-edge-2": (estimate_statistical, dict(method="grey-edge-2")),
-    "all six, photo reduced to 640x360": (estimate_statistical, dict(method="all")),
-    "OpenCV SimpleWB, corrected photo": (balance_opencv, dict(method="SimpleWB")),
-    "OpenCV GrayworldWB, corrected photo": (balance_opencv, dict(method="GrayworldWB")),
-    "OpenCV LearningBasedWB, corrected photo": (
+    "all six, on 640x360 pixels": (estimate_statistical, dict(method="all")),
+    "OpenCV SimpleWB, and correction": (balance_opencv, dict(method="SimpleWB")),
+    "OpenCV GrayworldWB, and correction": (balance_opencv, dict(method="GrayworldWB")),
+    "OpenCV LearningBasedWB, and correction": (
         balance_opencv,
         dict(method="LearningBasedWB"),
     ),
@@ -270,18 +286,14 @@ def dscnn(folder=None):
     return network
 
 
-def with_batch_normalization(network, fused):
-    """The network with our fused batch normalisation, or with Keras' own."""
+def with_keras_batch_normalization(network):
+    """The network with `keras.layers.BatchNormalization` in the place of our faster one."""
     import keras
 
-    from keras_gans.layers import FusedBatchNormalization
-
-    layer_class = FusedBatchNormalization if fused else keras.layers.BatchNormalization
-
     def replace(layer):
-        if isinstance(layer, keras.layers.BatchNormalization):
-            return layer_class.from_config(layer.get_config())
-        return layer.__class__.from_config(layer.get_config())
+        normalises = isinstance(layer, keras.layers.BatchNormalization)
+        layer_class = keras.layers.BatchNormalization if normalises else layer.__class__
+        return layer_class.from_config(layer.get_config())
 
     return keras.models.clone_model(network, clone_function=replace)
 
@@ -407,9 +419,10 @@ def serve(task, folder, arguments):
         run = runs[name.strip()]
         calls, start = 0, time.perf_counter()
         while calls == 0 or time.perf_counter() - start < 0.3:
-            run()
+            value = run()
             calls += 1
-        answer(seconds=(time.perf_counter() - start) / calls)
+        seconds = (time.perf_counter() - start) / calls
+        answer(seconds=seconds, value=value if isinstance(value, float) else None)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     answer(megabytes=peak / (1e6 if sys.platform == "darwin" else 1e3))
 
@@ -417,7 +430,7 @@ def serve(task, folder, arguments):
 class Process:
     """A task in a process of its own that sees one core or all."""
 
-    def __init__(self, task, folder, threads, **arguments):
+    def __init__(self, task, folder, threads, arguments):
         environment = os.environ | {
             "OMP_NUM_THREADS": str(threads),
             "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -441,23 +454,26 @@ class Process:
             text=True,
         )
         self.facts = self._read()
-        self.seconds = {}
+        self.seconds, self.values = {}, {}
 
     @property
     def problem(self):
         return self.facts.get("problem")
 
     def turn(self, name):
-        print(name, file=self._process.stdin, flush=True)
+        with contextlib.suppress(BrokenPipeError):  # it has ended, as `_read` will find
+            print(name, file=self._process.stdin, flush=True)
         answer = self._read()
         if "problem" in answer:
             self.facts = answer
         else:
             self.seconds.setdefault(name, []).append(answer["seconds"])
+            self.values.setdefault(name, []).append(answer["value"])
 
     def close(self):
         """Ends the process; `facts` then has its peak memory."""
-        self._process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
         if not self.problem:
             self.facts |= self._read()
         self._process.wait()
@@ -471,7 +487,7 @@ class Process:
         return json.loads(line) if line else {"problem": "ended without an answer"}
 
 
-def measure(tasks, folder, threads, turns, title, **arguments):
+def measure(tasks, folder, threads, turns, title, arguments):
     """Starts the tasks one after the other, then lets them take turns.
 
     Returns:
@@ -486,7 +502,7 @@ def measure(tasks, folder, threads, turns, title, **arguments):
         bar = progress.add_task(title, total=len(tasks) * (turns + 1))
         for name, (task, settings) in tasks.items():
             progress.update(bar, description=f"{title}: {name}")
-            processes[name] = Process(task, folder, threads, **arguments, **settings)
+            processes[name] = Process(task, folder, threads, arguments | settings)
             progress.advance(bar)
         progress.update(bar, description=title)
         for turn in range(turns):
@@ -526,13 +542,16 @@ def print_training(console, processes):
     console.print(table)
 
     keras = processes["Keras, graph"]
-    if not keras.problem:
-        for name, data in (("paper", "no augmentation"), ("augmented", "augmented")):
-            ratios = np.divide(keras.seconds["fit"], keras.seconds[name])
-            console.print(
-                f"share of a step that data takes, {data}: {100 * (1 - np.median(ratios)):.1f} %"
-                " (fit on the pipeline of train_dscnn.py against one batch in memory)"
-            )
+    if keras.problem:
+        return
+    console.print("On the batches of train_dscnn.py instead of one in memory:")
+    for name, data in (("paper", "no augmentation"), ("augmented", "augmented")):
+        waiting = np.median(keras.values[f"waiting, {name}"])
+        longer = np.median(np.divide(keras.seconds[name], keras.seconds["fit"])) - 1
+        console.print(
+            f"  {data}: {100 * waiting:.1f} % of a step is waiting for data; "
+            f"fit takes {100 * longer:+.0f} % (on the same cores)"
+        )
 
 
 def print_estimating(console, columns):
@@ -541,7 +560,7 @@ def print_estimating(console, columns):
     table = new_table(
         f"Estimating the light of one photo, {WIDTH}x{HEIGHT}", *headings, "angle"
     )
-    for name in ESTIMATING:
+    for name in next(iter(columns.values())):
         cells = []
         for processes in columns.values():
             process, reference = processes[name], reference_of(processes)
@@ -559,11 +578,11 @@ def print_estimating(console, columns):
 
 
 def print_memory(console, training, columns):
-    groups = {"training": training} | {f"estimating, {name}": p for name, p in columns.items()}
+    groups = {"training": training, "estimating": list(columns.values())[-1]}  # all cores
     table = new_table(
         "Peak memory of the process", *[h for g in groups for h in (f"{g}, MB", "ratio")]
     )
-    for name in {**TRAINING, **ESTIMATING}:
+    for name in {**groups["training"], **groups["estimating"]}:
         cells = []
         for processes in groups.values():
             process = processes.get(name)
@@ -653,19 +672,19 @@ def main():
     console.print(machine())
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        preparation = Process(prepare, folder, CORES)
+        preparation = Process(prepare, folder, CORES, {})
         if preparation.problem:
             sys.exit(f"the networks could not be exported: {preparation.problem}")
         preparation.close()
         trained = measure(
-            training, folder, CORES, turns, "training", batch_size=config.batch_size
+            training, folder, CORES, turns, "training", {"batch_size": config.batch_size}
         )
         print_training(console, trained)
         columns = {}
         for threads in sorted({1, CORES}):
             name = "one thread" if threads == 1 else f"{threads} threads"
             columns[name] = measure(
-                estimating, folder, threads, turns, f"estimating, {name}", threads=threads
+                estimating, folder, threads, turns, f"estimating, {name}", {"threads": threads}
             )
     print_estimating(console, columns)
     print_memory(console, trained, columns)

@@ -20,6 +20,7 @@ from PIL import Image, ImageOps
 from scipy import sparse
 
 from keras_gans.errors import InputError
+from keras_gans.files import replacing
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 
@@ -207,7 +208,9 @@ def read_metadata(path):
     """
     with _open_pillow(path, _file_type(path)) as image:
         exif = ImageOps.exif_transpose(image).getexif()
-        found = {"icc_profile": image.info.get("icc_profile")}
+        profile = image.info.get("icc_profile") or b""
+        # that of a CMYK or grey file does not fit the RGB it was converted to
+        found = {"icc_profile": profile if profile[16:20] == b"RGB " else None}
         found["exif"] = exif.tobytes() if len(exif) else None
     return {name: value for name, value in found.items() if value}
 
@@ -276,7 +279,7 @@ def write_image(path, image, **metadata):
     if not _is_image_name(path):
         raise ValueError(f"An image is written as {_known()}. Received: {path}")
     _check_writable(image, (np.uint8,) if write is _jpeg else (np.uint8, np.uint16))
-    with _replacing(path) as temporary:
+    with replacing(path) as temporary:
         write(temporary, image, metadata)
 
 
@@ -293,7 +296,7 @@ def write_png(path, image):
     """
     image = np.asarray(image)
     _check_writable(image, (np.uint8, np.uint16))
-    with _replacing(Path(path)) as temporary:
+    with replacing(path) as temporary:
         _png(temporary, image, {})
 
 
@@ -411,19 +414,6 @@ def _check_writable(image, dtypes):
             f"An image to write is {names} of shape (H, W, 3). "
             f"Received: {image.dtype} of shape {image.shape}"
         )
-
-
-@contextlib.contextmanager
-def _replacing(path):
-    """A name beside `path` to write to; moved onto it at the end, removed on failure."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _png(path, image, metadata):

@@ -22,7 +22,7 @@ def run(train, config, scenes, folder):
     """Trains and tests every variant; prints the table, writes it and figure 7.
 
     Args:
-        train: function (config, scenes, indices of scenes, name) -> trained network.
+        train: function (config, scenes, indices of scenes, name, augmentation) -> network.
         config: the train script's settings.
         scenes: `Scenes`. The last fold is held out; measured lights (`config.data`) are also
             tested the paper's way, on the scenes trained on.
@@ -31,14 +31,15 @@ def run(train, config, scenes, folder):
     smallest = min(min(scenes.images[i].shape[:2]) for i in range(len(scenes)))
     held_out = scenes.folds == scenes.folds.max()
     every = np.arange(len(scenes))
-    splits = {"seen": (every, every)} if config.data else {}
-    splits["held out"] = np.flatnonzero(~held_out), np.flatnonzero(held_out)
+    splits = {"seen": (every, every, None)} if config.data and not config.photos else {}
+    augmentation = config.augmentation if config.augment else None
+    splits["held out"] = np.flatnonzero(~held_out), np.flatnonzero(held_out), augmentation
     rows = {}
     for name, variant in variants(config, smallest).items():
         rows[name] = {}
-        for split, (trained, tested) in splits.items():
+        for split, (trained, tested, changes) in splits.items():
             label = f"{name} {split}".replace(" ", "-")
-            network = train(variant, scenes, trained, label)
+            network = train(variant, scenes, trained, label, changes)
             estimates, _ = estimate_images(network, scenes.take(tested).images)
             errors = angular_errors(scenes.illuminants[tested], estimates)
             rows[name][f"mean error, {split}"] = errors.mean()
@@ -51,14 +52,14 @@ def run(train, config, scenes, folder):
 
 
 def variants(config, largest_patch):
-    """The networks to compare: dict name -> config, the one of the paper first.
+    """The networks to compare: dict name -> config, the settings as given first.
 
     Args:
         config: the train script's settings.
         largest_patch: shorter side of the smallest scene; larger patches are left out.
     """
     named = {
-        "as printed": config,
+        "baseline": config,
         "skip connection": replace(config, skip=True),
         "standard convolutions": replace(config, separable=False),
     }
@@ -110,8 +111,8 @@ def draw_figure_7(frame, config, path):
     """Draws mean error and time against patch size and number of modules, as figure 7."""
     figure = Figure(figsize=(10, 3.6), layout="constrained")
     panels = figure.subplots(1, 2)
-    sizes = {s: "as printed" if s == config.patch_size else f"patch {s}" for s in PATCH_SIZES}
-    counts = {m: "as printed" if m == config.modules else f"{m} modules" for m in MODULES}
+    sizes = {s: "baseline" if s == config.patch_size else f"patch {s}" for s in PATCH_SIZES}
+    counts = {m: "baseline" if m == config.modules else f"{m} modules" for m in MODULES}
     for axis, points, label in zip(
         panels, (sizes, counts), ("patch size, pixels", "number of modules"), strict=True
     ):

@@ -55,6 +55,15 @@ class Augmentation:
     jitter: float = 0.03
     brighten: float = 1.0
 
+    def __post_init__(self):
+        within = {"crop": (0.05, 1), "relight": (0, 1), "jitter": (0, 1), "brighten": (1, 100)}
+        for name, (low, high) in within.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise InputError(
+                    f"--augmentation.{name} must be from {low} to {high}. Received: {value}"
+                )
+
 
 def cut_patches(image, size):
     """Cuts an image (H, W, C) into its non-overlapping patches (rows, columns, S, S, C).
@@ -104,7 +113,7 @@ def draw_patches(scenes, selection, count, size, seed):
         share = (count * (position + 1)) // len(selection) - (count * position) // len(
             selection
         )
-        rng = np.random.default_rng([seed, int(index)])
+        rng = np.random.default_rng([seed, 2, int(index)])
         chosen = rng.permutation(len(patches))[:share]
         pixels.append(np.round(patches[chosen] * 65535).astype(np.uint16))
         owners.extend([index] * len(chosen))

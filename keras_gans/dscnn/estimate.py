@@ -12,7 +12,7 @@ from keras_gans.dscnn.data import MIN_LIT
 # negative, which no light is, and W = I / L divides by it. Lights of real cameras stay far
 # above this: the reddest of the Color Checker has 0.16 of blue.
 FLOOR = 0.01
-PATCHES_AT_ONCE = 512  # bounds the memory of `estimate_images`: 64x64 float32, about 300 MB
+PATCHES_AT_ONCE = 512  # of several images; one alone always goes in one batch
 
 
 def estimate(network, images):

@@ -72,15 +72,13 @@ def convert_dscnn(network, precision, representative_images=None):
     )
 
 
-def compare_dscnn(network, paths, images, timed=None, threads=1):
+def compare_dscnn(network, paths, images):
     """Size, latency and drift of TFLite files against the Keras model.
 
     Args:
         network: the model that was exported.
         paths: dict name -> path of a TFLite file.
         images: sequence of float32 (H, W, 3).
-        timed: float32 (H, W, 3), the image whose latency is measured; by default the first.
-        threads: threads a file may use.
 
     Returns:
         `pandas.DataFrame` as `keras_gans.export.parity.compare` gives it; `mean` and `max`
@@ -92,8 +90,6 @@ def compare_dscnn(network, paths, images, timed=None, threads=1):
         [{"images": image[None]} for image in images],
         illuminants,
         lambda expected, outputs: angular_errors(expected, outputs["illuminant"][0]),
-        timed=None if timed is None else {"images": timed[None]},
-        threads=threads,
     )
 
 

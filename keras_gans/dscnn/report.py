@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from keras_gans.data.images import linear_to_srgb
+from keras_gans.files import replacing
 from keras_gans.metrics.angular import STATISTICS, angular_errors, angular_statistics
 
 HEADINGS = {
@@ -25,12 +26,12 @@ HEADINGS = {
 
 
 PROTOCOLS = {
-    "paper": "protocol `paper`: tested on the scenes whose patches were trained on",
+    "paper": "protocol `paper`: tested on the scenes that training drew its patches from",
     "held-out": "protocol `held-out`: whole scenes held out by fold",
 }
 
 
-def write(folder, scenes, results, baselines):
+def write(folder, scenes, results, baselines, seed):
     """Prints table 2 for each protocol; writes figures, errors per scene and pictures.
 
     Into the folder go `metrics.jsonl` (the tables, a row a method and protocol),
@@ -42,6 +43,7 @@ def write(folder, scenes, results, baselines):
         results: dict protocol -> (indices of the tested scenes, their estimates (N, 3)),
             `held-out` last.
         baselines: dict method -> (len(scenes), 3) estimates.
+        seed: the run's, recorded with every figure.
 
     Returns:
         DataFrame: the table of the held-out protocol.
@@ -52,15 +54,23 @@ def write(folder, scenes, results, baselines):
         estimates |= {name: values[tested] for name, values in baselines.items()}
         truth = scenes.illuminants[tested]
         errors = {name: angular_errors(truth, values) for name, values in estimates.items()}
-        conditions = {"protocol": protocol, "set": scenes.name, "scenes": len(tested)}
+        conditions = {"protocol": protocol, "set": scenes.name}
+        conditions |= {"scenes": len(tested), "seed": seed}
         table = error_table(
             errors, f"{scenes.name}, {len(tested)} scenes, {PROTOCOLS[protocol]}"
         )
         tables.append(table.rename_axis("method").reset_index().assign(**conditions))
-        names = [scenes.names[index] for index in tested]
-        per_scene.append(pd.DataFrame(errors).assign(scene=names, protocol=protocol))
-    pd.concat(tables).to_json(folder / "metrics.jsonl", orient="records", lines=True)
-    pd.concat(per_scene).to_csv(folder / "errors.csv", index=False)
+        known = {
+            "scene": [scenes.names[index] for index in tested],
+            "fold": scenes.folds[tested],
+            "camera": scenes.cameras[tested],
+            "protocol": protocol,
+        }
+        per_scene.append(pd.DataFrame(errors).assign(**known))
+    with replacing(folder / "metrics.jsonl") as temporary:
+        pd.concat(tables).to_json(temporary, orient="records", lines=True)
+    with replacing(folder / "errors.csv") as temporary:
+        pd.concat(per_scene).to_csv(temporary, index=False)
 
     histories = {log.parent.name: log for log in sorted(folder.glob("*/metrics.jsonl"))}
     draw_error_curves(histories, errors, folder / "error_curves.png")
@@ -173,7 +183,6 @@ def develop(image, illuminant):
 
 
 def save_figure(figure, path):
-    """Writes a PNG beside `path`, then renames it."""
-    beside = Path(path).with_suffix(".tmp.png")
-    figure.savefig(beside, dpi=90)
-    os.replace(beside, path)
+    """Writes a matplotlib figure as a PNG, completely or not at all."""
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=90, format="png")

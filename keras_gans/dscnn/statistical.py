@@ -53,7 +53,7 @@ def methods(image_shape):
 def estimate_all(images):
     """Estimates the light of every picture by every method of `methods`.
 
-    A picture of more than twice 512 pixels on its longer side is averaged in blocks first:
+    A picture of 1024 pixels or more on its longer side is averaged in blocks first:
     smoothing and derivatives of a set of full-size photographs would take hours.
 
     Args:

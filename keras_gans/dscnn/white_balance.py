@@ -10,7 +10,6 @@ VERSION/assets.extra/model.json tells `patch_size`, `view` ("whole" or "native")
 """
 
 import json
-import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from rich.table import Table
 
 from keras_gans.data import images
 from keras_gans.errors import InputError
+from keras_gans.files import check_folder
 
 BAND_PIXELS = 2**22  # of a large photo, at most this many go through the network at once
 MIN_LIT = 0.5  # a patch of which less is above zero has no vote, as in `estimate.py`
@@ -47,7 +47,8 @@ class Estimator:
     signature: object = None
 
 
-MODELS = {"linear": "saved_models/dscnn", "srgb": "saved_models/dscnn-photos"}
+SAVED_MODELS = Path(__file__).parents[2] / "saved_models"  # of the repository
+MODELS = {"linear": SAVED_MODELS / "dscnn", "srgb": SAVED_MODELS / "dscnn-photos"}
 
 
 def white_balance(photos, out, model=None, view="model", as_json=False):
@@ -77,7 +78,7 @@ def white_balance(photos, out, model=None, view="model", as_json=False):
     targets = output_paths(paths, out)
     kinds = ["srgb" if images.bit_depth(path) <= 8 else "linear" for path in paths]
     estimators = {kind: find_model(model or MODELS[kind], view) for kind in set(kinds)}
-    _check_folder(out)
+    check_folder(out)
     console = Console(stderr=True)
     with console.status("loading TensorFlow and the model"):
         estimators = {kind: load(estimator) for kind, estimator in estimators.items()}
@@ -306,17 +307,6 @@ def output_paths(paths, out):
                     "rename one, or give them apart with another --out"
                 )
     return targets
-
-
-def _check_folder(out):
-    """Whether files can be written there, without leaving anything."""
-    folder = out
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    if not folder.is_dir():
-        raise InputError(f"{folder}: a file, where a folder is needed: give another --out")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise InputError(f"{folder}: this folder is not writable: give another --out")
 
 
 def _correct_file(path, targets, estimator):

@@ -13,7 +13,7 @@ from keras_gans.export.tflite import runner
 from keras_gans.quiet import stderr_hidden
 
 
-def compare(paths, inputs, expected, difference, timed=None, threads=1, repeats=5):
+def compare(paths, inputs, expected, difference, repeats=5):
     """Runs TFLite files on inputs and compares what comes out with a reference.
 
     Args:
@@ -21,8 +21,6 @@ def compare(paths, inputs, expected, difference, timed=None, threads=1, repeats=
         inputs: list of dicts input name -> array, one a call.
         expected: list of what the reference gives, one an input.
         difference: function (expected, dict of outputs) -> number, or array of numbers.
-        timed: dict input name -> array that is timed; by default the first of `inputs`.
-        threads: threads a file may use.
         repeats: timed runs, after one that is not.
 
     Returns:
@@ -31,7 +29,7 @@ def compare(paths, inputs, expected, difference, timed=None, threads=1, repeats=
     """
     rows = []
     for name, path in paths.items():
-        run = runner(path, threads)
+        run = runner(path)
         with stderr_hidden():  # the interpreter announces its delegate at the first run
             run(**inputs[0])
         drift = [
@@ -42,7 +40,7 @@ def compare(paths, inputs, expected, difference, timed=None, threads=1, repeats=
             {
                 "name": name,
                 "size_kb": Path(path).stat().st_size / 1000,
-                "latency_ms": 1000 * _median_seconds(run, timed or inputs[0], repeats),
+                "latency_ms": 1000 * _median_seconds(run, inputs[0], repeats),
                 "mean": float(drift.mean()),
                 "max": float(drift.max()),
             }
@@ -50,7 +48,7 @@ def compare(paths, inputs, expected, difference, timed=None, threads=1, repeats=
     return pd.DataFrame(rows)
 
 
-def print_parity(rows, title, unit, console=None):
+def print_parity(rows, title, unit):
     """Prints what `compare` gives; `unit` is that of the differences, such as `degrees`."""
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("file")
@@ -64,7 +62,7 @@ def print_parity(rows, title, unit, console=None):
             f"{row.mean:.4f}",
             f"{row.max:.4f}",
         )
-    (console or Console()).print(table)
+    Console().print(table)
 
 
 def _median_seconds(run, inputs, repeats):

@@ -24,7 +24,6 @@ def convert(
     track,
     precision="float32",
     representative=None,
-    int8_operations=INT8_OPERATIONS,
 ):
     """Converts a function to a TFLite model of built-in operations.
 
@@ -33,12 +32,11 @@ def convert(
         signature: list of named `tf.TensorSpec`; sizes may be `None`.
         track: `keras.Model` whose weights the function uses.
         precision: `"float32"`; `"float16"`: weights are stored in half precision, the
-            arithmetic stays float32; `"int8"`: weights and activations of `int8_operations`
-            are 8-bit. Inputs and outputs are what the signature says in all three.
+            arithmetic stays float32; `"int8"`: weights and activations of convolutions
+            and pooling are 8-bit; all else stays float: encodings, norms and medians lose
+            their meaning in 8 bits. Inputs and outputs are what the signature says in all three.
         representative: for int8, an iterable of dicts input name -> array: what the
             function will see. The ranges of the activations are measured on it.
-        int8_operations: names of the TFLite operations to be done in int8. All others stay
-            float: encodings, norms and medians lose their meaning in 8 bits.
 
     Returns:
         bytes, the file's content, with one signature `serving_default`.
@@ -69,14 +67,14 @@ def convert(
             converter.target_spec.supported_types = [tf.float16]
         if precision == "int8":
             converter.representative_dataset = lambda: iter(representative)
-            model = _quantize(converter, int8_operations)
+            model = _quantize(converter)
         else:
             model = converter.convert()
     return compact(model)
 
 
-def _quantize(converter, int8_operations):
-    """Calibrates, then quantises the given operations alone.
+def _quantize(converter):
+    """Calibrates, then quantises `INT8_OPERATIONS` alone.
 
     What `tf.lite.experimental.QuantizationDebugger` does for its denied operations, without
     the second, instrumented model it builds on the way.
@@ -88,7 +86,7 @@ def _quantize(converter, int8_operations):
     operations = {
         op["op_name"] for op in Interpreter(model_content=calibrated)._get_ops_details()
     }
-    denied = sorted(operations - set(int8_operations))
+    denied = sorted(operations - set(INT8_OPERATIONS))
     return mlir_quantize(calibrated, denylisted_ops=denied)
 
 

@@ -2,13 +2,13 @@
 
 import json
 import math
-import os
 import time
 from pathlib import Path
 
 import keras
 
 from keras_gans.errors import InputError
+from keras_gans.files import replacing
 
 
 class MetricsLog(keras.callbacks.Callback):
@@ -29,9 +29,8 @@ class MetricsLog(keras.callbacks.Callback):
         """Drops the rows of all epochs but the first `count`."""
         if self.path.exists():
             rows = self.path.read_text().splitlines(keepends=True)[:count]
-            beside = self.path.with_name(self.path.name + ".tmp")
-            beside.write_text("".join(rows))
-            os.replace(beside, self.path)
+            with replacing(self.path) as temporary:
+                temporary.write_text("".join(rows))
 
     def on_epoch_end(self, epoch, logs=None):
         row = {"epoch": epoch + 1}

@@ -5,11 +5,13 @@ import fcntl
 import json
 import os
 import platform
+import shutil
 from pathlib import Path
 
 from keras_gans.errors import InputError
+from keras_gans.files import replacing
 
-NOT_SETTINGS = ("resume", "run_dir")  # where a run lies, not what it computes
+NOT_SETTINGS = ("resume", "run_dir", "export")  # where things lie, not what is computed
 
 
 class RunFolder:
@@ -57,8 +59,11 @@ class RunFolder:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, error, *_):
         os.close(self._lock_file)
+        # bad input found after the folder was made, before anything was trained
+        if error is InputError and not any(self.path.glob("*/checkpoints/checkpoint")):
+            shutil.rmtree(self.path)
 
     def _make(self, parent):
         if self.path is not None:
@@ -149,8 +154,6 @@ def to_json(config):
 
 
 def write_json(path, value):
-    """Writes JSON beside `path`, then renames: a reader never sees half a file."""
-    path = Path(path)
-    beside = path.with_name(path.name + ".tmp")
-    beside.write_text(json.dumps(value, indent=2) + "\n")
-    os.replace(beside, path)
+    """Writes JSON, completely or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2) + "\n")

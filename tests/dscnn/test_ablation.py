@@ -19,7 +19,7 @@ class Config:
 def test_variants_change_one_thing_each_and_fit_the_scenes():
     named = variants(Config(), largest_patch=96)
     assert list(named) == [
-        *["as printed", "skip connection", "standard convolutions"],
+        *["baseline", "skip connection", "standard convolutions"],
         *["patch 16", "patch 32", "patch 96"],
         *["1 modules", "2 modules", "3 modules", "5 modules"],
     ]

@@ -1,0 +1,65 @@
+"""The models that come with the repository, as a user finds them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_gans.dscnn.synthetic import synthetic_scenes
+from keras_gans.export.tflite import runner
+from keras_gans.metrics.angular import angular_errors
+
+SAVED_MODELS = Path(__file__).parents[1] / "saved_models"
+NAMES = ("dscnn", "dscnn-photos")
+
+
+@pytest.fixture(scope="module")
+def images():
+    return np.stack(synthetic_scenes(20, size=(64, 64), seed=3).images)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_saved_model_serves_any_size(name, images):
+    version = max((SAVED_MODELS / name).glob("[0-9]*"), key=lambda path: int(path.name))
+    description = json.loads((version / "assets.extra" / "model.json").read_text())
+    assert (description["patch_size"], description["view"]) == (64, "whole")
+    assert "/" not in json.dumps(description), "a path of the machine that trained"
+    signatures = tf.saved_model.load(version).signatures
+    assert set(signatures) >= {"serving_default", "illuminant", "local_map", "corrected"}
+    wide = tf.constant(np.concatenate([images[:4], images[4:8], images[8:12, :, :7]], axis=2))
+    served = signatures["serving_default"](images=wide)
+    assert served["local_map"].shape == (4, 1, 2, 3)
+    assert served["corrected"].shape == wide.shape
+    np.testing.assert_allclose(np.linalg.norm(served["illuminant"], axis=1), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_tflite_files_are_small_and_near_the_saved_model(name, images):
+    version = max((SAVED_MODELS / name).glob("[0-9]*"), key=lambda path: int(path.name))
+    signatures = tf.saved_model.load(version).signatures
+    expected = signatures["illuminant"](images=tf.constant(images))["illuminant"]
+    # kB, mean drift in degrees on pictures of another kind than those it was calibrated on
+    limits = {"float32": (200, 0.05), "float16": (110, 0.05), "int8": (80, 0.5)}
+    for precision, (kilobytes, degrees) in limits.items():
+        path = SAVED_MODELS / name / f"dscnn-{precision}.tflite"
+        assert path.stat().st_size <= kilobytes * 1000
+        run = runner(path)
+        found = np.concatenate([run(images=image[None])["illuminant"] for image in images])
+        assert angular_errors(expected, found).mean() <= degrees, precision
+
+
+def test_a_finished_photo_keeps_its_colours_better_with_the_model_for_photos(images):
+    """In sRGB the light of a well-balanced picture is white; in camera colours it is not."""
+    white = np.ones((len(images), 3))
+    scenes = synthetic_scenes(20, size=(64, 64), seed=3)
+    balanced = images / scenes.illuminants[:, None, None]
+    balanced /= balanced.max(axis=(1, 2, 3), keepdims=True)
+    errors = {}
+    for name in NAMES:
+        version = max((SAVED_MODELS / name).glob("[0-9]*"), key=lambda path: int(path.name))
+        signature = tf.saved_model.load(version).signatures["illuminant"]
+        found = signature(images=tf.constant(balanced))["illuminant"]
+        errors[name] = angular_errors(white, found).mean()
+    assert errors["dscnn-photos"] < 0.7 * errors["dscnn"], errors
