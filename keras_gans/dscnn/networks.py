@@ -5,6 +5,8 @@ from typing import Literal
 import keras
 from keras import layers, ops
 
+from keras_gans.layers import FusedBatchNormalization
+
 MODULE_CHANNELS = (16, 32, 64, 128, 256)
 
 
@@ -70,7 +72,7 @@ def build_dscnn(
         )(x)
 
     def normalise(x):
-        return layers.BatchNormalization(momentum=bn_momentum)(x)
+        return FusedBatchNormalization(momentum=bn_momentum)(x)
 
     patches = keras.Input((patch_size, patch_size, 3), name="patches")
     x = encode_gamma(patches) if encoding == "gamma" else patches

@@ -34,7 +34,7 @@ def convert(
         precision: `"float32"`; `"float16"`: weights are stored in half precision, the
             arithmetic stays float32; `"int8"`: weights and activations of convolutions
             and pooling are 8-bit; all else stays float: encodings, norms and medians lose
-            their meaning in 8 bits. Inputs and outputs are what the signature says in all three.
+            their meaning in 8 bits. Inputs and outputs are what the signature says in all.
         representative: for int8, an iterable of dicts input name -> array: what the
             function will see. The ranges of the activations are measured on it.
 

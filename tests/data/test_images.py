@@ -5,10 +5,12 @@ import zlib
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
+from PIL import Image, ImageCms
 
 from keras_gans.data import images
 from keras_gans.errors import InputError
+
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 RNG = np.random.default_rng(0)
 DEEP = RNG.integers(0, 65536, (20, 30, 3), dtype=np.uint16)
@@ -148,7 +150,7 @@ def test_exif_orientation_is_applied_once(tmp_path):
     exif[0x0112], exif[0x010F] = 6, "Maker"  # turn by 90 degrees; a name
     image = Image.new("RGB", (16, 8), (0, 0, 0))
     image.paste((255, 255, 255), (0, 0, 8, 8))  # left half white: the top, when turned
-    image.save(tmp_path / "a.jpg", exif=exif, icc_profile=b"profile")
+    image.save(tmp_path / "a.jpg", exif=exif, icc_profile=PROFILE)
     linear = images.read_srgb(tmp_path / "a.jpg")
     assert linear.shape == (16, 8, 3)
     assert linear[:8].min() > 0.9 and linear[8:].max() < 0.1
@@ -157,7 +159,7 @@ def test_exif_orientation_is_applied_once(tmp_path):
     images.write_image(tmp_path / "b.jpg", FLAT, **metadata)
     with Image.open(tmp_path / "b.jpg") as written:
         assert dict(written.getexif()) == {0x010F: "Maker"}
-        assert written.info["icc_profile"] == b"profile"
+        assert written.info["icc_profile"] == PROFILE
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif", "deep.png", "deep.tif"])
@@ -270,3 +272,9 @@ def test_area_average():
     row = np.array([1.0, 2.0, 6.0], np.float32)[None, :, None].repeat(3, -1)
     expected = [[(1 + 2 / 2) / 1.5] * 3, [(2 / 2 + 6) / 1.5] * 3]
     np.testing.assert_allclose(images.area_average(row, 1, 2)[0], expected, rtol=1e-6)
+
+
+def test_profile_of_another_colour_space_is_dropped(tmp_path):
+    grey_profile = PROFILE[:16] + b"GRAY" + PROFILE[20:]
+    Image.new("L", (8, 8), 90).save(tmp_path / "grey.jpg", icc_profile=grey_profile)
+    assert "icc_profile" not in images.read_metadata(tmp_path / "grey.jpg")

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tifffile
-from PIL import Image
+from PIL import Image, ImageCms
 
 from keras_gans.__main__ import main
 from keras_gans.data import images
 from keras_gans.dscnn import data
 from keras_gans.dscnn import white_balance as wb
+
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 LIGHT = np.array([0.9, 0.6, 0.3])
 PATCH = 16
@@ -139,12 +141,12 @@ def test_orientation_and_profile_of_a_jpeg(tmp_path, capsys, model):
     exif[0x0112] = 6
     photo = tmp_path / "a.jpg"
     write_photo(photo, grey_scene())
-    Image.open(photo).save(photo, exif=exif, icc_profile=b"profile", quality=95)
+    Image.open(photo).save(photo, exif=exif, icc_profile=PROFILE, quality=95)
     run(capsys, photo, "--out", tmp_path / "out", "--model", model)
     with Image.open(tmp_path / "out" / "a.jpg") as corrected:
         assert corrected.size == (48, 80)  # upright in the pixels ...
         assert 0x0112 not in corrected.getexif()  # ... so not turned a second time
-        assert corrected.info["icc_profile"] == b"profile"
+        assert corrected.info["icc_profile"] == PROFILE
 
 
 def test_bands_give_what_one_call_gives(estimator, monkeypatch):
@@ -276,7 +278,7 @@ def test_output_folder(tmp_path, capsys, model, good):
 
 
 def test_read_only_output_folder(tmp_path, capsys, model, good, monkeypatch):
-    monkeypatch.setattr(wb.os, "access", lambda path, mode: False)
+    monkeypatch.setattr("os.access", lambda path, mode: False)
     message = fails(capsys, good, "--out", tmp_path / "out", "--model", model)
     assert "not writable" in message
 
