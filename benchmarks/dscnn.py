@@ -1,6 +1,6 @@
 """Speed and memory of DSCNN beside its peers, measured in one run on this machine.
 
-    python benchmarks/dscnn.py            5 to 10 minutes on 2 cores
+    python benchmarks/dscnn.py            6 to 9 minutes on 2 cores
     python benchmarks/dscnn.py --quick    2 to 4 minutes, figures for orientation
 
 Prints three tables: training; estimating the light of one photo of 1920x1080 pixels, with one
@@ -41,7 +41,7 @@ class Config:
 
     batch_size: int = 128
     """Patches in a training batch."""
-    turns: int = 7
+    turns: int = 5
     """Measurements of every row."""
     quick: bool = False
     """Two turns, and without what compiles for long (XLA, torch.compile)."""
@@ -49,8 +49,9 @@ class Config:
 
 # What is measured -------------------------------------------------------------------------
 #
-# A task prepares itself and returns a dict of functions without arguments, one of which is
-# measured at a turn. Tasks run in processes of their own, see `serve`.
+# A task prepares itself and returns a dict of functions without arguments, all of which are
+# measured at every turn. Those named "run" or "run, VARIANT" do the same work; the fastest is
+# the task's figure. Tasks run in processes of their own, see `serve`.
 
 
 def train_keras(folder, batch_size, jit_compile=False, plain=False, pipeline=False):
@@ -71,7 +72,7 @@ def train_keras(folder, batch_size, jit_compile=False, plain=False, pipeline=Fal
         rng.integers(0, 2, 2048).astype(np.int32),
     )
     batch = next(iter(training_batches(patches, batch_size, 1, 0)))
-    data = {"fit": tf.data.Dataset.from_tensors(batch).repeat()}
+    data = {"run": tf.data.Dataset.from_tensors(batch).repeat()}
     if pipeline:
         forever = 10**6
         data["paper"] = training_batches(patches, batch_size, forever, 0)
@@ -93,7 +94,7 @@ def train_keras(folder, batch_size, jit_compile=False, plain=False, pipeline=Fal
             network.train_on_batch(*batch)
         return waited / (time.perf_counter() - start)
 
-    steps = steps_for_two_seconds(lambda n: fit(data["fit"], n))
+    steps = steps_for_two_seconds(lambda n: fit(data["run"], n))
     runs = {name: lambda d=dataset: fit(d, steps) for name, dataset in data.items()}
     if pipeline:
         runs["waiting, paper"] = lambda: waiting(data["paper"])
@@ -133,14 +134,12 @@ def train_torch(folder, batch_size, compiled=False):
 
         return train
 
-    layouts = {"channels last": torch.channels_last}
-    if not compiled:
-        layouts["contiguous"] = torch.contiguous_format
-    trainers = {name: trainer(layout) for name, layout in layouts.items()}
-    layout = fastest({name: lambda t=train: t(2) for name, train in trainers.items()})
-    steps = steps_for_two_seconds(trainers[layout])
-    runs = {"fit": lambda: trainers[layout](steps)}
-    return runs, {"items": steps * batch_size, "note": layout}
+    trainers = {
+        f"run, {name}": trainer(layout) for name, layout in torch_layouts(compiled).items()
+    }
+    steps = [steps_for_two_seconds(train) for train in trainers.values()][0]
+    runs = {name: lambda t=train: t(steps) for name, train in trainers.items()}
+    return runs, {"items": steps * batch_size}
 
 
 def estimate_keras(folder, threads):
@@ -206,12 +205,8 @@ def estimate_torch(folder, threads, compiled=False):
 
         return run
 
-    layouts = {"channels last": torch.channels_last}
-    if not compiled:
-        layouts["contiguous"] = torch.contiguous_format
-    estimators = {name: estimator(layout) for name, layout in layouts.items()}
-    layout = fastest(estimators)
-    return {"run": estimators[layout]}, {"note": layout}
+    layouts = torch_layouts(compiled)
+    return {f"run, {name}": estimator(layout) for name, layout in layouts.items()}, {}
 
 
 def estimate_statistical(folder, threads, method):
@@ -343,22 +338,18 @@ def torch_dscnn(folder):
     return nn.Sequential(*layers, colour, nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
 
+def torch_layouts(compiled):
+    """Memory layouts that are tried. Compiled, the second takes long and is slower."""
+    import torch
+
+    layouts = {"channels last": torch.channels_last, "contiguous": torch.contiguous_format}
+    return {"channels last": torch.channels_last} if compiled else layouts
+
+
 def unit_median(directions):
     votes = directions / np.linalg.norm(directions, axis=1, keepdims=True)
     median = np.median(votes, axis=0)
     return median / np.linalg.norm(median)
-
-
-def fastest(runs):
-    """Name of the function that takes the least time at its second and third call."""
-    seconds = {}
-    for name, run in runs.items():
-        run()
-        start = time.perf_counter()
-        run()
-        run()
-        seconds[name] = time.perf_counter() - start
-    return min(seconds, key=seconds.get)
 
 
 def steps_for_two_seconds(train):
@@ -410,7 +401,7 @@ def serve(task, folder, arguments):
         return answer(problem=f"not installed ({error.name})")
     except Exception as error:  # a row that cannot be measured must not end the others
         return answer(problem=f"{type(error).__name__}: {str(error).strip().splitlines()[-1]}")
-    result = results.get("run")
+    result = next(iter(results.values()), None)
     if not (isinstance(result, np.ndarray) and result.shape == (3,)):
         result = None
     result = None if result is None else result.tolist()
@@ -478,9 +469,11 @@ class Process:
             self.facts |= self._read()
         self._process.wait()
 
-    def median(self, name):
-        """Seconds of a call."""
-        return float(np.median(self.seconds[name]))
+    @property
+    def best(self):
+        """(seconds of a call, name) of the fastest variant."""
+        medians = {name: float(np.median(times)) for name, times in self.seconds.items()}
+        return min((medians[name], name) for name in medians if name.startswith("run"))
 
     def _read(self):
         line = self._process.stdout.readline()
@@ -526,7 +519,7 @@ def measure(tasks, folder, threads, turns, title, arguments):
 def print_training(console, processes):
     table = new_table("Training, 64x64 patches", "images/s", "ratio", "ready after, s")
     rates = {
-        name: process.facts["items"] / process.median("fit")
+        name: process.facts["items"] / process.best[0]
         for name, process in processes.items()
         if not process.problem
     }
@@ -547,7 +540,7 @@ def print_training(console, processes):
     console.print("On the batches of train_dscnn.py instead of one in memory:")
     for name, data in (("paper", "no augmentation"), ("augmented", "augmented")):
         waiting = np.median(keras.values[f"waiting, {name}"])
-        longer = np.median(np.divide(keras.seconds[name], keras.seconds["fit"])) - 1
+        longer = np.median(np.divide(keras.seconds[name], keras.seconds["run"])) - 1
         console.print(
             f"  {data}: {100 * waiting:.1f} % of a step is waiting for data; "
             f"fit takes {100 * longer:+.0f} % (on the same cores)"
@@ -567,8 +560,9 @@ def print_estimating(console, columns):
             if process.problem:
                 cells += [process.problem, ""]
                 continue
-            speed = processes[reference].median("run") / process.median("run")
-            cells += [f"{1000 * process.median('run'):.1f}", times(speed)]
+            seconds = process.best[0]
+            speed = processes[reference].best[0] / seconds
+            cells += [f"{1000 * seconds:.1f}", times(speed)]
         table.add_row(label(name, process), *cells, angle_to_keras(name, processes))
     table.caption = (
         f"speed: {reference} = 1. angle: to Keras, degrees, of the same network with random "
@@ -610,8 +604,10 @@ def new_table(title, *headings):
 
 
 def label(name, process):
-    note = process.facts.get("note")
-    return f"{name} ({note})" if note else name
+    if process.problem:
+        return name
+    variant = process.best[1].partition(", ")[2]
+    return f"{name} ({variant})" if variant else name
 
 
 def times(ratio):
