@@ -108,7 +108,7 @@ def show(frame, title, index_name):
     table.add_column(index_name, no_wrap=True)
     for column in frame.columns:
         table.add_column(str(column), justify="right")
-    for name, row in frame.iterrows():
+    for name, *row in frame.itertuples():
         cells = [f"{v:.2f}" if isinstance(v, float) else str(v) for v in row]
         table.add_row(str(name), *cells)
     Console(width=None if os.isatty(1) else 110).print(table)
