@@ -177,6 +177,11 @@ def train(run, jit_compile, config, scenes, selection, name, augmentation=None):
     return network
 
 
+def has_measured_lights(config):
+    """Whether the scenes are worth both protocols: not built-in ones, nor photos."""
+    return config.data is not None and not config.photos
+
+
 def run_protocols(config, run, jit_compile, scenes):
     """Trains and tests by protocol: the paper's, then whole scenes held out by fold.
 
@@ -187,7 +192,7 @@ def run_protocols(config, run, jit_compile, scenes):
     """
     every = np.arange(len(scenes))
     augmentation = config.augmentation if config.augment else None
-    measured = config.data is not None and not config.photos
+    measured = has_measured_lights(config)
     results = {}
     if measured:
         network = train(run, jit_compile, config, scenes, every, "paper")
@@ -215,8 +220,9 @@ def export(config, scenes, network, figures):
     settings = to_json(config)
     settings.pop("data")  # a path of the machine that trained
     small = max(scenes.images[0].shape[:2]) < 2 * config.patch_size
+    count = len(scenes) if has_measured_lights(config) else int(np.sum(scenes.folds != 1))
     metadata = {
-        "trained_on": f"{scenes.name}, {len(scenes)} scenes",
+        "trained_on": f"{scenes.name}, {count} scenes",
         "patch_size": config.patch_size,
         "view": "whole" if small else "native",  # what of a scene its patches showed
         "held_out_errors_degrees": figures.loc["DSCNN"].round(3).to_dict(),
