@@ -13,6 +13,7 @@ figure is the median of the turns. A turn excludes loading, compilation and the 
 """
 
 import contextlib
+import importlib
 import importlib.metadata
 import json
 import os
@@ -271,7 +272,7 @@ def import_tensorflow(threads):
 
 def dscnn(folder=None):
     """The network of table 1, of random weights or those in the folder."""
-    from keras_gans.quiet import tensorflow  # noqa: F401 isort: skip
+    importlib.import_module("keras_gans.quiet")  # before what imports TensorFlow
     from keras_gans.dscnn.networks import build_dscnn
 
     network = build_dscnn(PATCH, l2=L2)
@@ -666,6 +667,11 @@ def main():
     )
     console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
     console.print(machine())
+    load = os.getloadavg()[0]
+    if load > 0.2 * CORES:
+        console.print(
+            f"Other programs are running (load {load:.1f}): rows suffer from them, and unequally."
+        )
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         preparation = Process(prepare, folder, CORES, {})
