@@ -670,7 +670,7 @@ def main():
     load = os.getloadavg()[0]
     if load > 0.2 * CORES:
         console.print(
-            f"Other programs are running (load {load:.1f}): rows suffer from them, and unequally."
+            f"Other programs are running (load {load:.1f}): rows suffer, and unequally."
         )
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
