@@ -51,8 +51,8 @@ class Config:
 # What is measured -------------------------------------------------------------------------
 #
 # A task prepares itself and returns a dict of functions without arguments, all of which are
-# measured at every turn. Those named "run" or "run, VARIANT" do the same work; the fastest is
-# the task's figure. Tasks run in processes of their own, see `serve`.
+# measured at every turn; "run" gives the row's figure. Tasks run in processes of their own,
+# see `serve`.
 
 
 def train_keras(folder, batch_size, jit_compile=False, plain=False, pipeline=False):
@@ -103,44 +103,36 @@ def train_keras(folder, batch_size, jit_compile=False, plain=False, pipeline=Fal
     return runs, {"items": steps * batch_size}
 
 
-def train_torch(folder, batch_size, compiled=False):
+def train_torch(folder, batch_size, layout="channels_last", compiled=False):
     """The same training step in PyTorch."""
     import torch
 
     torch.set_num_threads(CORES)
-    x = torch.rand(batch_size, 3, PATCH, PATCH)
+    layout = getattr(torch, layout)
+    network = torch_dscnn(folder).to(memory_format=layout)
+    kernels = [p for p in network.parameters() if p.ndim == 4]
+    others = [p for p in network.parameters() if p.ndim < 4]
+    # Adam's weight decay is the gradient of an L2 penalty of half its weight
+    optimizer = torch.optim.Adam(
+        [{"params": kernels, "weight_decay": 2 * L2}, {"params": others}],
+        eps=1e-7,
+        fused=True,
+    )
+    run = torch.compile(network) if compiled else network
+    x = torch.rand(batch_size, 3, PATCH, PATCH).to(memory_format=layout)
     y = torch.rand(batch_size, 3) + 0.3
 
-    def trainer(layout):
-        network = torch_dscnn(folder).to(memory_format=layout)
-        run = torch.compile(network) if compiled else network
-        kernels = [p for p in network.parameters() if p.ndim == 4]
-        others = [p for p in network.parameters() if p.ndim < 4]
-        # Adam's weight decay is the gradient of an L2 penalty of half its weight
-        optimizer = torch.optim.Adam(
-            [{"params": kernels, "weight_decay": 2 * L2}, {"params": others}],
-            eps=1e-7,
-            fused=True,
-        )
-        inputs = x.to(memory_format=layout)
+    def train(steps):
+        for _ in range(steps):
+            optimizer.zero_grad()
+            p = run(x)
+            sine = torch.linalg.norm(torch.linalg.cross(y, p), dim=1)
+            loss = torch.rad2deg(torch.atan2(sine, (y * p).sum(dim=1))).mean()
+            loss.backward()
+            optimizer.step()
 
-        def train(steps):
-            for _ in range(steps):
-                optimizer.zero_grad()
-                p = run(inputs)
-                sine = torch.linalg.norm(torch.linalg.cross(y, p), dim=1)
-                loss = torch.rad2deg(torch.atan2(sine, (y * p).sum(dim=1))).mean()
-                loss.backward()
-                optimizer.step()
-
-        return train
-
-    trainers = {
-        f"run, {name}": trainer(layout) for name, layout in torch_layouts(compiled).items()
-    }
-    steps = [steps_for_two_seconds(train) for train in trainers.values()][0]
-    runs = {name: lambda t=train: t(steps) for name, train in trainers.items()}
-    return runs, {"items": steps * batch_size}
+    steps = steps_for_two_seconds(train)
+    return {"run": lambda: train(steps)}, {"items": steps * batch_size}
 
 
 def estimate_keras(folder, threads):
@@ -179,35 +171,31 @@ def estimate_tflite(folder, threads, precision):
     return {"run": lambda: runner(images=photo)["illuminant"][0]}, {}
 
 
-def estimate_torch(folder, threads, compiled=False):
+def estimate_torch(folder, threads, layout="channels_last", compiled=False):
     """The same in PyTorch: patches, network, unit vectors, median."""
     import torch
 
     torch.set_num_threads(threads)
+    layout = getattr(torch, layout)
     photo = torch.from_numpy(np.load(folder / "photo.npy"))
     rows, columns = HEIGHT // PATCH, WIDTH // PATCH
+    network = torch_dscnn(folder).eval().to(memory_format=layout)
+    if compiled:
+        from torch._inductor import config
 
-    def estimator(layout):
-        network = torch_dscnn(folder).eval().to(memory_format=layout)
-        if compiled:
-            from torch._inductor import config
+        config.freezing = True  # folds batch normalisation
+        network = torch.compile(network)
 
-            config.freezing = True  # folds batch normalisation
-            network = torch.compile(network)
+    @torch.inference_mode()
+    def run():
+        grid = photo[: rows * PATCH, : columns * PATCH]
+        grid = grid.reshape(rows, PATCH, columns, PATCH, 3).permute(0, 2, 4, 1, 3)
+        patches = grid.reshape(-1, 3, PATCH, PATCH).contiguous(memory_format=layout)
+        votes = torch.nn.functional.normalize(network(patches))
+        median = votes.quantile(0.5, dim=0)  # `median` takes the lower of the middle two
+        return torch.nn.functional.normalize(median, dim=0).numpy()
 
-        @torch.inference_mode()
-        def run():
-            grid = photo[: rows * PATCH, : columns * PATCH]
-            grid = grid.reshape(rows, PATCH, columns, PATCH, 3).permute(0, 2, 4, 1, 3)
-            patches = grid.reshape(-1, 3, PATCH, PATCH).contiguous(memory_format=layout)
-            votes = torch.nn.functional.normalize(network(patches))
-            median = votes.quantile(0.5, dim=0)  # `median` takes the lower of the middle two
-            return torch.nn.functional.normalize(median, dim=0).numpy()
-
-        return run
-
-    layouts = torch_layouts(compiled)
-    return {f"run, {name}": estimator(layout) for name, layout in layouts.items()}, {}
+    return {"run": run}, {}
 
 
 def estimate_statistical(folder, threads, method):
@@ -233,8 +221,9 @@ TRAINING = {
     "Keras, graph": (train_keras, dict(pipeline=True)),
     "Keras, graph, Keras' own batch norm": (train_keras, dict(plain=True)),
     "Keras, XLA": (train_keras, dict(jit_compile=True)),
-    "PyTorch, eager": (train_torch, {}),
-    "PyTorch, compiled": (train_torch, dict(compiled=True)),
+    "PyTorch, eager, channels last": (train_torch, {}),
+    "PyTorch, eager, contiguous": (train_torch, dict(layout="contiguous_format")),
+    "PyTorch, compiled, channels last": (train_torch, dict(compiled=True)),
 }
 ESTIMATING = {
     "TFLite float32": (estimate_tflite, dict(precision="float32")),
@@ -243,8 +232,9 @@ ESTIMATING = {
     "Keras, predict": (estimate_keras, {}),
     "SavedModel": (estimate_saved_model, {}),
     "SavedModel, and correction": (estimate_saved_model, dict(signature="corrected")),
-    "PyTorch, eager": (estimate_torch, {}),
-    "PyTorch, compiled": (estimate_torch, dict(compiled=True)),
+    "PyTorch, eager, channels last": (estimate_torch, {}),
+    "PyTorch, eager, contiguous": (estimate_torch, dict(layout="contiguous_format")),
+    "PyTorch, compiled, channels last": (estimate_torch, dict(compiled=True)),
     "grey-world": (estimate_statistical, dict(method="grey-world")),
     "white-patch": (estimate_statistical, dict(method="white-patch")),
     "shades-of-grey": (estimate_statistical, dict(method="shades-of-grey")),
@@ -259,7 +249,7 @@ ESTIMATING = {
         dict(method="LearningBasedWB"),
     ),
 }
-LONG = ("Keras, XLA", "PyTorch, compiled")
+LONG = ("Keras, XLA", "PyTorch, compiled, channels last")
 
 
 def import_tensorflow(threads):
@@ -339,14 +329,6 @@ def torch_dscnn(folder):
     return nn.Sequential(*layers, colour, nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
 
-def torch_layouts(compiled):
-    """Memory layouts that are tried. Compiled, the second takes long and is slower."""
-    import torch
-
-    layouts = {"channels last": torch.channels_last, "contiguous": torch.contiguous_format}
-    return {"channels last": torch.channels_last} if compiled else layouts
-
-
 def unit_median(directions):
     votes = directions / np.linalg.norm(directions, axis=1, keepdims=True)
     median = np.median(votes, axis=0)
@@ -401,7 +383,8 @@ def serve(task, folder, arguments):
     except ModuleNotFoundError as error:
         return answer(problem=f"not installed ({error.name})")
     except Exception as error:  # a row that cannot be measured must not end the others
-        return answer(problem=f"{type(error).__name__}: {str(error).strip().splitlines()[-1]}")
+        text = str(error).strip().splitlines() or [""]
+        return answer(problem=f"{type(error).__name__}: {text[-1]}")
     result = next(iter(results.values()), None)
     if not (isinstance(result, np.ndarray) and result.shape == (3,)):
         result = None
@@ -471,10 +454,9 @@ class Process:
         self._process.wait()
 
     @property
-    def best(self):
-        """(seconds of a call, name) of the fastest variant."""
-        medians = {name: float(np.median(times)) for name, times in self.seconds.items()}
-        return min((medians[name], name) for name in medians if name.startswith("run"))
+    def median(self):
+        """Seconds of a call of "run"."""
+        return float(np.median(self.seconds["run"]))
 
     def _read(self):
         line = self._process.stdout.readline()
@@ -520,7 +502,7 @@ def measure(tasks, folder, threads, turns, title, arguments):
 def print_training(console, processes):
     table = new_table("Training, 64x64 patches", "images/s", "ratio", "ready after, s")
     rates = {
-        name: process.facts["items"] / process.best[0]
+        name: process.facts["items"] / process.median
         for name, process in processes.items()
         if not process.problem
     }
@@ -531,7 +513,7 @@ def print_training(console, processes):
             continue
         ratio = rates[name] / rates[reference]
         ready = process.facts["loaded"]
-        table.add_row(label(name, process), f"{rates[name]:.0f}", times(ratio), f"{ready:.0f}")
+        table.add_row(name, f"{rates[name]:.0f}", times(ratio), f"{ready:.0f}")
     table.caption = f"ratio: to {reference}. One training step with loss, L2 penalty and Adam."
     console.print(table)
 
@@ -561,10 +543,10 @@ def print_estimating(console, columns):
             if process.problem:
                 cells += [process.problem, ""]
                 continue
-            seconds = process.best[0]
-            speed = processes[reference].best[0] / seconds
+            seconds = process.median
+            speed = processes[reference].median / seconds
             cells += [f"{1000 * seconds:.1f}", times(speed)]
-        table.add_row(label(name, process), *cells, angle_to_keras(name, processes))
+        table.add_row(name, *cells, angle_to_keras(name, processes))
     table.caption = (
         f"speed: {reference} = 1. angle: to Keras, degrees, of the same network with random "
         "weights."
@@ -588,9 +570,8 @@ def print_memory(console, training, columns):
             ratio = megabytes / processes[reference_of(processes)].facts["megabytes"]
             cells += [f"{megabytes:.0f}", times(ratio)]
         table.add_row(name, *cells)
-    table.caption = (
-        "with the libraries; ratio: to PyTorch, eager, or if it is missing to Keras."
-    )
+    references = " and ".join(dict.fromkeys(map(reference_of, groups.values())))
+    table.caption = f"with the libraries; ratio: to {references}."
     console.print(table)
 
 
@@ -604,27 +585,19 @@ def new_table(title, *headings):
     return table
 
 
-def label(name, process):
-    if process.problem:
-        return name
-    variant = process.best[1].partition(", ")[2]
-    return f"{name} ({variant})" if variant else name
-
-
 def times(ratio):
     return f"{ratio:.2f}" if ratio < 10 else f"{ratio:.0f}"
 
 
 def best(rates, library):
-    return max(
-        (name for name in rates if name.startswith(library)), key=rates.get, default=None
-    )
+    names = [name for name in rates if name.startswith(library)]
+    return max(names, key=rates.get, default=None)
 
 
 def reference_of(processes):
-    """PyTorch, eager; where it is missing, Keras."""
-    names = ("PyTorch, eager", "Keras, predict", "Keras, graph")
-    return next(n for n in names if n in processes and not processes[n].problem)
+    """The faster of PyTorch, eager; where it is missing, Keras."""
+    speeds = {name: 1 / p.median for name, p in processes.items() if not p.problem}
+    return best(speeds, "PyTorch, eager") or best(speeds, "Keras")
 
 
 def angle_to_keras(name, processes):
