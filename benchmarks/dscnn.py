@@ -455,8 +455,8 @@ class Process:
 
     @property
     def median(self):
-        """Seconds of a call of "run"."""
-        return float(np.median(self.seconds["run"]))
+        """Seconds that "run" takes for an item."""
+        return float(np.median(self.seconds["run"])) / self.facts.get("items", 1)
 
     def _read(self):
         line = self._process.stdout.readline()
@@ -502,9 +502,7 @@ def measure(tasks, folder, threads, turns, title, arguments):
 def print_training(console, processes):
     table = new_table("Training, 64x64 patches", "images/s", "ratio", "ready after, s")
     rates = {
-        name: process.facts["items"] / process.median
-        for name, process in processes.items()
-        if not process.problem
+        name: 1 / process.median for name, process in processes.items() if not process.problem
     }
     reference = best(rates, "PyTorch") or best(rates, "Keras")
     for name, process in processes.items():
@@ -547,8 +545,9 @@ def print_estimating(console, columns):
             speed = processes[reference].median / seconds
             cells += [f"{1000 * seconds:.1f}", times(speed)]
         table.add_row(name, *cells, angle_to_keras(name, processes))
+    references = " and ".join(dict.fromkeys(map(reference_of, columns.values())))
     table.caption = (
-        f"speed: {reference} = 1. angle: to Keras, degrees, of the same network with random "
+        f"speed: {references} = 1. angle: to Keras, degrees, of the same network with random "
         "weights."
     )
     console.print(table)
