@@ -10,15 +10,12 @@ class NormalizedKernel:
     The stored weight stays as the optimizer left it; `kernel` is a differentiable
     function of it, so that gradients, gradient penalties and several calls in one loss
     see one function. Regularizers and constraints act on the stored weight. A class that
-    mixes this in defines `normalize(stored_kernel)`.
+    mixes this in defines `normalize(kernel)`: the normalised kernel for the stored one, which
+    comes in at least float32.
     """
 
     # axis of the kernel that holds the output channels: -2 in Conv2DTranspose
     output_axis = -1
-
-    def normalize(self, kernel):
-        """The normalised kernel for the stored one, which comes in at least float32."""
-        raise NotImplementedError
 
     @property
     def kernel(self):
