@@ -199,6 +199,41 @@ def read_srgb(path):
     return srgb_to_linear(np.arange(256) / 255)[pixels]
 
 
+def read_grey_or_rgb(path):
+    """Reads the integers of an ordinary 8-bit image, as they are in the file.
+
+    The EXIF orientation is applied, palettes and black-and-white are converted. Three equal
+    channels are one: grey.
+
+    Args:
+        path: JPEG, PNG, TIFF or BMP, grey or RGB; told by the content, not by the name.
+
+    Returns:
+        uint8 (H, W, 1) for grey, (H, W, 3) for RGB, in [0, 255].
+
+    Raises:
+        InputError: truncated or damaged file, more than 8 bits a channel, transparency,
+            another colour space (CMYK).
+    """
+    kind = _file_type(path, "JPEG, PNG, TIFF or BMP")
+    # Pillow reads 16-bit RGB as 8-bit without a word, so the header is asked first
+    bits = 8 if kind == "BMP" else bit_depth(path)
+    if bits > 8:
+        raise InputError(f"{path}: {bits} bits a channel, 8 are expected: convert it to 8 bits")
+    with _open_pillow(path, kind) as image, _damage_reported(path, kind):
+        if image.has_transparency_data:
+            raise InputError(f"{path}: has an alpha channel: save it without transparency")
+        if image.mode not in ("1", "L", "P", "RGB"):
+            raise InputError(f"{path}: {image.mode}, grey or RGB is expected: save it as RGB")
+        image = ImageOps.exif_transpose(image)
+        pixels = np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))
+    if pixels.ndim == 2:
+        return pixels[..., None]
+    if (pixels == pixels[..., :1]).all():
+        return np.ascontiguousarray(pixels[..., :1])
+    return pixels
+
+
 def read_metadata(path):
     """What else an 8-bit file holds, to be written beside its corrected pixels.
 
@@ -335,8 +370,8 @@ def _damage_reported(path, kind):
         raise InputError(_damaged(path, kind)) from None
 
 
-def _file_type(path):
-    """PNG, JPEG or TIFF, from the first bytes."""
+def _file_type(path, expected="JPEG, PNG or TIFF"):
+    """PNG, JPEG, TIFF or, if expected, BMP, from the first bytes."""
     try:
         with open(path, "rb") as file:
             start = file.read(8)
@@ -348,8 +383,10 @@ def _file_type(path):
         return "JPEG"
     if start[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         return "TIFF"
+    if start[:2] == b"BM" and "BMP" in expected:
+        return "BMP"
     received = "an empty file" if not start else "something else"
-    raise InputError(f"{path}: a JPEG, PNG or TIFF is expected, this is {received}")
+    raise InputError(f"{path}: a {expected} is expected, this is {received}")
 
 
 def _png_header(path):

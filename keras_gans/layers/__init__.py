@@ -1,10 +1,8 @@
-"""Layers that Keras lacks, or has but slowly.
-
-Instance normalisation is not among them: it is
-`keras.layers.GroupNormalization(groups=-1, epsilon=1e-5)`.
-"""
+"""Layers that Keras lacks, or has but slowly."""
 
 from keras_gans.layers.batch_norm import FusedBatchNormalization
+from keras_gans.layers.instance_norm import InstanceNormalization
+from keras_gans.layers.max_unpool import IndexedMaxPooling2D, MaxUnpooling2D
 from keras_gans.layers.spectral_norm import (
     SpectralConv2D,
     SpectralConv2DTranspose,
@@ -20,6 +18,9 @@ from keras_gans.layers.weight_norm import (
 
 __all__ = [
     "FusedBatchNormalization",
+    "IndexedMaxPooling2D",
+    "InstanceNormalization",
+    "MaxUnpooling2D",
     "SpectralConv2D",
     "SpectralConv2DTranspose",
     "SpectralDense",

@@ -193,6 +193,93 @@ def test_not_an_image(tmp_path):
     fails(images.read_photo, path, "truncated or damaged PNG")
 
 
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "a.bmp"])
+def test_grey_or_rgb_keeps_every_value(tmp_path, name):
+    path = tmp_path / name
+    Image.fromarray(FLAT).save(path)
+    image = images.read_grey_or_rgb(path)
+    assert image.dtype == np.uint8
+    np.testing.assert_array_equal(image, FLAT)
+    Image.fromarray(FLAT[..., 0]).save(path)
+    np.testing.assert_array_equal(images.read_grey_or_rgb(path), FLAT[..., :1])
+
+
+def test_three_equal_channels_are_grey(tmp_path):
+    grey = FLAT[..., :1].repeat(3, -1)
+    Image.fromarray(grey).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(images.read_grey_or_rgb(tmp_path / "a.png"), grey[..., :1])
+    Image.fromarray(grey).save(tmp_path / "a.jpg")
+    assert images.read_grey_or_rgb(tmp_path / "a.jpg").shape == (20, 30, 1)
+    grey[3, 4, 2] ^= 1
+    Image.fromarray(grey).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(images.read_grey_or_rgb(tmp_path / "a.png"), grey)
+
+
+def test_palette_and_black_and_white(tmp_path):
+    picture = Image.new("P", (5, 4), 1)
+    picture.putpalette([0, 0, 0, 10, 20, 30, 40, 40, 40])
+    picture.save(tmp_path / "a.png")
+    expected = np.broadcast_to(np.array([10, 20, 30], np.uint8), (4, 5, 3))
+    np.testing.assert_array_equal(images.read_grey_or_rgb(tmp_path / "a.png"), expected)
+    Image.new("1", (5, 4), 1).save(tmp_path / "b.png")
+    expected = np.full((4, 5, 1), 255)
+    np.testing.assert_array_equal(images.read_grey_or_rgb(tmp_path / "b.png"), expected)
+
+
+def test_grey_or_rgb_is_turned_as_exif_says(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image = Image.new("L", (16, 8), 0)
+    image.paste(255, (0, 0, 8, 8))
+    image.save(tmp_path / "a.jpg", exif=exif)
+    turned = images.read_grey_or_rgb(tmp_path / "a.jpg")
+    assert turned.shape == (16, 8, 1) and turned[:8].min() > 250 and turned[8:].max() < 5
+
+
+def test_grey_or_rgb_with_exif_that_cannot_be_read(tmp_path):
+    Image.fromarray(FLAT).save(tmp_path / "a.png", exif=b"Exif\0\0garbage")
+    fails(images.read_grey_or_rgb, tmp_path / "a.png", "truncated or damaged")
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_grey_or_rgb_refuses_alpha(tmp_path, mode):
+    Image.fromarray(FLAT).convert(mode).save(tmp_path / "a.png")
+    fails(images.read_grey_or_rgb, tmp_path / "a.png", "alpha channel: save it without")
+    for mode, key in (("L", 0), ("P", 0), ("RGB", (0, 0, 0))):  # one value is transparent
+        Image.fromarray(FLAT).convert(mode).save(tmp_path / "a.png", transparency=key)
+        fails(images.read_grey_or_rgb, tmp_path / "a.png", "alpha channel: save it without")
+
+
+def test_grey_or_rgb_refuses_what_is_deeper_or_of_another_space(tmp_path):
+    for channels, colour_type in ((1, 0), (3, 2)):
+        path = png16(tmp_path / "a.png", DEEP[..., :channels], colour_type)
+        fails(images.read_grey_or_rgb, path, "16 bits a channel", "convert it to 8 bits")
+    tifffile.imwrite(tmp_path / "a.tif", DEEP, photometric="rgb")
+    fails(images.read_grey_or_rgb, tmp_path / "a.tif", "16 bits a channel")
+    tifffile.imwrite(tmp_path / "a.tif", DEEP[..., 0] / np.float32(65535))
+    fails(images.read_grey_or_rgb, tmp_path / "a.tif", "32 bits a channel")
+    Image.fromarray(FLAT).convert("CMYK").save(tmp_path / "a.jpg")
+    fails(images.read_grey_or_rgb, tmp_path / "a.jpg", "CMYK", "save it as RGB")
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif", "a.bmp"])
+@pytest.mark.parametrize("part", [0.02, 0.2, 0.6, 0.95])
+def test_grey_or_rgb_truncated(tmp_path, name, part):
+    path = tmp_path / name
+    Image.fromarray(FLAT).save(path)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(part * len(content))])
+    fails(images.read_grey_or_rgb, path, "truncated or damaged")
+
+
+def test_only_grey_or_rgb_takes_bmp(tmp_path):
+    Image.fromarray(FLAT).save(tmp_path / "a.bmp")
+    fails(images.read_photo, tmp_path / "a.bmp", "a JPEG, PNG or TIFF is expected")
+    (tmp_path / "a.bmp").write_text("text")
+    fails(images.read_grey_or_rgb, tmp_path / "a.bmp", "JPEG, PNG, TIFF or BMP is expected")
+    fails(images.read_grey_or_rgb, tmp_path / "missing.png", "No such file")
+
+
 def test_srgb_curve():
     # IEC 61966-2-1: 12.92 below the knee; 128/255 is 0.2158605 in linear light
     assert images.srgb_to_linear(0.04045) == pytest.approx(0.04045 / 12.92)

@@ -1,0 +1,179 @@
+"""CAM, the paper's weakly supervised baseline (table V): trained on labels of whole images.
+
+Class activation mapping: Zhou et al. 2016, https://arxiv.org/abs/1512.04150.
+"""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers
+from skimage.filters import threshold_otsu
+
+from keras_gans.defectgan.segnet import (
+    STAGE_CONVOLUTIONS,
+    STAGE_FACTORS,
+    check_stages,
+    convolution,
+)
+
+
+def build_cam(channels=1, width=64, stages=4):
+    """Builds a classifier of images, whose features are averaged over the image at the end.
+
+    VGG-GAP of Zhou et al.: VGG16's convolutions up to a stage whose pooling is left out for a
+    finer map, a 3x3 convolution of 1024 filters, global average pooling, one weight a filter.
+    As there, the logit has no bias: it is the mean of what every place adds. Ours: batch
+    normalisation, and one stage less, hence a map of 1/8 of the image's size instead of 1/16.
+
+    Args:
+        channels: of the images.
+        width: filters of the first stage, 64 in the paper; the others follow.
+        stages: stages of convolutions, one more than poolings; 5 is VGG-GAP.
+
+    Returns:
+        Model from images (N, H, W, channels) in [-1, 1], of any size, to logits (N, 1),
+        positive for defective.
+
+    Raises:
+        ValueError: if `stages` is out of range.
+    """
+    check_stages(stages)
+    images = keras.Input((None, None, channels), name="images")
+    x = images
+    for stage in range(stages):
+        if stage > 0:
+            x = layers.MaxPooling2D(2, padding="same")(x)
+        for _ in range(STAGE_CONVOLUTIONS[stage]):
+            x = convolution(x, width * STAGE_FACTORS[stage])
+    x = convolution(x, 16 * width)
+    x = layers.GlobalAveragePooling2D(name="average")(x)
+    logits = layers.Dense(1, use_bias=False, name="logits")(x)
+    return keras.Model(images, logits, name="cam")
+
+
+def compile_cam(network, learning_rate, steps, jit_compile=False):
+    """Compiles the classifier with Adam, its rate falling along half a cosine to zero.
+
+    `fit` then takes batches of images float32 (B, S, S, C) in [-1, 1] and labels (B, 1), 1 for
+    defective.
+
+    Args:
+        network: from `build_cam`.
+        learning_rate: the first rate.
+        steps: training steps in all.
+        jit_compile: XLA, for GPUs.
+    """
+    optimizer = keras.optimizers.Adam(
+        keras.optimizers.schedules.CosineDecay(learning_rate, steps)
+    )
+    optimizer.build(network.trainable_variables)  # so that checkpoints hold its state
+    network.compile(
+        optimizer=optimizer,
+        loss=keras.losses.BinaryCrossentropy(from_logits=True),
+        metrics=[
+            keras.metrics.BinaryAccuracy(threshold=0.0, name="accuracy"),
+            keras.metrics.AUC(from_logits=True, name="auroc"),
+        ],
+        jit_compile=jit_compile,
+    )
+
+
+def activation_network(network):
+    """The trained classifier with its class activation map, both from one pass.
+
+    The last layer's weights, applied to the features before they are averaged, give what every
+    place adds to the logit; bilinear upsampling brings that to the image's size.
+
+    Args:
+        network: from `build_cam`; its layers are shared, not copied.
+
+    Returns:
+        Model from images (N, H, W, channels) to maps (N, H, W, 1) and logits (N, 1). Where H
+        and W are multiples of `2**(stages - 1)`, a map's mean is the logit.
+    """
+    images = network.input
+    maps = network.get_layer("logits")(network.get_layer("average").input)
+    poolings = sum(isinstance(layer, layers.MaxPooling2D) for layer in network.layers)
+    maps = UpsampleToImage(2**poolings, name="maps")([maps, images])
+    return keras.Model(images, [maps, network.output], name="activation")
+
+
+@keras.saving.register_keras_serializable(package="keras_gans")
+class UpsampleToImage(layers.Layer):
+    """Bilinear upsampling by `factor`; what is beyond the image's bottom and right is cut off.
+
+    Inputs: maps (N, about H/factor, about W/factor, C) and images (N, H, W, any). Output:
+    (N, H, W, C).
+
+    Args:
+        factor: by which pooling made the images smaller.
+    """
+
+    def __init__(self, factor, **kwargs):
+        super().__init__(**kwargs)
+        self.factor = factor
+
+    def call(self, inputs):
+        maps, images = inputs
+        maps = tf.image.resize(maps, self.factor * tf.shape(maps)[1:3])
+        return maps[:, : tf.shape(images)[1], : tf.shape(images)[2]]
+
+    def get_config(self):
+        return {**super().get_config(), "factor": self.factor}
+
+
+def class_activation_map(network, images):
+    """What every place of an image adds to its logit, at the image's size.
+
+    For many images, or to have the logits as well, call `activation_network` once and its
+    model on the images.
+
+    Args:
+        network: from `build_cam`.
+        images: float32 (N, H, W, channels) in [-1, 1].
+
+    Returns:
+        float32 array (N, H, W), positive where it looks defective.
+    """
+    maps, _ = activation_network(network)(images, training=False)
+    return np.asarray(maps)[..., 0]
+
+
+def cam_mask(cam, share=0.2, threshold=None, judged=True):
+    """The defect's mask from a class activation map.
+
+    Args:
+        cam: (H, W), from `class_activation_map`.
+        share: of the way from the map's minimum to its maximum, from which a pixel counts as
+            defect: 0.2 in Zhou et al., who look for boxes around objects.
+        threshold: value of the map to be used instead of `share`, such as those of
+            `otsu_threshold` and `clean_threshold`.
+        judged: whether the image counts as defective, such as logit > 0; `False` gives an
+            empty mask. The default suits IoU over images known to be defective, where an
+            empty mask scores 0.
+
+    Returns:
+        bool (H, W); empty for a constant map without a `threshold`.
+    """
+    low, high = cam.min(), cam.max()
+    if not judged or (threshold is None and low == high):
+        return np.zeros(cam.shape, bool)
+    return cam >= (low + share * (high - low) if threshold is None else threshold)
+
+
+def otsu_threshold(cam):
+    """The value that splits one map (H, W) best in two (Otsu 1979), for `cam_mask`."""
+    return float(threshold_otsu(cam))
+
+
+def clean_threshold(cams, quantile=1.0):
+    """A threshold from training images without defects, for `cam_mask`; needs no masks.
+
+    Args:
+        cams: iterable of maps (H, W) of defect-free training images; sizes may differ.
+        quantile: of the images' maxima; 1 for the greatest, less to forgive outliers.
+
+    Returns:
+        float; a share `quantile` of the images stays below it throughout.
+    """
+    return float(np.quantile([cam.max() for cam in cams], quantile))

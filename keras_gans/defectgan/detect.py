@@ -1,0 +1,420 @@
+"""Detection (section II-D): clean the image, compare grey levels, denoise, cut, dilate.
+
+The paper says "simply computing the difference of each pixel in gray level" and "simple
+denoising and dilation"; the Gaussian, the threshold and its choice from training images
+without masks are ours.
+
+There are two forms: NumPy with SciPy for work in Python, and one TensorFlow graph for the
+exported model. From one cleaned image (8 bits) both give the same mask to the bit: grey
+differences lie on a grid of 1/16 grey level and the Gaussian's weights on one of 1/4096, so
+that every sum fits in 24 bits and is exact in float32, in whatever order it is taken.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from scipy import ndimage
+from skimage import filters, measure
+
+from keras_gans.defectgan.tiles import clean_in_tiles, mirrored
+from keras_gans.errors import InputError
+
+# ITU-R BT.601 in 1/65536, as Pillow rounds it: 0.299, 0.587, 0.114
+LUMA = np.array([19595, 38470, 7471], np.float32) / 65536
+STEPS = 16  # of a difference, in one grey level
+LEVELS = np.arange(255 * STEPS + 1) / STEPS  # all values that a difference can have
+WEIGHT_STEPS = 4096
+TRUNCATE = 4  # standard deviations at which the Gaussian ends
+METHODS = ("quantile", "otsu")
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What a detector knows beside its generator, from training images alone.
+
+    `dataclasses.asdict` gives what can be written as JSON, `Calibration(**values)` reads it.
+
+    Attributes:
+        bias: mean of grey(image) - grey(cleaned) over defect-free images, in grey levels
+            0..255; see `measure_bias`.
+        threshold: a pixel whose denoised difference is above it is defective, in grey levels;
+            see `calibrate`.
+        sigma: standard deviation of the Gaussian that denoises, in pixels; 0 for none.
+        dilation: the mask grows by so many pixels to every side, diagonals included.
+    """
+
+    bias: float
+    threshold: float
+    sigma: float = 1.0
+    dilation: int = 1
+
+    def __post_init__(self):
+        within = {
+            "bias": (-255, 255), "threshold": (0, 255), "sigma": (0, 50), "dilation": (0, 100)
+        }  # fmt: skip
+        for name, (low, high) in within.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise InputError(f"{name} must be from {low} to {high}. Received: {value}")
+        if self.dilation != int(self.dilation):
+            raise InputError(f"dilation must be whole pixels. Received: {self.dilation}")
+
+
+@dataclass(frozen=True)
+class Detection:
+    """What `detect` finds in one image.
+
+    Attributes:
+        cleaned: uint8 (H, W, C), the image without its defects.
+        difference: float32 (H, W), denoised, in grey levels 0..255.
+        mask: bool (H, W), where the defects are.
+        score: float, the largest denoised difference; the image's score for being defective.
+    """
+
+    cleaned: np.ndarray
+    difference: np.ndarray
+    mask: np.ndarray
+    score: float
+
+
+class Box(NamedTuple):
+    """A connected region: columns x0..x1 - 1, rows y0..y1 - 1, `area` pixels of the region."""
+
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+    area: int
+
+
+# Use ----------------------------------------------------------------------------------------
+
+
+def traced_cleaner(generator, tile, overlap=None):
+    """`clean_in_tiles` of one generator on 8-bit images, traced once for images of all sizes.
+
+    Args:
+        generator, tile, overlap: see `clean_in_tiles`.
+
+    Returns:
+        tf.function from uint8 (N, H, W, C) to uint8 (N, H, W, C).
+    """
+
+    @tf.function(input_signature=[_images_of(generator)])
+    def clean(images):
+        return _clean(generator, images, tile, overlap)
+
+    return clean
+
+
+def detect(clean, image, calibration):
+    """Finds the defects of one image.
+
+    Args:
+        clean: from `traced_cleaner`; or any function from uint8 (1, H, W, C) to the same.
+        image: uint8 (H, W, C).
+        calibration: `Calibration`.
+
+    Returns:
+        `Detection`.
+
+    Raises:
+        ValueError: if the image is of another type or number of axes.
+    """
+    image = np.asarray(image)
+    if image.dtype != np.uint8 or image.ndim != 3:
+        raise ValueError(
+            f"image must be uint8 (H, W, C). Received: {image.dtype} {image.shape}"
+        )
+    cleaned = np.asarray(clean(image[None]))[0]
+    values = difference(image, cleaned, calibration.bias, calibration.sigma)
+    return Detection(cleaned, values, mask_of(values, calibration), float(values.max()))
+
+
+def build_detection_graph(generator, calibration, tile, overlap=None):
+    """Detection as TensorFlow operations, for the exported model.
+
+    Args:
+        generator, tile, overlap: see `clean_in_tiles`.
+        calibration: `Calibration`.
+
+    Returns:
+        function from uint8 (N, H, W, C), any N, H and W, to a dict of
+
+        - `cleaned`: uint8 (N, H, W, C).
+        - `difference`: float32 (N, H, W), denoised, in grey levels 0..255.
+        - `mask`: uint8 (N, H, W), 255 where the defects are, else 0.
+        - `score`: float32 (N,), the largest of `difference`.
+
+        It runs eagerly and in graphs; `tf.function` traces it with the signature uint8
+        [None, None, None, C].
+    """
+    size = 2 * int(calibration.dilation) + 1
+
+    def run(images):
+        cleaned = _clean(generator, images, tile, overlap)
+        values = _difference(images, cleaned, calibration.bias, calibration.sigma)
+        found = tf.cast(values > np.float32(calibration.threshold), tf.float32)[..., None]
+        for window in ((size, 1), (1, size)):
+            found = tf.nn.max_pool2d(found, window, strides=1, padding="SAME")
+        return {
+            "cleaned": cleaned,
+            "difference": values,
+            "mask": tf.cast(255 * found[..., 0], tf.uint8),
+            "score": tf.reduce_max(values, axis=[1, 2]),
+        }
+
+    return run
+
+
+def boxes(mask):
+    """Bounding boxes and areas of a mask's connected regions (8 neighbours).
+
+    Args:
+        mask: bool (H, W).
+
+    Returns:
+        list of `Box`, the largest area first.
+    """
+    regions = measure.regionprops(measure.label(mask, connectivity=2))
+    found = []
+    for region in regions:
+        y0, x0, y1, x1 = region.bbox
+        found.append(Box(x0, y0, x1, y1, int(region.area)))
+    return sorted(found, key=lambda box: -box.area)
+
+
+# Steps --------------------------------------------------------------------------------------
+
+
+def to_grey(images):
+    """Grey levels: ITU-R BT.601 luma of RGB, the channel itself of grey images.
+
+    Args:
+        images: uint8 (..., H, W, C), C 1 or 3.
+
+    Returns:
+        float32 (..., H, W) in 0..255, exact multiples of 1/65536.
+    """
+    images = np.asarray(images)
+    if images.dtype != np.uint8 or images.shape[-1] not in (1, 3):
+        raise ValueError(
+            "images must be uint8 with 1 or 3 channels last. "
+            f"Received: {images.dtype} {images.shape}"
+        )
+    if images.shape[-1] == 1:
+        return images[..., 0].astype(np.float32)
+    return sum(images[..., c] * LUMA[c] for c in range(3))
+
+
+def difference(images, cleaned, bias, sigma=1.0):
+    """Denoised difference image: a Gaussian over |grey(image) - grey(cleaned) - bias|.
+
+    Beyond the border the image is continued by reflection (SciPy's "reflect"). Rounded to
+    1/16 grey level before the Gaussian and after each of its two passes, the bias too.
+
+    Args:
+        images, cleaned: uint8 (..., H, W, C).
+        bias, sigma: see `Calibration`.
+
+    Returns:
+        float32 (..., H, W) in 0..255, multiples of 1/16.
+    """
+    values = _on_grid(to_grey(images) - to_grey(cleaned)) - np.float32(_on_grid(bias))
+    values = np.minimum(np.abs(values), np.float32(255))
+    for axis in (-2, -1):
+        # output in float32: the sums, taken in float64, fit
+        values = _on_grid(
+            ndimage.correlate1d(values, gaussian_weights(sigma), axis, mode="reflect")
+        )
+    return values
+
+
+def mask_of(difference_image, calibration):
+    """Where a denoised difference image is above the threshold, dilated by a square.
+
+    Args:
+        difference_image: float32 (H, W), from `difference`.
+        calibration: `Calibration`.
+
+    Returns:
+        bool (H, W).
+    """
+    found = difference_image > np.float32(calibration.threshold)
+    size = 2 * int(calibration.dilation) + 1
+    return ndimage.maximum_filter(found, size, mode="constant")
+
+
+def gaussian_weights(sigma):
+    """A Gaussian in whole 1/4096, symmetric, its sum exactly 1, cut at 4 standard deviations.
+
+    What rounding takes from one weight goes to its neighbour, none is off by more than
+    1/4096.
+
+    Args:
+        sigma: standard deviation in pixels; 0 gives the single weight 1.
+
+    Returns:
+        float32 (2 int(4 sigma + 0.5) + 1,).
+    """
+    radius = int(TRUNCATE * sigma + 0.5)
+    if not radius:
+        return np.ones(1, np.float32)
+    half = np.exp(-0.5 * (np.arange(radius + 1) / sigma) ** 2)
+    half /= half[0] + 2 * half[1:].sum()
+    beyond = np.append(half[::-1].cumsum()[-2::-1], 0)  # the sum of all after each
+    beyond = np.rint(beyond * WEIGHT_STEPS)
+    half = np.append(WEIGHT_STEPS - 2 * beyond[0], -np.diff(beyond))
+    return (np.concatenate([half[:0:-1], half]) / WEIGHT_STEPS).astype(np.float32)
+
+
+# Calibration --------------------------------------------------------------------------------
+
+
+def measure_bias(images, cleaned):
+    """The generator's own shift in grey: mean of grey(image) - grey(cleaned) over all pixels.
+
+    Args:
+        images, cleaned: sequences or iterators of uint8 (H, W, C), defect-free training
+            images and what the generator makes of them.
+
+    Returns:
+        float, in grey levels.
+
+    Raises:
+        InputError: if there are no images.
+    """
+    total, pixels = 0.0, 0
+    for image, clean in zip(images, cleaned, strict=True):
+        change = to_grey(image) - to_grey(clean)
+        total += change.sum(dtype=np.float64)
+        pixels += change.size
+    if not pixels:
+        raise InputError("a bias needs defect-free training images: there is none")
+    return float(total / pixels)
+
+
+def calibrate(differences_free, differences_defective, method="quantile", quantile=0.999):
+    """Chooses a threshold from training images without their masks.
+
+    Args:
+        differences_free: iterable of arrays from `difference`, of defect-free training images;
+            taken one after the other.
+        differences_defective: the same of defective training images.
+        method, quantile: see `choose_threshold`.
+
+    Returns:
+        float, in grey levels, for `Calibration.threshold`.
+
+    Raises:
+        InputError: as `choose_threshold`.
+    """
+    return choose_threshold(
+        histogram(differences_free), histogram(differences_defective), method, quantile
+    )
+
+
+def choose_threshold(histogram_free, histogram_defective, method="quantile", quantile=0.999):
+    """The rule by which a threshold is chosen. The paper gives none; both are ours.
+
+    - "quantile": the level that the share `quantile` of defect-free pixels does not exceed.
+    - "otsu": Otsu's threshold between the pixels of defective images.
+
+    Args:
+        histogram_free, histogram_defective: int64 (4081,), counts of `LEVELS`, see
+            `histogram`.
+        method: "quantile" or "otsu".
+        quantile: share in (0, 1].
+
+    Returns:
+        float, one of `LEVELS`; pixels above it are defective.
+
+    Raises:
+        InputError: for another method or quantile, or if the method's histogram is empty.
+    """
+    if method not in METHODS:
+        raise InputError(f"method must be {' or '.join(METHODS)}. Received: {method}")
+    if not 0 < quantile <= 1:
+        raise InputError(f"quantile must be above 0 and at most 1. Received: {quantile}")
+    kind = {"quantile": "defect-free", "otsu": "defective"}[method]
+    counts = {"quantile": histogram_free, "otsu": histogram_defective}[method]
+    present = np.flatnonzero(counts)
+    if not present.size:
+        raise InputError(f"a threshold by {method} needs {kind} training images: there is none")
+    if method == "quantile":
+        return float(np.quantile(LEVELS, quantile, weights=counts, method="inverted_cdf"))
+    if present.size == 1:
+        return float(LEVELS[present[0]])
+    return float(filters.threshold_otsu(hist=(counts, LEVELS)))
+
+
+def histogram(differences):
+    """Counts the pixels of difference images; nothing is lost, as they lie on `LEVELS`.
+
+    Args:
+        differences: iterable of arrays from `difference`.
+
+    Returns:
+        int64 (4081,), how many pixels have each of `LEVELS`.
+    """
+    counts = np.zeros(len(LEVELS), np.int64)
+    for values in differences:
+        steps = np.rint(np.asarray(values, np.float64).ravel() * STEPS)
+        if not ((steps >= 0) & (steps < len(LEVELS))).all():
+            raise ValueError("differences must be from 0 to 255, without NaN")
+        counts += np.bincount(steps.astype(np.int64), minlength=len(LEVELS))
+    return counts
+
+
+# The graph's side ---------------------------------------------------------------------------
+
+
+def _images_of(generator):
+    return tf.TensorSpec([None, None, None, generator.input_shape[3]], tf.uint8, name="images")
+
+
+def _clean(generator, images, tile, overlap):
+    cleaned = clean_in_tiles(generator, tf.cast(images, tf.float32) / 127.5 - 1, tile, overlap)
+    return tf.cast(tf.clip_by_value(tf.round((cleaned + 1) * 127.5), 0, 255), tf.uint8)
+
+
+def _difference(images, cleaned, bias, sigma):
+    """`difference` in TensorFlow: the same numbers."""
+    values = _grid(_grey(images) - _grey(cleaned)) - np.float32(_on_grid(bias))
+    values = tf.minimum(tf.abs(values), 255)
+    weights = gaussian_weights(sigma)
+    shape = tf.shape(values)
+    for axis in (1, 2):
+        inside = mirrored(shape[axis], len(weights) // 2, shape[axis] + len(weights) - 1)
+        padded = tf.gather(values, inside, axis=axis)
+        values = _grid(_correlate(padded, weights, axis, shape))
+    return values
+
+
+def _correlate(padded, weights, axis, shape):
+    """One tap after the other: little memory, and no rounding as in a GPU's convolutions."""
+
+    def add(total, tap):
+        shift, weight = tap
+        start = tf.one_hot(axis, 3, on_value=shift, off_value=0)
+        return total + weight * tf.slice(padded, start, shape)
+
+    taps = tf.range(len(weights)), tf.constant(weights)
+    return tf.foldl(add, taps, initializer=tf.zeros(shape), parallel_iterations=1)
+
+
+def _grey(images):
+    images = tf.cast(images, tf.float32)
+    if images.shape[3] == 1:
+        return images[..., 0]
+    return sum(images[..., c] * LUMA[c] for c in range(3))
+
+
+def _on_grid(values):
+    return np.rint(values * STEPS) / STEPS
+
+
+def _grid(values):
+    return tf.round(values * STEPS) / STEPS

@@ -1,0 +1,51 @@
+"""What every loader gives: images of a surface, with and without defects."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Surfaces:
+    """Images of one kind of surface, with labels per image; masks serve evaluation alone.
+
+    Attributes:
+        name: the set's, printed beside every figure.
+        images: list of N arrays, uint8 (H, W, C); sizes may differ, C is 1 (grey) or 3 (RGB)
+            for all.
+        defective: bool (N,), the label.
+        masks: list of N, bool (H, W) where the defect is; `None` for defect-free images, and
+            for defective ones whose mask is missing or empty (they are left out of IoU).
+        types: list of N str, the kind of defect; "" for defect-free images.
+        train: bool (N,), whether the image is for training or for testing.
+        names: list of N str, paths relative to the set's folder.
+    """
+
+    name: str
+    images: list
+    defective: np.ndarray
+    masks: list
+    types: list
+    train: np.ndarray
+    names: list
+
+    def __len__(self):
+        return len(self.images)
+
+    @property
+    def channels(self):
+        """1 for grey images, 3 for RGB."""
+        return self.images[0].shape[2]
+
+    def take(self, selection):
+        """The images that `selection` (indices or bool (N,)) chooses, as `Surfaces`."""
+        chosen = np.arange(len(self))[selection]
+        return Surfaces(
+            self.name,
+            [self.images[i] for i in chosen],
+            self.defective[chosen],
+            [self.masks[i] for i in chosen],
+            [self.types[i] for i in chosen],
+            self.train[chosen],
+            [self.names[i] for i in chosen],
+        )

@@ -1,0 +1,268 @@
+import dataclasses
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy import ndimage
+from skimage import filters
+
+from keras_gans.defectgan.detect import (
+    LEVELS,
+    Box,
+    Calibration,
+    boxes,
+    build_detection_graph,
+    calibrate,
+    choose_threshold,
+    detect,
+    difference,
+    gaussian_weights,
+    histogram,
+    mask_of,
+    measure_bias,
+    to_grey,
+    traced_cleaner,
+)
+from keras_gans.errors import InputError
+
+TILE = 16
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def random_generator(channels):
+    """A fake generator: its input, changed here and there."""
+    keras.utils.set_random_seed(0)
+    images = keras.Input((None, None, channels))
+    x = keras.layers.Conv2D(4, 3, padding="same", activation="relu")(images)
+    x = keras.layers.Conv2D(channels, 3, padding="same")(x)
+    return keras.Model(images, keras.ops.tanh(images + 0.3 * x))
+
+
+def identity(channels):
+    images = keras.Input((None, None, channels))
+    return keras.Model(images, keras.layers.Identity()(images))
+
+
+def negative(channels):
+    images = keras.Input((None, None, channels))
+    return keras.Model(images, -images)
+
+
+def darker(images):
+    """Stands for a cleaner that knows no defects: a square's 100 becomes the ground's 40."""
+    return np.where(images == 100, 40, images).astype(np.uint8)
+
+
+def square():
+    image = np.full((1, 40, 50, 1), 40, np.uint8)
+    image[:, 10:20, 5:25] = 100
+    return image
+
+
+# Steps --------------------------------------------------------------------------------------
+
+
+def test_grey_is_bt601_luma(rng):
+    images = rng.integers(0, 256, (2, 5, 7, 3), np.uint8)
+    np.testing.assert_allclose(to_grey(images), images @ [0.299, 0.587, 0.114], atol=0.01)
+    neutral = np.arange(256, dtype=np.uint8)[None, :, None]
+    np.testing.assert_array_equal(to_grey(neutral)[0], np.arange(256))
+    np.testing.assert_array_equal(to_grey(neutral.repeat(3, -1))[0], np.arange(256))
+
+
+@pytest.mark.parametrize("images", [np.zeros((4, 4, 3)), np.zeros((4, 4, 2), np.uint8)])
+def test_grey_refuses(images):
+    with pytest.raises(ValueError, match="uint8 with 1 or 3 channels"):
+        to_grey(images)
+
+
+@pytest.mark.parametrize("sigma", [0, 0.5, 1, 2.3, 10, 50])
+def test_gaussian_weights(sigma):
+    weights = gaussian_weights(sigma)
+    expected = np.zeros(len(weights))
+    expected[len(weights) // 2] = 1
+    if sigma:
+        expected = ndimage.gaussian_filter1d(expected, sigma, mode="constant")
+    assert weights.sum() == 1 and weights.min() >= 0
+    np.testing.assert_array_equal(weights, weights[::-1])
+    np.testing.assert_allclose(weights, expected, atol=1.01 / 4096)
+
+
+@pytest.mark.parametrize("sigma", [0, 1, 3])
+def test_difference_is_a_gaussian_over_the_grey_change(rng, sigma):
+    images, cleaned = rng.integers(0, 256, (2, 3, 30, 20, 3), np.uint8)
+    plain = np.abs(to_grey(images) - to_grey(cleaned) - 2.5)
+    expected = [ndimage.gaussian_filter(image, sigma) if sigma else image for image in plain]
+    found = difference(images, cleaned, 2.5, sigma)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, atol=0.2)
+    np.testing.assert_array_equal(found * 16, np.rint(found * 16))
+
+
+def test_a_constant_bias_is_taken_off(rng):
+    images = rng.integers(10, 200, (3, 9, 9, 1), np.uint8)
+    bias = measure_bias(images, images - np.uint8(3))
+    assert bias == 3
+    assert not difference(images, images - np.uint8(3), bias).any()
+    with pytest.raises(InputError, match="there is none"):
+        measure_bias([], [])
+
+
+def test_mask_by_hand():
+    values = np.zeros((7, 9), np.float32)
+    values[2, 3], values[6, 8] = 5, 4
+    mask = mask_of(values, Calibration(0, 4, dilation=1))  # 4 is not above 4
+    expected = np.zeros((7, 9), bool)
+    expected[1:4, 2:5] = True
+    assert mask.dtype == bool
+    np.testing.assert_array_equal(mask, expected)
+    assert mask_of(values, Calibration(0, 3.9, dilation=0)).sum() == 2
+    mask = mask_of(values, Calibration(0, 3.9, dilation=2))
+    assert mask.sum() == 25 + 9  # the second is in the corner
+
+
+def test_boxes():
+    mask = np.zeros((10, 12), bool)
+    mask[1:3, 2:7] = True
+    mask[5, 5] = mask[6, 6] = True  # one region, by the corner
+    mask[9, 11] = True
+    assert boxes(mask) == [Box(2, 1, 7, 3, 10), Box(5, 5, 7, 7, 2), Box(11, 9, 12, 10, 1)]
+    assert boxes(np.zeros((4, 4), bool)) == []
+
+
+# Both forms ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("channels, sigma, dilation", [(1, 1.0, 1), (3, 2.2, 3)])
+def test_both_forms_agree_to_the_bit(rng, channels, sigma, dilation):
+    generator = random_generator(channels)
+    clean = traced_cleaner(generator, TILE)
+    images = rng.integers(0, 256, (3, 45, 37, channels), np.uint8)
+    values = difference(images, clean(images).numpy(), 0.7, sigma)
+    threshold = float(np.median(values))  # a value that occurs: ties too
+    calibration = Calibration(0.7, threshold, sigma, dilation)
+
+    signature = [tf.TensorSpec([None, None, None, channels], tf.uint8)]
+    graph = build_detection_graph(generator, calibration, TILE)
+    graph = tf.function(graph, input_signature=signature)
+    for height, width in ((45, 37), (16, 16), (2, 1), (5, 30)):
+        cut = images[:, :height, :width]
+        result = {name: value.numpy() for name, value in graph(cut).items()}
+        for number, image in enumerate(cut):
+            found = detect(clean, image, calibration)
+            np.testing.assert_array_equal(result["cleaned"][number], found.cleaned)
+            np.testing.assert_array_equal(result["difference"][number], found.difference)
+            np.testing.assert_array_equal(result["mask"][number], 255 * found.mask)
+            assert result["score"][number] == found.score
+    types = {name: value.dtype for name, value in result.items()}
+    assert types == {"cleaned": "u1", "difference": "f4", "mask": "u1", "score": "f4"}
+
+
+@pytest.mark.parametrize("sigma, dilation", [(0, 0), (0.6, 2)])
+def test_the_graphs_difference_eagerly(rng, sigma, dilation):
+    images = rng.integers(0, 256, (1, 12, 9, 3), np.uint8)
+    calibration = Calibration(-1.3, 60, sigma, dilation)
+    graph = build_detection_graph(negative(3), calibration, TILE)
+    found = detect(lambda images: 255 - images, images[0], calibration)
+    result = graph(images)
+    np.testing.assert_array_equal(result["cleaned"][0], found.cleaned)
+    np.testing.assert_array_equal(result["difference"][0], found.difference)
+    np.testing.assert_array_equal(result["mask"][0], 255 * found.mask)
+
+
+def test_eager_graph_and_every_grey_level():
+    images = np.arange(256, dtype=np.uint8).reshape(1, 8, 32, 1)
+    result = build_detection_graph(identity(1), Calibration(0, 1), TILE)(images)
+    np.testing.assert_array_equal(result["cleaned"], images)
+    assert not result["difference"].numpy().any() and not result["mask"].numpy().any()
+
+
+def test_a_square_is_found():
+    found = detect(darker, square()[0], Calibration(0, 30))
+    # half of the 60 is left at an edge, and a pixel more is in the mask
+    assert boxes(found.mask)[0][:4] == (4, 9, 26, 21)
+    assert found.score == 60
+    assert found.cleaned.max() == 40
+    nothing = detect(darker, darker(square())[0], Calibration(0, 30))
+    assert nothing.score == 0 and not nothing.mask.any()
+
+
+def test_detect_refuses_other_images():
+    for image in (square(), square()[0] / 255):
+        with pytest.raises(ValueError, match=r"image must be uint8 \(H, W, C\)"):
+            detect(darker, image, Calibration(0, 30))
+
+
+# Calibration --------------------------------------------------------------------------------
+
+
+def test_quantile_is_numpys(rng):
+    differences = [
+        difference(*rng.integers(100, 110, (2, height, 20, 1), np.uint8), 0)
+        for height in (10, 33)
+    ]
+    for quantile in (0.5, 0.999, 1):
+        threshold = calibrate(differences, [], quantile=quantile)
+        values = np.concatenate([image.ravel() for image in differences])
+        assert threshold == np.quantile(values, quantile, method="inverted_cdf")
+        assert np.mean(values > threshold) <= 1 - quantile
+
+
+def test_otsu_parts_square_and_ground():
+    values = difference(square(), darker(square()), 0)
+    threshold = calibrate([], [values], method="otsu")
+    assert threshold == pytest.approx(filters.threshold_otsu(values, nbins=4081), abs=1)
+    assert 10 < threshold < 40
+    assert calibrate([], [np.full((4, 4), 2.5)], method="otsu") == 2.5
+
+
+def test_histogram_is_exact(rng):
+    values = rng.choice(LEVELS, (2, 50, 50)).astype(np.float32)
+    counts = histogram(list(values))
+    assert counts.sum() == values.size
+    np.testing.assert_array_equal(np.repeat(LEVELS, counts), np.sort(values.ravel()))
+    for bad in (np.nan, -1, 256):
+        with pytest.raises(ValueError, match="from 0 to 255"):
+            histogram([np.array([bad])])
+
+
+@pytest.mark.parametrize(
+    "settings, expected",
+    [
+        ({"method": "guess"}, "method must be quantile or otsu. Received: guess"),
+        ({"quantile": 0}, "quantile must be above 0 and at most 1. Received: 0"),
+        ({"quantile": 99.9}, "quantile must be above 0 and at most 1"),
+        ({}, "by quantile needs defect-free training images"),
+        ({"method": "otsu"}, "by otsu needs defective training images"),
+    ],
+)
+def test_rule_refuses(settings, expected):
+    nothing = np.zeros(len(LEVELS), np.int64)
+    with pytest.raises(InputError, match=expected):
+        choose_threshold(nothing, nothing, **settings)
+
+
+def test_calibration_goes_through_json():
+    calibration = Calibration(bias=-1.25, threshold=12.5, sigma=1.5, dilation=2)
+    text = json.dumps(dataclasses.asdict(calibration))
+    assert Calibration(**json.loads(text)) == calibration
+
+
+@pytest.mark.parametrize(
+    "settings, expected",
+    [
+        ({"threshold": float("nan")}, "threshold must be from 0 to 255. Received: nan"),
+        ({"sigma": -1}, "sigma must be from 0 to 50. Received: -1"),
+        ({"dilation": 1.5}, "dilation must be whole pixels. Received: 1.5"),
+        ({"bias": 300}, "bias must be from -255 to 255"),
+    ],
+)
+def test_calibration_refuses(settings, expected):
+    with pytest.raises(InputError, match=expected):
+        Calibration(**{"bias": 0, "threshold": 1, **settings})

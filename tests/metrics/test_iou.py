@@ -1,0 +1,35 @@
+import math
+
+import numpy as np
+import pytest
+
+from keras_gans.metrics.iou import iou, mean_iou
+
+
+def mask(*rows):
+    return np.array([[character == "x" for character in row] for row in rows])
+
+
+LEFT, MIDDLE, NOTHING = mask("xx..", "xx.."), mask(".xx.", ".xx."), mask("....", "....")
+
+
+def test_iou_by_hand():
+    assert iou(LEFT, MIDDLE) == iou(MIDDLE, LEFT) == 2 / 6
+    assert iou(LEFT, LEFT) == 1
+    assert iou(LEFT, ~LEFT) == iou(NOTHING, LEFT) == iou(LEFT, NOTHING) == 0
+    assert math.isnan(iou(NOTHING, NOTHING))
+
+
+def test_mean_iou_is_over_images_with_a_defect_that_is_known():
+    assert mean_iou([LEFT, MIDDLE], [LEFT, LEFT]) == (1 + 2 / 6) / 2
+    assert mean_iou([LEFT, LEFT, NOTHING, NOTHING], [LEFT, None, NOTHING, LEFT]) == 0.5
+    assert math.isnan(mean_iou([LEFT], [None])) and math.isnan(mean_iou([], []))
+
+
+def test_refuses():
+    with pytest.raises(ValueError, match=r"bool and of one shape. Received: uint8 \(2, 4\)"):
+        iou(LEFT.astype(np.uint8) * 255, LEFT)
+    with pytest.raises(ValueError, match="of one shape"):
+        iou(LEFT, LEFT[:1])
+    with pytest.raises(ValueError):
+        mean_iou([LEFT], [LEFT, LEFT])
