@@ -12,27 +12,28 @@ live at the same time and take turns, so that what else the machine does meets a
 figure is the median of the turns. A turn excludes loading, compilation and the first call.
 """
 
-import contextlib
 import importlib
-import importlib.metadata
-import json
-import os
-import platform
-import resource
-import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-
-# Nothing large is imported up here: all processes would hold it.
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from common import (
+    CORES,
+    Process,
+    best,
+    import_tensorflow,
+    main_or_task,
+    measure,
+    new_table,
+    open_console,
+    share_of_waiting,
+    steps_for_two_seconds,
+    times,
+)
 
 HEIGHT, WIDTH, PATCH = 1080, 1920, 64
-CORES = len(os.sched_getaffinity(0))
 L2 = 1e-4
 
 
@@ -49,10 +50,6 @@ class Config:
 
 
 # What is measured -------------------------------------------------------------------------
-#
-# A task prepares itself and returns a dict of functions without arguments, all of which are
-# measured at every turn; "run" gives the row's figure. Tasks run in processes of their own,
-# see `serve`.
 
 
 def train_keras(folder, batch_size, jit_compile=False, plain=False, pipeline=False):
@@ -83,23 +80,12 @@ def train_keras(folder, batch_size, jit_compile=False, plain=False, pipeline=Fal
     def fit(dataset, steps):
         network.fit(dataset, steps_per_epoch=steps, verbose=0, shuffle=False)
 
-    def waiting(dataset):
-        """Share of the time in which training waits for its next batch."""
-        batches, waited = iter(dataset), 0.0
-        network.train_on_batch(*next(batches))
-        start = time.perf_counter()
-        for _ in range(steps):
-            asked = time.perf_counter()
-            batch = next(batches)
-            waited += time.perf_counter() - asked
-            network.train_on_batch(*batch)
-        return waited / (time.perf_counter() - start)
-
     steps = steps_for_two_seconds(lambda n: fit(data["run"], n))
     runs = {name: lambda d=dataset: fit(d, steps) for name, dataset in data.items()}
     if pipeline:
-        runs["waiting, paper"] = lambda: waiting(data["paper"])
-        runs["waiting, augmented"] = lambda: waiting(data["augmented"])
+        train = network.train_on_batch
+        runs["waiting, paper"] = lambda: share_of_waiting(train, data["paper"], steps)
+        runs["waiting, augmented"] = lambda: share_of_waiting(train, data["augmented"], steps)
     return runs, {"items": steps * batch_size}
 
 
@@ -252,14 +238,6 @@ ESTIMATING = {
 LONG = ("Keras, XLA", "PyTorch, compiled, channels last")
 
 
-def import_tensorflow(threads):
-    from keras_gans.quiet import tensorflow as tf
-
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(threads)
-    return tf
-
-
 def dscnn(folder=None):
     """The network of table 1, of random weights or those in the folder."""
     importlib.import_module("keras_gans.quiet")  # before what imports TensorFlow
@@ -335,13 +313,6 @@ def unit_median(directions):
     return median / np.linalg.norm(median)
 
 
-def steps_for_two_seconds(train):
-    train(1)
-    start = time.perf_counter()
-    train(2)
-    return min(max(round(4 / (time.perf_counter() - start)), 1), 30)
-
-
 def prepare(folder):
     """Writes what the tasks share: photo, weights, SavedModel and TFLite files."""
     network = dscnn()
@@ -362,138 +333,6 @@ def prepare(folder):
     parts = [photo[y : y + 256, x : x + 256] for y in (0, 256) for x in (0, 256, 512, 768)]
     export_dscnn(network, folder / "model", {}, parts)
     return {}, {}
-
-
-# Processes --------------------------------------------------------------------------------
-
-
-def serve(task, folder, arguments):
-    """Runs a task in this process: one turn for each line on stdin, answers on stdout."""
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what libraries print is no answer
-
-    def answer(**values):
-        print(json.dumps(values), file=answers, flush=True)
-
-    start = time.perf_counter()
-    try:
-        runs, facts = globals()[task](Path(folder), **arguments)
-        loaded = time.perf_counter() - start
-        results = {name: run() for name, run in runs.items()}
-    except ModuleNotFoundError as error:
-        return answer(problem=f"not installed ({error.name})")
-    except Exception as error:  # a row that cannot be measured must not end the others
-        text = str(error).strip().splitlines() or [""]
-        return answer(problem=f"{type(error).__name__}: {text[-1]}")
-    result = next(iter(results.values()), None)
-    if not (isinstance(result, np.ndarray) and result.shape == (3,)):
-        result = None
-    result = None if result is None else result.tolist()
-    answer(**facts, runs=list(runs), loaded=loaded, result=result)
-    for name in sys.stdin:
-        run = runs[name.strip()]
-        calls, start = 0, time.perf_counter()
-        while calls == 0 or time.perf_counter() - start < 0.3:
-            value = run()
-            calls += 1
-        seconds = (time.perf_counter() - start) / calls
-        answer(seconds=seconds, value=value if isinstance(value, float) else None)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    answer(megabytes=peak / (1e6 if sys.platform == "darwin" else 1e3))
-
-
-class Process:
-    """A task in a process of its own that sees one core or all."""
-
-    def __init__(self, task, folder, threads, arguments):
-        environment = os.environ | {
-            "OMP_NUM_THREADS": str(threads),
-            "TF_CPP_MIN_LOG_LEVEL": "3",
-            "PYTHONWARNINGS": "ignore",
-        }
-        cores = sorted(os.sched_getaffinity(0))[:threads]
-        self._process = subprocess.Popen(
-            [
-                sys.executable,
-                __file__,
-                "serve",
-                task.__name__,
-                str(folder),
-                json.dumps(arguments),
-                json.dumps(cores),
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=environment,
-            text=True,
-        )
-        self.facts = self._read()
-        self.seconds, self.values = {}, {}
-
-    @property
-    def problem(self):
-        return self.facts.get("problem")
-
-    def turn(self, name):
-        with contextlib.suppress(BrokenPipeError):  # it has ended, as `_read` will find
-            print(name, file=self._process.stdin, flush=True)
-        answer = self._read()
-        if "problem" in answer:
-            self.facts = answer
-        else:
-            self.seconds.setdefault(name, []).append(answer["seconds"])
-            self.values.setdefault(name, []).append(answer["value"])
-
-    def close(self):
-        """Ends the process; `facts` then has its peak memory."""
-        with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.close()
-        if not self.problem:
-            self.facts |= self._read()
-        self._process.wait()
-
-    @property
-    def median(self):
-        """Seconds that "run" takes for an item."""
-        return float(np.median(self.seconds["run"])) / self.facts.get("items", 1)
-
-    def _read(self):
-        line = self._process.stdout.readline()
-        return json.loads(line) if line else {"problem": "ended without an answer"}
-
-
-def measure(tasks, folder, threads, turns, title, arguments):
-    """Starts the tasks one after the other, then lets them take turns.
-
-    Returns:
-        dict name -> `Process`, ended.
-    """
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    processes = {}
-    with Progress(console=console, disable=not console.is_terminal) as progress:
-        bar = progress.add_task(title, total=len(tasks) * (turns + 1))
-        for name, (task, settings) in tasks.items():
-            progress.update(bar, description=f"{title}: {name}")
-            processes[name] = Process(task, folder, threads, arguments | settings)
-            progress.advance(bar)
-        progress.update(bar, description=title)
-        for turn in range(turns):
-            for process in processes.values():
-                if process.problem:
-                    continue
-                seconds = sum(process.seconds.values(), [])
-                slow = turn >= 3 and np.median(seconds) > 4
-                if not slow:
-                    for name in process.facts["runs"]:
-                        process.turn(name)
-            progress.advance(bar, len(tasks))
-        for process in processes.values():
-            process.close()
-    return processes
 
 
 # Tables -----------------------------------------------------------------------------------
@@ -574,25 +413,6 @@ def print_memory(console, training, columns):
     console.print(table)
 
 
-def new_table(title, *headings):
-    from rich.table import Table
-
-    table = Table(title=title, caption_justify="left", title_justify="left")
-    table.add_column("")
-    for heading in headings:
-        table.add_column(heading, justify="right")
-    return table
-
-
-def times(ratio):
-    return f"{ratio:.2f}" if ratio < 10 else f"{ratio:.0f}"
-
-
-def best(rates, library):
-    names = [name for name in rates if name.startswith(library)]
-    return max(names, key=rates.get, default=None)
-
-
 def reference_of(processes):
     """The faster of PyTorch, eager; where it is missing, Keras."""
     speeds = {name: 1 / p.median for name, p in processes.items() if not p.problem}
@@ -609,27 +429,8 @@ def angle_to_keras(name, processes):
     return f"{np.degrees(np.arctan2(sine, np.dot(ours, keras))):.3f}"
 
 
-def machine():
-    """Processor, cores and versions, in one line."""
-    model = platform.processor() or platform.machine()
-    information = Path("/proc/cpuinfo")
-    if information.is_file():
-        lines = information.read_text().splitlines()
-        names = [line.split(":", 1)[1] for line in lines if line.startswith("model name")]
-        model = names[0].strip() if names else model
-    versions = []
-    packages = "keras", "tensorflow", "ai-edge-litert", "torch", "numpy"
-    for package in (*packages, "opencv-contrib-python-headless"):
-        try:
-            versions.append(f"{package} {importlib.metadata.version(package)}")
-        except importlib.metadata.PackageNotFoundError:
-            pass
-    return f"{model}, {CORES} cores; Python {platform.python_version()}, {', '.join(versions)}"
-
-
 def main():
     import tyro
-    from rich.console import Console
 
     config = tyro.cli(Config)
     turns = 2 if config.quick else config.turns
@@ -637,13 +438,8 @@ def main():
         {name: task for name, task in tasks.items() if not config.quick or name not in LONG}
         for tasks in (TRAINING, ESTIMATING)
     )
-    console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
-    console.print(machine())
-    load = os.getloadavg()[0]
-    if load > 0.2 * CORES:
-        console.print(
-            f"Other programs are running (load {load:.1f}): rows suffer, and unequally."
-        )
+    packages = "keras", "tensorflow", "ai-edge-litert", "torch", "numpy"
+    console = open_console(*packages, "opencv-contrib-python-headless")
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         preparation = Process(prepare, folder, CORES, {})
@@ -665,9 +461,4 @@ def main():
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["serve"]:
-        serve_process = sys.argv[2:]
-        os.sched_setaffinity(0, json.loads(serve_process[3]))
-        serve(serve_process[0], serve_process[1], json.loads(serve_process[2]))
-    else:
-        main()
+    main_or_task(main, globals())

@@ -3,6 +3,7 @@
 Each subcommand imports what it needs only when it is called.
 """
 
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -50,6 +51,47 @@ def white_balance(
     from keras_gans.dscnn.white_balance import white_balance
 
     white_balance(photos, out, model=model, view=view, as_json=as_json)
+
+
+@app.command
+def detect(
+    images: Annotated[
+        Positional[list[Path]],
+        arg(metavar="IMAGE [IMAGE ...]", help_behavior_hint=""),
+    ],
+    /,
+    out: Path,
+    model: Path | None = None,
+    min_area: int = 1,
+    fail_on_defect: bool = False,
+    as_json: Annotated[bool, arg(name="json")] = False,
+):
+    """Finds defects in images of a surface.
+
+    Writes for every image NAME_overlay.png, the image with its defects outlined, and
+    NAME_mask.png, white where a defect is; and detections.csv: score, mask area and boxes
+    of all. The score is the largest difference, in grey levels, between the image and what
+    the model makes of it, which is the surface without defects. Prints a table. Nothing is
+    written if any input is bad.
+
+    Exit code: 0; 1 with --fail-on-defect, if an image has a defect; 2 for bad input.
+
+    Example: python -m keras_gans detect shift-3/ sample.png --out found --fail-on-defect
+
+    Args:
+        images: Images, or folders of images (.jpg .jpeg .png .tif .tiff .bmp), of 8 bits.
+        out: Folder for the results; made if it is missing. No input is overwritten.
+        model: SavedModel's folder, of which the highest version is taken, or a version's. By
+            default saved_models/defectgan.
+        min_area: Regions of fewer pixels are no defects.
+        fail_on_defect: Exit with code 1 if any image has a defect.
+        as_json: Print a JSON list instead of the table.
+    """
+    from keras_gans.defectgan.inspect_files import detect_files
+
+    rows = detect_files(images, out, model=model, min_area=min_area, as_json=as_json)
+    if fail_on_defect and any(row["defective"] for row in rows):
+        sys.exit(1)
 
 
 @report_input_errors

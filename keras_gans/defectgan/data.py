@@ -3,71 +3,17 @@
 import numpy as np
 import tensorflow as tf
 
-AUTOTUNE_THREADS = 2
+MIRRORS = {  # chances of: top to bottom, left to right, transposition
+    "none": (0.0, 0.0, 0.0),
+    "horizontal": (0.0, 0.5, 0.0),
+    "both": (0.5, 0.5, 0.0),
+    "turn": (0.5, 0.5, 0.5),
+}
 
 
-class Crops:
-    """Random crops of images of several sizes, drawn in the graph without Python.
-
-    All images lie in one buffer, one after the other; a crop gathers its pixels from there.
-    Images smaller than a crop are continued by reflection.
-
-    Args:
-        images: list of arrays (H, W, C), uint8 or bool.
-        size: side of a crop in pixels.
-    """
-
-    def __init__(self, images, size):
-        images = [reflect_to(image, size) for image in images]
-        shapes = np.array([image.shape[:2] for image in images], np.int64)
-        areas = shapes.prod(axis=1)
-        channels = images[0].shape[2]
-        self.pixels = tf.constant(
-            np.concatenate([image.reshape(-1, channels) for image in images])
-        )
-        self.starts = tf.constant(np.cumsum(areas) - areas)
-        self.shapes = tf.constant(shapes)
-        self.size = size
-
-    def cut(self, indices, places, flips):
-        """Cuts a crop out of each chosen image.
-
-        Args:
-            indices: int64 (B,).
-            places: float32 (B, 2) in [0, 1): where in the image, from the top and the left.
-            flips: bool (B, 2): mirror top to bottom, left to right.
-
-        Returns:
-            (B, S, S, C) of the images' type.
-        """
-        shapes = tf.gather(self.shapes, indices)
-        room = tf.cast(shapes - self.size + 1, tf.float32)
-        corner = tf.cast(places * room, tf.int64)
-        steps = tf.range(self.size, dtype=tf.int64)[None]
-        rows, columns = (
-            corner[:, axis, None] + tf.where(flips[:, axis, None], steps[:, ::-1], steps)
-            for axis in (0, 1)
-        )
-        start = tf.gather(self.starts, indices)
-        width = shapes[:, 1]
-        flat = (
-            start[:, None, None] + rows[:, :, None] * width[:, None, None] + columns[:, None]
-        )
-        return tf.gather(self.pixels, flat)
-
-
-def reflect_to(image, size):
-    """Continues an image by reflection where it is smaller than `size`; centred."""
-    missing = np.maximum(size - np.array(image.shape[:2]), 0)
-    if not missing.any():
-        return image
-    before = missing // 2
-    return np.pad(
-        image, [*zip(before, missing - before), (0, 0)], mode="symmetric"
-    )
-
-
-def unpaired_batches(ng, p, size, batch_size, seed, steps, first_step=0):
+def unpaired_batches(
+    ng, p, size, batch_size, seed, steps, first_step=0, mirror="horizontal"
+):
     """Batches for `DefectGAN.fit`: crops of defective and of defect-free images, unpaired.
 
     Pass after pass over both kinds of images, each in an order of its own. Step `i` is a
@@ -81,51 +27,156 @@ def unpaired_batches(ng, p, size, batch_size, seed, steps, first_step=0):
         seed: int.
         steps: number of the last step plus one.
         first_step: number of the first step.
+        mirror: "horizontal" (as CycleGAN), "both" ways, "turn" (also by 90 degrees), "none".
 
     Returns:
         `tf.data.Dataset` of (ng, p), float32 (B, S, S, C) in [-1, 1].
     """
-    kinds = [Crops(ng, size), Crops(p, size)]
-    counts = [len(ng), len(p)]
+    sources = [Crops(ng, size, mirror), Crops(p, size, mirror)]
 
     def batch(step):
-        crops = []
-        for kind, (source, count) in enumerate(zip(kinds, counts)):
-            indices, places, flips = draw(step, batch_size, count, [seed, kind])
-            crops.append(to_float(source.cut(indices, places, flips)))
-        return tuple(crops)
+        crops = [
+            source.draw(step, batch_size, [seed, kind]) for kind, source in enumerate(sources)
+        ]
+        return tuple(to_float(pixels) for pixels in crops)
 
-    return (
-        tf.data.Dataset.range(first_step, steps)
-        .map(batch, num_parallel_calls=AUTOTUNE_THREADS, deterministic=True)
-        .prefetch(4)
-    )
+    return _dataset(batch, first_step, steps)
 
 
-def draw(step, batch_size, count, seed):
-    """Which images a step takes, and which crops of them: a function of (seed, step).
+def labelled_batches(
+    surfaces, size, batch_size, seed, steps, first_step=0, mirror="horizontal", masks=False
+):
+    """Batches for the baselines: half of each from defective images.
 
     Args:
-        step: int64 scalar tensor.
-        batch_size: images wanted.
-        count: images there are; every one is drawn once before any is drawn again.
-        seed: list of two ints.
+        surfaces: `Surfaces`, all of which are used; with `masks` all defective ones have one.
+        size, batch_size, seed, steps, first_step, mirror: see `unpaired_batches`;
+            `batch_size`, even, counts both kinds.
+        masks: whether the target is the mask, for SegNet, or the label, for CAM.
 
     Returns:
-        indices int64 (B,), places float32 (B, 2) in [0, 1), flips bool (B, 2).
+        `tf.data.Dataset` of images float32 (B, S, S, C) in [-1, 1] and targets float32, masks
+        (B, S, S, 1) or labels (B, 1); 1 is defective.
     """
-    position = step * batch_size + tf.range(batch_size, dtype=tf.int64)
-    turn = position // count
-    # the raw op: tf.random.experimental.index_shuffle mispads a seed per element
-    seeds = tf.stack([tf.zeros_like(turn) + seed[0], turn, tf.zeros_like(turn) + seed[1]], 1)
-    indices = tf.raw_ops.RandomIndexShuffle(
-        index=position % count, seed=seeds, max_index=tf.constant(count - 1, tf.int64)
-    )
-    key = tf.stack([tf.constant(2 * seed[0] + seed[1], tf.int64), step])
-    numbers = tf.random.stateless_uniform([batch_size, 4], key)
-    return indices, numbers[:, :2], numbers[:, 2:] < 0.5
+    sources = []
+    for kind in (True, False):
+        chosen = np.flatnonzero(surfaces.defective == kind)
+        images = [surfaces.images[i] for i in chosen]
+        if masks:  # as one more channel they are cut like the image
+            drawn = [surfaces.masks[i] if kind else np.zeros(surfaces.images[i].shape[:2])
+                     for i in chosen]  # fmt: skip
+            images = [
+                np.dstack([image, np.where(mask, 255, 0).astype(np.uint8)])
+                for image, mask in zip(images, drawn)
+            ]
+        sources.append(Crops(images, size, mirror))
+    half = batch_size // 2
+    labels = tf.constant([[1.0]] * half + [[0.0]] * half)
+
+    def batch(step):
+        crops = [source.draw(step, half, [seed, kind]) for kind, source in enumerate(sources)]
+        pixels = tf.concat(crops, axis=0)
+        if masks:
+            return to_float(pixels[..., :-1]), tf.cast(pixels[..., -1:] > 0, tf.float32)
+        return to_float(pixels), labels
+
+    return _dataset(batch, first_step, steps)
+
+
+class Crops:
+    """Random crops of images of several sizes, drawn in the graph without Python.
+
+    All images lie in one buffer, one after the other; a crop gathers its pixels from there.
+
+    Args:
+        images: list of uint8 (H, W, C). One that is smaller than a crop is continued by its
+            mirror image.
+        size: side of a crop in pixels.
+        mirror: one of `MIRRORS`.
+    """
+
+    def __init__(self, images, size, mirror="none"):
+        images = [extended(image, size) for image in images]
+        shapes = np.array([image.shape[:2] for image in images], np.int64)
+        areas = shapes.prod(axis=1)
+        channels = images[0].shape[2]
+        self.pixels = tf.constant(
+            np.concatenate([image.reshape(-1, channels) for image in images])
+        )
+        self.starts = tf.constant(np.cumsum(areas) - areas)
+        self.shapes = tf.constant(shapes)
+        self.count = len(images)
+        self.size = size
+        self.chances = tf.constant(MIRRORS[mirror])
+
+    def draw(self, step, batch_size, seed):
+        """The crops of one step: a function of (seed, step).
+
+        Every image is drawn once before any is drawn again.
+
+        Args:
+            step: int64 scalar tensor.
+            batch_size: crops wanted.
+            seed: list of two ints.
+
+        Returns:
+            uint8 (B, S, S, C).
+        """
+        position = step * batch_size + tf.range(batch_size, dtype=tf.int64)
+        turn = position // self.count
+        # the raw op: tf.random.experimental.index_shuffle mispads a seed per element
+        zero = tf.zeros_like(turn)
+        indices = tf.raw_ops.RandomIndexShuffle(
+            index=position % self.count,
+            seed=tf.stack([zero + seed[0], turn, zero + seed[1]], axis=1),
+            max_index=tf.constant(self.count - 1, tf.int64),
+        )
+        key = tf.stack([tf.constant(2 * seed[0] + seed[1], tf.int64), step])
+        numbers = tf.random.stateless_uniform([batch_size, 5], key)
+        return self.cut(indices, numbers[:, :2], numbers[:, 2:] < self.chances)
+
+    def cut(self, indices, places, mirrored):
+        """Cuts a crop out of each chosen image.
+
+        Args:
+            indices: int64 (B,).
+            places: float32 (B, 2) in [0, 1): where in the image, from the top and the left.
+            mirrored: bool (B, 3): top to bottom, left to right, transposed.
+
+        Returns:
+            uint8 (B, S, S, C).
+        """
+        shapes = tf.gather(self.shapes, indices)
+        room = tf.cast(shapes - self.size + 1, tf.float32)
+        corner = tf.cast(places * room, tf.int64)
+        steps = tf.range(self.size, dtype=tf.int64)[None]
+        rows, columns = (
+            corner[:, axis, None] + tf.where(mirrored[:, axis, None], steps[:, ::-1], steps)
+            for axis in (0, 1)
+        )
+        rows = rows * shapes[:, 1, None] + tf.gather(self.starts, indices)[:, None]
+        places = rows[:, :, None] + columns[:, None, :]
+        turned = tf.transpose(places, [0, 2, 1])
+        return tf.gather(self.pixels, tf.where(mirrored[:, 2, None, None], turned, places))
+
+
+def extended(image, size):
+    """Continues an image by its mirror image where it is smaller than `size`; centred."""
+    missing = np.maximum(size - np.array(image.shape[:2]), 0)
+    if not missing.any():
+        return image
+    before = missing // 2
+    return np.pad(image, [*zip(before, missing - before), (0, 0)], mode="symmetric")
 
 
 def to_float(pixels):
     """uint8 0..255 to float32 [-1, 1]."""
     return tf.cast(pixels, tf.float32) / 127.5 - 1
+
+
+def _dataset(batch, first_step, steps):
+    return (
+        tf.data.Dataset.range(first_step, steps)
+        .map(batch, num_parallel_calls=2, deterministic=True)
+        .prefetch(4)
+    )

@@ -11,7 +11,7 @@ that every sum fits in 24 bits and is exact in float32, in whatever order it is 
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -27,7 +27,6 @@ STEPS = 16  # of a difference, in one grey level
 LEVELS = np.arange(255 * STEPS + 1) / STEPS  # all values that a difference can have
 WEIGHT_STEPS = 4096
 TRUNCATE = 4  # standard deviations at which the Gaussian ends
-METHODS = ("quantile", "otsu")
 
 
 @dataclass(frozen=True)
@@ -39,28 +38,66 @@ class Calibration:
     Attributes:
         bias: mean of grey(image) - grey(cleaned) over defect-free images, in grey levels
             0..255; see `measure_bias`.
-        threshold: a pixel whose denoised difference is above it is defective, in grey levels;
-            see `calibrate`.
+        threshold: a pixel whose denoised difference is above it is defective, in grey levels,
+        peak: provided that within `reach` pixels, to every side and diagonally, a difference
+            is above this one, in grey levels. So an image has a defect if its score is above
+            both.
+        reach: see `peak`.
         sigma: standard deviation of the Gaussian that denoises, in pixels; 0 for none.
         dilation: the mask grows by so many pixels to every side, diagonals included.
     """
 
     bias: float
     threshold: float
+    peak: float = 0.0
+    reach: int = 12
     sigma: float = 1.0
     dilation: int = 1
 
     def __post_init__(self):
         within = {
-            "bias": (-255, 255), "threshold": (0, 255), "sigma": (0, 50), "dilation": (0, 100)
+            "bias": (-255, 255), "threshold": (0, 255), "peak": (0, 255), "reach": (0, 100),
+            "sigma": (0, 50), "dilation": (0, 100),
         }  # fmt: skip
         for name, (low, high) in within.items():
             value = getattr(self, name)
             if not low <= value <= high:
                 raise InputError(f"{name} must be from {low} to {high}. Received: {value}")
-        if self.dilation != int(self.dilation):
-            raise InputError(f"dilation must be whole pixels. Received: {self.dilation}")
+        for name in ("reach", "dilation"):
+            if getattr(self, name) != int(getattr(self, name)):
+                raise InputError(
+                    f"{name} must be whole pixels. Received: {getattr(self, name)}"
+                )
 
+
+@dataclass(frozen=True)
+class CalibrationRule:
+    """How a `Calibration` is chosen from training images without masks. All of it is ours.
+
+    Attributes:
+        method: of the threshold. "quantile": the level that the share `quantile` of the pixels
+            of defect-free images does not exceed; "otsu": Otsu's threshold between the pixels
+            of defective images.
+        quantile: see `method`, in (0, 1].
+        peak_quantile: the same for `Calibration.peak`.
+        reach, sigma, dilation: see `Calibration`.
+    """
+
+    method: Literal["quantile", "otsu"] = "quantile"
+    quantile: float = 0.99
+    peak_quantile: float = 0.999
+    reach: int = 12
+    sigma: float = 1.0
+    dilation: int = 1
+
+    def __post_init__(self):
+        for name in ("quantile", "peak_quantile"):
+            value = getattr(self, name)
+            if not 0 < value <= 1:
+                raise InputError(
+                    f"{name} must be above 0 and at most 1. Received: {value}"
+                )
+        Calibration(0, 0, 0, self.reach, self.sigma, self.dilation)
 
 @dataclass(frozen=True)
 class Detection:
@@ -151,18 +188,16 @@ def build_detection_graph(generator, calibration, tile, overlap=None):
         It runs eagerly and in graphs; `tf.function` traces it with the signature uint8
         [None, None, None, C].
     """
-    size = 2 * int(calibration.dilation) + 1
-
     def run(images):
         cleaned = _clean(generator, images, tile, overlap)
         values = _difference(images, cleaned, calibration.bias, calibration.sigma)
-        found = tf.cast(values > np.float32(calibration.threshold), tf.float32)[..., None]
-        for window in ((size, 1), (1, size)):
-            found = tf.nn.max_pool2d(found, window, strides=1, padding="SAME")
+        found = tf.cast(values > np.float32(calibration.threshold), tf.float32)
+        near = tf.cast(values > np.float32(calibration.peak), tf.float32)
+        found = _dilate(found * _dilate(near, calibration.reach), calibration.dilation)
         return {
             "cleaned": cleaned,
             "difference": values,
-            "mask": tf.cast(255 * found[..., 0], tf.uint8),
+            "mask": tf.cast(255 * found, tf.uint8),
             "score": tf.reduce_max(values, axis=[1, 2]),
         }
 
@@ -233,7 +268,7 @@ def difference(images, cleaned, bias, sigma=1.0):
 
 
 def mask_of(difference_image, calibration):
-    """Where a denoised difference image is above the threshold, dilated by a square.
+    """Where a denoised difference image is above the threshold, near a peak, dilated.
 
     Args:
         difference_image: float32 (H, W), from `difference`.
@@ -243,8 +278,11 @@ def mask_of(difference_image, calibration):
         bool (H, W).
     """
     found = difference_image > np.float32(calibration.threshold)
-    size = 2 * int(calibration.dilation) + 1
-    return ndimage.maximum_filter(found, size, mode="constant")
+    peaks = difference_image > np.float32(calibration.peak)
+    near = ndimage.maximum_filter(peaks, 2 * int(calibration.reach) + 1, mode="constant")
+    return ndimage.maximum_filter(
+        found & near, 2 * int(calibration.dilation) + 1, mode="constant"
+    )
 
 
 def gaussian_weights(sigma):
@@ -296,58 +334,64 @@ def measure_bias(images, cleaned):
     return float(total / pixels)
 
 
-def calibrate(differences_free, differences_defective, method="quantile", quantile=0.999):
-    """Chooses a threshold from training images without their masks.
+def calibrate(clean, free, defective, rule):
+    """Chooses a `Calibration` from training images, without masks.
 
     Args:
-        differences_free: iterable of arrays from `difference`, of defect-free training images;
-            taken one after the other.
-        differences_defective: the same of defective training images.
-        method, quantile: see `choose_threshold`.
+        clean: see `detect`.
+        free: list of uint8 (H, W, C), defect-free training images; some dozens suffice.
+        defective: the same of defective ones; used by the method "otsu" alone.
+        rule: `CalibrationRule`.
 
     Returns:
-        float, in grey levels, for `Calibration.threshold`.
+        `Calibration`.
 
     Raises:
-        InputError: as `choose_threshold`.
+        InputError: if there are no images of the kind that the rule needs.
     """
-    return choose_threshold(
-        histogram(differences_free), histogram(differences_defective), method, quantile
+    cleaned = [np.asarray(clean(image[None]))[0] for image in free]
+    bias = measure_bias(free, cleaned)
+    counts = histogram(
+        difference(image, clear, bias, rule.sigma) for image, clear in zip(free, cleaned)
     )
+    peak = quantile_level(counts, rule.peak_quantile)
+    if rule.method == "quantile":
+        threshold = quantile_level(counts, rule.quantile)
+    else:
+        threshold = otsu_level(
+            histogram(
+                difference(image, np.asarray(clean(image[None]))[0], bias, rule.sigma)
+                for image in defective
+            )
+        )
+    return Calibration(bias, threshold, peak, rule.reach, rule.sigma, rule.dilation)
 
 
-def choose_threshold(histogram_free, histogram_defective, method="quantile", quantile=0.999):
-    """The rule by which a threshold is chosen. The paper gives none; both are ours.
-
-    - "quantile": the level that the share `quantile` of defect-free pixels does not exceed.
-    - "otsu": Otsu's threshold between the pixels of defective images.
+def quantile_level(counts, quantile):
+    """The level of `LEVELS` that the share `quantile` of pixels does not exceed.
 
     Args:
-        histogram_free, histogram_defective: int64 (4081,), counts of `LEVELS`, see
-            `histogram`.
-        method: "quantile" or "otsu".
-        quantile: share in (0, 1].
-
-    Returns:
-        float, one of `LEVELS`; pixels above it are defective.
+        counts: int64 (4081,), see `histogram`.
+        quantile: in (0, 1].
 
     Raises:
-        InputError: for another method or quantile, or if the method's histogram is empty.
+        InputError: if nothing was counted.
     """
-    if method not in METHODS:
-        raise InputError(f"method must be {' or '.join(METHODS)}. Received: {method}")
-    if not 0 < quantile <= 1:
-        raise InputError(f"quantile must be above 0 and at most 1. Received: {quantile}")
-    kind = {"quantile": "defect-free", "otsu": "defective"}[method]
-    counts = {"quantile": histogram_free, "otsu": histogram_defective}[method]
-    present = np.flatnonzero(counts)
-    if not present.size:
-        raise InputError(f"a threshold by {method} needs {kind} training images: there is none")
-    if method == "quantile":
-        return float(np.quantile(LEVELS, quantile, weights=counts, method="inverted_cdf"))
-    if present.size == 1:
-        return float(LEVELS[present[0]])
+    _check_counted(counts, "defect-free")
+    return float(np.quantile(LEVELS, quantile, weights=counts, method="inverted_cdf"))
+
+
+def otsu_level(counts):
+    """Otsu's threshold of the counted pixels, one of `LEVELS`; see `quantile_level`."""
+    _check_counted(counts, "defective")
+    if np.count_nonzero(counts) == 1:
+        return float(LEVELS[np.argmax(counts)])
     return float(filters.threshold_otsu(hist=(counts, LEVELS)))
+
+
+def _check_counted(counts, kind):
+    if not np.any(counts):
+        raise InputError(f"a threshold needs {kind} training images: there is none")
 
 
 def histogram(differences):
@@ -403,6 +447,15 @@ def _correlate(padded, weights, axis, shape):
 
     taps = tf.range(len(weights)), tf.constant(weights)
     return tf.foldl(add, taps, initializer=tf.zeros(shape), parallel_iterations=1)
+
+
+def _dilate(found, radius):
+    """0 or 1, float32 (N, H, W): the largest within a square of so many pixels around."""
+    found = found[..., None]
+    size = 2 * int(radius) + 1
+    for window in ((size, 1), (1, size)):
+        found = tf.nn.max_pool2d(found, window, strides=1, padding="SAME")
+    return found[..., 0]
 
 
 def _grey(images):

@@ -4,17 +4,86 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from keras_gans.layers import update_spectral_norms
 from keras_gans.losses import cycle_consistency, least_squares_adversarial, log_adversarial
 
 ADVERSARIAL = {"log": log_adversarial, "least-squares": least_squares_adversarial}
+
+
+@keras.saving.register_keras_serializable(package="keras_gans")
+class TwoPhases(keras.optimizers.schedules.LearningRateSchedule):
+    """Section III-A: the learning rate is constant for half of training, then falls to zero.
+
+    Args:
+        learning_rate: that of the first half, 2e-4 in the paper.
+        steps: training steps of the two phases.
+        warmup: steps before them, at a rate of their own (ours).
+        warmup_rate: that rate.
+    """
+
+    def __init__(self, learning_rate, steps, warmup=0, warmup_rate=0.0):
+        self.learning_rate = learning_rate
+        self.steps = steps
+        self.warmup = warmup
+        self.warmup_rate = warmup_rate
+
+    def __call__(self, step):
+        done = (ops.cast(step, "float32") - self.warmup) / self.steps
+        rate = self.learning_rate * ops.clip(2 * (1 - done), 0.0, 1.0)
+        return ops.where(done < 0, self.warmup_rate, rate)
+
+    def get_config(self):
+        return {
+            "learning_rate": self.learning_rate,
+            "steps": self.steps,
+            "warmup": self.warmup,
+            "warmup_rate": self.warmup_rate,
+        }
+
+
+class ImagePool(keras.layers.Layer):
+    """The last generated images, of which a discriminator sees some again (CycleGAN).
+
+    Every image that comes in goes out again with a chance of one half; else it takes the place
+    of a random image in the pool, and that one goes out. Until the pool is full all go in and
+    out. The draws are a function of the seed and of how many images came before.
+
+    Args:
+        shape: (S, S, C) of the images.
+        size: images in the pool, 50 in CycleGAN.
+        seed: int.
+    """
+
+    def __init__(self, shape, size=50, seed=0):
+        super().__init__()
+        self.size, self.seed = size, seed
+        options = dict(initializer="zeros", trainable=False)
+        self.images = self.add_weight(name="images", shape=(size, *shape), **options)
+        self.count = self.add_weight(name="count", shape=(), dtype="int64", **options)
+
+    def call(self, images):
+        results = []
+        for image in ops.unstack(images):
+            count = ops.convert_to_tensor(self.count)
+            key = tf.stack([tf.constant(self.seed, tf.int64), count])
+            place = tf.random.stateless_uniform([], key, 0, self.size, tf.int64)
+            swap = tf.random.stateless_uniform([], key + [1, 0]) < 0.5
+            filling = count < self.size
+            place = tf.where(filling, count, place)
+            old = tf.gather(self.images.value, place)
+            self.images.value.scatter_nd_update(
+                [[place]], [tf.where(filling | swap, image, old)]
+            )
+            results.append(tf.where(swap & ~filling, old, image))
+            self.count.assign(count + 1)
+        return ops.stack(results)
 
 
 class DefectGAN(keras.Model):
     """CycleGAN between defective images NG and defect-free images P.
 
     G1 (`cleaner`) takes defects away: NG -> P, judged by D_P. G2 (`defecter`) puts them on:
-    P -> NG, judged by D_NG.
+    P -> NG, judged by D_NG. With the default arguments it is the paper's; what the paper has
+    not is said to be ours, and serves to reach clean images in few steps.
 
     Args:
         cleaner, defecter: G1 and G2, from `build_generator`.
@@ -23,13 +92,20 @@ class DefectGAN(keras.Model):
         cycle_weight: lambda of eq. 3.
         identity_weight: share of `cycle_weight` for the loss of CycleGAN's section 5.2: G1
             leaves P, G2 leaves NG as it is. Not in the paper: 0.
-        pools: an `ImagePool` for each discriminator, or `None` as in the paper.
         change_weight: of the mean absolute change that G1 and G2 make (ours; the
             self-regularisation of Shrivastava et al. 2017): defects are small, the rest
             stays. Not in the paper: 0.
-        candidates: crops drawn for each that is trained on, of both kinds: the one that D_P
-            finds least clean is taken (ours; a crop of a defective image need not show the
-            defect). 1 as in the paper: every crop is trained on.
+        pools: an `ImagePool` for each discriminator (D_P, D_NG), or `None` as in the paper.
+        candidates: crops drawn for each that the generators are trained on: the one that D_P
+            finds least clean is taken, of both kinds; the discriminators see all (ours: a crop
+            of a defective image need not show the defect). 1 as in the paper.
+        patch_share: share of the patches of an image that its losses look at: the least clean
+            ones for D_P, the most defective ones for D_NG (ours: most patches of a defective
+            image are clean). 1 as in the paper: all.
+        weak_labels: D_P also learns that NG is not P, and D_NG that P is not NG, from the
+            images as they are (ours).
+        critic_warmup: steps at the start that train the discriminators alone, on real images
+            and weak labels (ours). 0 as in the paper.
 
     Example:
 
@@ -37,10 +113,10 @@ class DefectGAN(keras.Model):
                         build_discriminator(), build_discriminator())
         gan.compile(keras.optimizers.Adam(2e-4, beta_1=0.5),
                     keras.optimizers.Adam(2e-4, beta_1=0.5))
-        gan.fit(batches)  # of (ng, p), float32 (B, S, S, C) in [-1, 1]
+        gan.fit(batches)  # of (ng, p), float32 (B * candidates, S, S, C) in [-1, 1]
     """
 
-    METRICS = ("g_loss", "d_loss", "cycle", "identity", "change")
+    METRICS = ("loss", "critic_loss", "cycle", "identity", "change")
 
     def __init__(
         self,
@@ -54,6 +130,9 @@ class DefectGAN(keras.Model):
         change_weight=0.0,
         pools=None,
         candidates=1,
+        patch_share=1.0,
+        weak_labels=False,
+        critic_warmup=0,
     ):
         super().__init__()
         self.cleaner, self.defecter = cleaner, defecter
@@ -64,6 +143,9 @@ class DefectGAN(keras.Model):
         self.change_weight = change_weight
         self.pools = pools
         self.candidates = candidates
+        self.patch_share = patch_share
+        self.weak_labels = weak_labels
+        self.critic_warmup = critic_warmup
         self.trackers = [keras.metrics.Mean(name=name) for name in self.METRICS]
 
     def compile(self, g_optimizer, d_optimizer, **kwargs):
@@ -84,34 +166,48 @@ class DefectGAN(keras.Model):
         return self.cleaner(images, training=training)
 
     def train_step(self, batch):
-        ng, p = (self._least_clean(crops) for crops in batch)
+        if self.critic_warmup:
+            losses = tf.cond(
+                self.d_optimizer.iterations < self.critic_warmup,
+                lambda: self._warm_up(*batch),
+                lambda: self._step(*batch),
+            )
+        else:
+            losses = self._step(*batch)
+        for tracker, value in zip(self.trackers, losses):
+            tracker.update_state(value)
+        return {tracker.name: tracker.result() for tracker in self.trackers}
+
+    def _step(self, all_ng, all_p):
+        ng, p = self._least_clean(all_ng), self._least_clean(all_p)
         with tf.GradientTape() as tape:
             fake_p, same_p = self._translate(self.cleaner, ng, p)
             fake_ng, same_ng = self._translate(self.defecter, p, ng)
             cycle = cycle_consistency(ng, self.defecter(fake_p, training=True))
             cycle += cycle_consistency(p, self.cleaner(fake_ng, training=True))
             identity = cycle_consistency(p, same_p) + cycle_consistency(ng, same_ng)
-            adversarial = self.adversarial(self.clean_critic(fake_p, training=True), True)
-            adversarial += self.adversarial(self.defect_critic(fake_ng, training=True), True)
             change = cycle_consistency(ng, fake_p) + cycle_consistency(p, fake_ng)
-            g_loss = adversarial + self.cycle_weight * (cycle + self.identity_weight * identity)
-            g_loss += self.change_weight * change
-        gradients = tape.gradient(g_loss, self.g_variables)
-        self.g_optimizer.apply(gradients, self.g_variables)
+            adversarial = self.adversarial(self._is_clean(fake_p), True)
+            adversarial += self.adversarial(self._is_defective(fake_ng), True)
+            loss = adversarial + self.cycle_weight * (cycle + self.identity_weight * identity)
+            loss += self.change_weight * change
+        self.g_optimizer.apply(tape.gradient(loss, self.g_variables), self.g_variables)
 
         if self.pools:
             fake_p, fake_ng = self.pools[0](fake_p), self.pools[1](fake_ng)
-        update_spectral_norms(self.clean_critic)
-        update_spectral_norms(self.defect_critic)
         with tf.GradientTape() as tape:
-            d_loss = self._critic_loss(self.clean_critic, p, fake_p)
-            d_loss += self._critic_loss(self.defect_critic, ng, fake_ng)
-        gradients = tape.gradient(d_loss, self.d_variables)
-        self.d_optimizer.apply(gradients, self.d_variables)
+            critic_loss = self._critic_loss(self._is_clean, all_p, fake_p, all_ng)
+            critic_loss += self._critic_loss(self._is_defective, all_ng, fake_ng, all_p)
+        self.d_optimizer.apply(tape.gradient(critic_loss, self.d_variables), self.d_variables)
+        return loss, critic_loss, cycle, identity, change
 
-        for tracker, value in zip(self.trackers, (g_loss, d_loss, cycle, identity, change)):
-            tracker.update_state(value)
-        return {tracker.name: tracker.result() for tracker in self.trackers}
+    def _warm_up(self, all_ng, all_p):
+        with tf.GradientTape() as tape:
+            critic_loss = self._critic_loss(self._is_clean, all_p, all_ng)
+            critic_loss += self._critic_loss(self._is_defective, all_ng, all_p)
+        self.d_optimizer.apply(tape.gradient(critic_loss, self.d_variables), self.d_variables)
+        nothing = tf.zeros([])
+        return nothing, critic_loss, nothing, nothing, nothing
 
     def _translate(self, generator, images, others):
         """The translated images, and the others, which the identity loss wants unchanged."""
@@ -119,6 +215,27 @@ class DefectGAN(keras.Model):
             return generator(images, training=True), others
         both = generator(ops.concatenate([images, others]), training=True)
         return ops.split(both, 2)
+
+    def _critic_loss(self, critic, real, fake, other=None):
+        loss = self.adversarial(critic(tf.stop_gradient(fake)), False)
+        if self.weak_labels and other is not None:
+            loss = (loss + self.adversarial(critic(other), False)) / 2
+        return loss + self.adversarial(critic(real), True)
+
+    def _is_clean(self, images):
+        """Logits of D_P: of all patches, or the mean of the least clean ones (N,)."""
+        return -self._highest(-self.clean_critic(images, training=True))
+
+    def _is_defective(self, images):
+        """Logits of D_NG: of all patches, or the mean of the most defective ones (N,)."""
+        return self._highest(self.defect_critic(images, training=True))
+
+    def _highest(self, logits):
+        if self.patch_share == 1:
+            return logits
+        logits = ops.reshape(logits, (ops.shape(logits)[0], -1))
+        count = max(1, round(self.patch_share * logits.shape[1]))
+        return ops.mean(ops.top_k(logits, count)[0], axis=1)
 
     def _least_clean(self, crops):
         """Of every `candidates` crops (N * candidates, S, S, C) the one least like P."""
@@ -129,8 +246,3 @@ class DefectGAN(keras.Model):
         chosen = ops.argmin(ops.reshape(worst, (-1, self.candidates)), axis=1)
         first = ops.arange(ops.shape(chosen)[0]) * self.candidates
         return ops.take(crops, first + chosen, axis=0)
-
-    def _critic_loss(self, critic, real, fake):
-        return self.adversarial(critic(real, training=True), True) + self.adversarial(
-            critic(tf.stop_gradient(fake), training=True), False
-        )

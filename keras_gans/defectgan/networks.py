@@ -3,10 +3,7 @@
 import keras
 from keras import layers, ops
 
-from keras_gans.layers import InstanceNormalization, SpectralConv2D
-
-# CycleGAN draws all kernels so (Zhu et al. 2017, appendix); the paper does not say
-INITIALIZER = dict(kernel_initializer=keras.initializers.RandomNormal(stddev=0.02))
+from keras_gans.layers import InstanceNormalization
 
 
 def build_generator(channels=3, width=64, blocks=9, image_size=None, residual=False):
@@ -21,35 +18,35 @@ def build_generator(channels=3, width=64, blocks=9, image_size=None, residual=Fa
         width: filters of the first convolution, 64 in the paper; the others follow.
         blocks: residual blocks, 9 in the paper (for 256x256).
         image_size: side of the images, a multiple of 4, or `None` for any such size.
-        residual: the network gives the change of the image, at first nearly none, instead of the
-            image (ours; few training steps suffice then). Adds no parameters.
+        residual: the network gives the change of the image, at first none, instead of the image
+            (ours; few training steps suffice then). Adds no parameters.
 
     Returns:
         Model from images (N, H, W, channels) in [-1, 1] to such images.
     """
     images = keras.Input((image_size, image_size, channels), name="images")
     x = _reflect(images, 3)
-    x = _norm_relu(layers.Conv2D(width, 7, **INITIALIZER)(x))
+    x = _norm_relu(_conv(width, 7)(x))
     for factor in (2, 4):
-        x = layers.Conv2D(width * factor, 3, strides=2, padding="same", **INITIALIZER)(x)
+        x = _conv(width * factor, 3, strides=2, padding="same")(x)
         x = _norm_relu(x)
     for _ in range(blocks):
-        y = _norm_relu(layers.Conv2D(width * 4, 3, **INITIALIZER)(_reflect(x, 1)))
-        y = layers.Conv2D(width * 4, 3, **INITIALIZER)(_reflect(y, 1))
+        y = _norm_relu(_conv(width * 4, 3)(_reflect(x, 1)))
+        y = _conv(width * 4, 3)(_reflect(y, 1))
         x = x + InstanceNormalization()(y)
     for factor in (2, 1):
         x = layers.Conv2DTranspose(
-            width * factor, 3, strides=2, padding="same", **INITIALIZER
+            width * factor, 3, strides=2, padding="same", kernel_initializer=_normal()
         )(x)
         x = _norm_relu(x)
-    x = layers.Conv2D(channels, 7, **INITIALIZER)(_reflect(x, 3))
-    outputs = ops.tanh(x)
+    last = "zeros" if residual else _normal()
+    outputs = ops.tanh(layers.Conv2D(channels, 7, kernel_initializer=last)(_reflect(x, 3)))
     if residual:
         outputs = ops.clip(images + 2 * outputs, -1, 1)
     return keras.Model(images, outputs, name="generator")
 
 
-def build_discriminator(channels=3, width=64, image_size=None, norm="instance"):
+def build_discriminator(channels=3, width=64, image_size=None):
     """Builds the discriminator of table II: one logit a patch of 70x70 pixels.
 
     LeakyReLU of slope 0.2; instance normalisation on the middle three convolutions as in
@@ -59,24 +56,33 @@ def build_discriminator(channels=3, width=64, image_size=None, norm="instance"):
         channels: of the images, 3 in the paper.
         width: filters of the first convolution, 64 in the paper; the others follow.
         image_size: side of the images, or `None` for any size from 32.
-        norm: "instance" (CycleGAN's) or "spectral": spectral normalisation of all kernels
-            instead (ours).
 
     Returns:
         Model from images (N, H, W, channels) in [-1, 1] to logits (N, about H/8, about W/8, 1),
         positive for real.
     """
     images = keras.Input((image_size, image_size, channels), name="images")
-    conv = {"instance": layers.Conv2D, "spectral": SpectralConv2D}[norm]
     x = images
     for factor, strides in ((1, 2), (2, 2), (4, 2), (8, 1)):
         # a border of one zero, as in CycleGAN: stride 1 loses a pixel
-        x = conv(width * factor, 4, strides=strides, **INITIALIZER)(layers.ZeroPadding2D(1)(x))
-        if norm == "instance" and factor > 1:
+        x = _conv(width * factor, 4, strides=strides)(layers.ZeroPadding2D(1)(x))
+        if factor > 1:
             x = InstanceNormalization()(x)
         x = layers.LeakyReLU(0.2)(x)
-    logits = conv(1, 4, **INITIALIZER)(layers.ZeroPadding2D(1)(x))
+    logits = _conv(1, 4)(layers.ZeroPadding2D(1)(x))
     return keras.Model(images, logits, name="discriminator")
+
+
+def _conv(filters, size, **options):
+    return layers.Conv2D(filters, size, kernel_initializer=_normal(), **options)
+
+
+def _normal():
+    """As CycleGAN draws kernels (Zhu et al. 2017, appendix); the paper does not say.
+
+    One for each layer: an initializer gives the same values whenever it is called.
+    """
+    return keras.initializers.RandomNormal(stddev=0.02)
 
 
 def _norm_relu(x):

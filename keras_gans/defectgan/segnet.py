@@ -60,17 +60,15 @@ def build_segnet(channels=1, width=64, stages=5):
             x = convolution(x, filters[stage])
         if stage > 0:
             x = convolution(x, filters[stage - 1])
-    logits = layers.Conv2D(
-        1, 3, padding="same", kernel_initializer="he_normal", name="logits"
-    )(x)
+    logits = layers.Conv2D(1, 3, padding="same", kernel_initializer="he_normal", name="logits")(
+        x
+    )
     return keras.Model(images, logits, name="segnet")
 
 
 def check_stages(stages):
     if not 1 <= stages <= len(STAGE_CONVOLUTIONS):
-        raise ValueError(
-            f"stages must be 1 to {len(STAGE_CONVOLUTIONS)}. Received: {stages}"
-        )
+        raise ValueError(f"stages must be 1 to {len(STAGE_CONVOLUTIONS)}. Received: {stages}")
 
 
 def convolution(x, filters):
@@ -117,9 +115,9 @@ def class_weights(masks):
 
 
 def weighted_cross_entropy(masks, logits, weights=(1.0, 1.0)):
-    """Cross-entropy per pixel, weighted by class: `w1 m log(1 + e^-l) + w0 (1 - m) log(1 + e^l)`.
+    """Cross-entropy per pixel, weighted by class (SegNet, section 4, with one logit).
 
-    Badrinarayanan et al. 2017, section 4, with the sigmoid for their softmax.
+    `w1 m log(1 + exp(-l)) + w0 (1 - m) log(1 + exp(l))`, a mean over all pixels in training.
 
     Args:
         masks: (N, H, W, 1), m: 1 for defect, 0 for background.

@@ -1,8 +1,11 @@
 """What every loader gives: images of a surface, with and without defects."""
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
+
+from keras_gans.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -49,3 +52,19 @@ class Surfaces:
             self.train[chosen],
             [self.names[i] for i in chosen],
         )
+
+    def with_channels(self, channels):
+        """The same surfaces for networks of so many channels: grey is repeated for 3.
+
+        Raises:
+            InputError: for colour images and one channel.
+        """
+        if channels == self.channels:
+            return self
+        if channels == 1:
+            raise InputError(
+                f"{self.name}: images in colour, and networks of 1 channel; give --channels 3, "
+                "or convert the images to grey"
+            )
+        images = [np.repeat(image, channels, axis=2) for image in self.images]
+        return dataclasses.replace(self, images=images)

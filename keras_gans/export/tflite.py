@@ -24,6 +24,7 @@ def convert(
     track,
     precision="float32",
     representative=None,
+    float_head=False,
 ):
     """Converts a function to a TFLite model of built-in operations.
 
@@ -37,6 +38,8 @@ def convert(
             their meaning in 8 bits. Inputs and outputs are what the signature says in all.
         representative: for int8, an iterable of dicts input name -> array: what the
             function will see. The ranges of the activations are measured on it.
+        float_head: in int8, whether the last convolution stays float: where what it gives is
+            nearly the result, and 256 steps over all its range would show.
 
     Returns:
         bytes, the file's content, with one signature `serving_default`.
@@ -67,14 +70,14 @@ def convert(
             converter.target_spec.supported_types = [tf.float16]
         if precision == "int8":
             converter.representative_dataset = lambda: iter(representative)
-            model = _quantize(converter)
+            model = _quantize(converter, float_head)
         else:
             model = converter.convert()
     return compact(model)
 
 
-def _quantize(converter):
-    """Calibrates, then quantises `INT8_OPERATIONS` alone.
+def _quantize(converter, float_head):
+    """Calibrates, then quantises `INT8_OPERATIONS` alone, without the last if wanted.
 
     What `tf.lite.experimental.QuantizationDebugger` does for its denied operations, without
     the second, instrumented model it builds on the way.
@@ -83,11 +86,15 @@ def _quantize(converter):
 
     converter._experimental_calibrate_only = True
     calibrated = converter.convert()
-    operations = {
-        op["op_name"] for op in Interpreter(model_content=calibrated)._get_ops_details()
-    }
-    denied = sorted(operations - set(INT8_OPERATIONS))
-    return mlir_quantize(calibrated, denylisted_ops=denied)
+    interpreter = Interpreter(model_content=calibrated)
+    operations = interpreter._get_ops_details()
+    denied = sorted({op["op_name"] for op in operations} - set(INT8_OPERATIONS))
+    heads = []
+    if float_head:
+        last = [op for op in operations if op["op_name"] in INT8_OPERATIONS][-1]
+        tensors = {each["index"]: each["name"] for each in interpreter.get_tensor_details()}
+        heads = [tensors[index] for index in last["outputs"]]
+    return mlir_quantize(calibrated, denylisted_ops=denied, denylisted_nodes=heads)
 
 
 def round_to_int8(kernel, axes):

@@ -42,10 +42,10 @@ class MetricsLog(keras.callbacks.Callback):
 
 
 class Speed(keras.callbacks.Callback):
-    """Adds `images_per_second` to the figures of an epoch; tells what the first step cost.
+    """Adds `images_per_second` and `seconds` to the figures of an epoch.
 
     The first step of a run traces and compiles the training graph; it is reported by
-    itself and counts in no speed.
+    itself and counts in no speed. `seconds` are those of the other training steps.
 
     Args:
         batch_size: images in a step.
@@ -71,6 +71,7 @@ class Speed(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         if self._steps:
             seconds = self._last - self._start
+            logs["seconds"] = round(seconds, 2)
             logs["images_per_second"] = round(self._steps * self.batch_size / seconds, 1)
 
     def on_train_end(self, logs=None):

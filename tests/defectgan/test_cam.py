@@ -7,8 +7,8 @@ from keras_gans.defectgan.cam import (
     activation_network,
     build_cam,
     cam_mask,
-    clean_threshold,
     class_activation_map,
+    clean_threshold,
     compile_cam,
     otsu_threshold,
 )
@@ -115,10 +115,12 @@ def test_a_small_training_learns():
     keras.utils.set_random_seed(0)
     steps = 60
     images, _, labels = squares(16 * steps)
-    network = build_cam(1, 8, 3)
+    network = build_cam(1, 8, 2)  # its receptive field, 22 pixels, suits the squares
     compile_cam(network, 3e-3, steps)
     assert len(network.optimizer.variables) > len(network.trainable_variables)
-    network.fit(tf.data.Dataset.from_tensor_slices((images, labels)).batch(16), verbose=0, shuffle=False)
+    network.fit(
+        tf.data.Dataset.from_tensor_slices((images, labels)).batch(16), verbose=0, shuffle=False
+    )
 
     # of another size than in training
     images, masks, labels = squares(64, size=40, seed=1)
@@ -126,7 +128,9 @@ def test_a_small_training_learns():
     auroc = (logits[labels == 1][:, None] > logits[labels == 0]).mean()
     assert auroc > 0.9, auroc
     defective = list(zip(maps[::2, :, :, 0], masks[::2]))
-    inside = np.mean([mask[np.unravel_index(cam.argmax(), cam.shape)] for cam, mask in defective])
+    inside = np.mean(
+        [mask[np.unravel_index(cam.argmax(), cam.shape)] for cam, mask in defective]
+    )
     assert inside > 0.8, inside
     ious = []
     for cam, mask in defective:

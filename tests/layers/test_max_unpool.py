@@ -20,9 +20,7 @@ def by_argmax(x, factors):
     """Pooled values, and the pooled values times `factors` unpooled: the textbook way."""
     pooled, index = tf.nn.max_pool_with_argmax(x, 2, 2, "VALID", include_batch_in_index=True)
     size = tf.size(x, tf.int64)[None]
-    flat = tf.scatter_nd(
-        tf.reshape(index, [-1, 1]), tf.reshape(pooled * factors, [-1]), size
-    )
+    flat = tf.scatter_nd(tf.reshape(index, [-1, 1]), tf.reshape(pooled * factors, [-1]), size)
     return pooled, tf.reshape(flat, tf.shape(x))
 
 

@@ -1,0 +1,376 @@
+"""Finds the defects in image files, with an exported model: no network code is needed.
+
+    image -> cleaned by the model -> difference -> mask -> regions
+
+The model is a SavedModel as `export_defectgan` writes it: its signature `serving_default`
+takes `images`, uint8 (N, H, W, C), and returns `mask`, uint8 (N, H, W), and `score` (N,)
+among others. Beside it, VERSION/assets.extra/model.json tells `channels` and `calibration`.
+"""
+
+import csv
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+from scipy import ndimage
+
+from keras_gans.data import images
+from keras_gans.errors import InputError
+from keras_gans.files import check_folder, replacing
+
+SUFFIXES = (*images.SUFFIXES, ".bmp")
+MODEL = Path(__file__).parents[2] / "saved_models" / "defectgan"  # of the repository
+REPORT = "detections.csv"
+COLUMNS = (
+    "file", "width", "height", "score", "defective", "mask_area", "mask_share", "boxes"
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Detector:
+    """An exported model, ready to run.
+
+    Attributes:
+        folder: the version's folder.
+        channels: of the images, 1 or 3.
+        limit: an image whose score is above it has a defect, in grey levels.
+        signature: callable, uint8 (1, H, W, channels) -> dict of tensors; None until loaded.
+    """
+
+    folder: Path
+    channels: int
+    limit: float
+    signature: object = None
+
+
+def detect_files(paths, out, model=None, min_area=1, as_json=False):
+    """Finds the defects in images and writes what was found.
+
+    For each image NAME_overlay.png, see `draw_overlay`, and NAME_mask.png, 255 where a defect
+    is, else 0; for all of them `detections.csv` with the `COLUMNS`, the boxes as "x0 y0 x1 y1;
+    ...". Every input is read once before anything is written, so that one bad file among many
+    leaves nothing behind. Prints a table, or JSON, on stdout and progress on stderr.
+
+    Args:
+        paths: paths of files and folders (.jpg .jpeg .png .tif .tiff .bmp), 8-bit.
+        out: folder of the results.
+        model: folder of a SavedModel, see `find_model`; by default `MODEL`.
+        min_area: regions of fewer pixels are no defects: they are left out of the mask.
+        as_json: whether to print a JSON list instead of a table.
+
+    Returns:
+        list of dicts, one an image: "file", "width", "height", "score" (grey levels),
+        "defective" (whether its mask has a region), "mask_area" (pixels), "mask_share" (of
+        the image), "boxes" (lists x0, y0, x1, y1, largest area first; columns x0..x1 - 1,
+        rows y0..y1 - 1), "overlay" and "mask" (paths).
+
+    Raises:
+        InputError: an image, the model or the output folder cannot be used.
+    """
+    out = Path(out)
+    if min_area < 1:
+        raise InputError(f"--min-area must be at least 1 pixel. Received: {min_area}")
+    paths = list_images(paths)
+    targets = output_paths(paths, out)
+    detector = find_model(model)
+    check_folder(out)
+    console = Console(stderr=True)
+    with console.status("loading TensorFlow and the model"):
+        detector = load(detector)
+
+    with _progress(console) as progress:
+        for path in progress.track(paths, description="checking"):
+            read(path, detector.channels)
+        out.mkdir(parents=True, exist_ok=True)
+        work = list(zip(paths, targets))
+        rows = [
+            _detect_file(path, target, detector, min_area)
+            for path, target in progress.track(work, description="detecting")
+        ]
+    _write_report(out / REPORT, rows)
+    if as_json:
+        print(json.dumps(rows, indent=1))
+    else:
+        _print_table(rows, out, detector.limit)
+    return rows
+
+
+# The image ----------------------------------------------------------------------------------
+
+
+def read(path, channels):
+    """Reads an image as the model takes it; grey is replicated for a model of colours.
+
+    Args:
+        path: see `images.read_grey_or_rgb`.
+        channels: 1 or 3.
+
+    Returns:
+        uint8 (H, W, channels).
+
+    Raises:
+        InputError: as `images.read_grey_or_rgb`; a colour image for a grey model.
+    """
+    image = images.read_grey_or_rgb(path)
+    if image.shape[2] > channels:
+        raise InputError(
+            f"{path}: in colour, and the model knows grey images only: convert it to grey, or "
+            "name a model of colour images with --model"
+        )
+    return image.repeat(channels // image.shape[2], axis=2)
+
+
+def keep_large(mask, min_area):
+    """Leaves out small regions, and tells the boxes of the others.
+
+    Args:
+        mask: bool (H, W).
+        min_area: regions (8 neighbours) of fewer pixels are left out.
+
+    Returns:
+        (mask, boxes): bool (H, W), and lists x0, y0, x1, y1, the largest area first.
+    """
+    labels, count = ndimage.label(mask, np.ones((3, 3)))
+    areas = np.bincount(labels.ravel(), minlength=count + 1)
+    areas[0] = 0
+    slices = ndimage.find_objects(labels)
+    boxes = []
+    for number in np.argsort(-areas, kind="stable"):
+        if areas[number] >= min_area:
+            rows, columns = slices[number - 1]
+            boxes.append([columns.start, rows.start, columns.stop, rows.stop])
+    return (areas >= min_area)[labels], boxes
+
+
+OUTLINE, TINT = (255, 40, 40), 0.3
+
+
+def draw_overlay(image, mask):
+    """Draws the defects into an image: tinted red, with a red line around them.
+
+    Args:
+        image: uint8 (H, W, C), C 1 or 3.
+        mask: bool (H, W).
+
+    Returns:
+        uint8 (H, W, 3).
+    """
+    picture = image.repeat(3 // image.shape[2], axis=2)
+    picture[mask] = np.rint((1 - TINT) * picture[mask] + TINT * np.array(OUTLINE))
+    width = max(1, round(max(mask.shape) / 500))  # to be seen when all of it is on a screen
+    around = ndimage.maximum_filter(mask, 2 * width + 1, mode="constant") & ~mask
+    picture[around] = OUTLINE
+    return picture
+
+
+# The model ----------------------------------------------------------------------------------
+
+
+def find_model(folder=None):
+    """Finds a model and reads its description, without loading it.
+
+    Args:
+        folder: a SavedModel's folder, or the folder of its numbered versions, of which the
+            highest is taken; `None` for `MODEL`.
+
+    Returns:
+        `Detector` without a signature.
+
+    Raises:
+        InputError: no model there, or no or another model's description.
+    """
+    train = "train one with `python train_defectgan.py`"
+    if folder is None and not MODEL.exists():
+        raise InputError(
+            f"no model is given, and there is no {MODEL}: {train}, or name one with --model"
+        )
+    folder = MODEL if folder is None else Path(folder)
+    if not (folder / "saved_model.pb").is_file():
+        found = folder.glob("[0-9]*/saved_model.pb")
+        versions = [pb.parent for pb in found if pb.parent.name.isdecimal()]
+        if not versions:
+            raise InputError(
+                f"{folder}: no SavedModel in this folder: {train}, or name another with --model"
+            )
+        folder = max(versions, key=lambda version: int(version.name))
+    file = folder / "assets.extra" / "model.json"
+    try:
+        description = json.loads(file.read_text(encoding="utf-8"))
+        channels = description["channels"]
+        calibration = description["calibration"]
+        limit = float(max(calibration["threshold"], calibration.get("peak", 0)))
+    except OSError:
+        raise InputError(f"{file}: missing: export the model again") from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        channels = None
+    if channels not in (1, 3):
+        raise InputError(
+            f"{file}: not a DefectGAN's (channels, 1 or 3, and calibration are expected): name "
+            "another model, or export it again"
+        )
+    return Detector(folder, channels, limit)
+
+
+def load(detector):
+    """Loads the SavedModel of a `Detector`.
+
+    Returns:
+        `Detector` with its signature.
+
+    Raises:
+        InputError: not a SavedModel with this signature.
+    """
+    from keras_gans.quiet import tensorflow as tf
+
+    expected = tf.TensorSpec([None, None, None, detector.channels], tf.uint8)
+    try:
+        loaded = tf.saved_model.load(str(detector.folder))
+        signature = loaded.signatures["serving_default"]
+        fits = expected.is_compatible_with(signature.structured_input_signature[1]["images"])
+        fits = fits and set(signature.structured_outputs) >= {"mask", "score"}
+    except (OSError, KeyError, ValueError, AttributeError, tf.errors.OpError):
+        fits = False
+    if not fits:
+        raise InputError(
+            f"{detector.folder}: not a DefectGAN's SavedModel (its serving_default does not "
+            f"make mask and score of 8-bit images of {detector.channels} channels): export the "
+            "model again"
+        )
+
+    def run(batch):
+        return signature(images=tf.constant(batch, tf.uint8))
+
+    run.model = loaded  # the signature does not keep its variables alive
+    return Detector(detector.folder, detector.channels, detector.limit, run)
+
+
+# The files ----------------------------------------------------------------------------------
+
+
+def list_images(paths):
+    """Lists image files: as `images.list_images`, with .bmp.
+
+    Raises:
+        InputError: a path does not exist, a folder holds no image, a file has none of the
+            `SUFFIXES` (in any case), nothing is listed.
+    """
+    listed, known = [], " ".join(SUFFIXES)
+    for path in map(Path, paths):
+        if path.is_dir():
+            found = sorted(
+                file
+                for file in path.iterdir()
+                if file.suffix.lower() in SUFFIXES
+                and not file.name.startswith(".")
+                and file.is_file()
+            )
+            if not found:
+                raise InputError(f"{path}: no images in this folder ({known} are read)")
+            listed += found
+        elif not path.exists():
+            raise InputError(f"{path}: no such file or folder")
+        elif path.suffix.lower() not in SUFFIXES:
+            raise InputError(f"{path}: not an image that can be read ({known} are)")
+        else:
+            listed.append(path)
+    if not listed:
+        raise InputError("no image is given: name files or folders")
+    once = {}
+    for path in listed:
+        once.setdefault(path.resolve(), path)
+    return list(once.values())
+
+
+def output_paths(paths, out):
+    """Where the results of each image go.
+
+    Args:
+        paths: list of `Path`.
+        out: folder of the results.
+
+    Returns:
+        list of (overlay, mask): OUT/NAME_overlay.png and OUT/NAME_mask.png.
+
+    Raises:
+        InputError: two results would be one file, or an input would be overwritten.
+    """
+    targets, owners = [], {}
+    inputs = {path.resolve() for path in paths}
+    for path in paths:
+        targets.append((out / f"{path.stem}_overlay.png", out / f"{path.stem}_mask.png"))
+        for target in targets[-1]:
+            if target.resolve() in inputs:
+                raise InputError(f"{target}: would overwrite an input: give another --out")
+            other = owners.setdefault(str(target).lower(), path)
+            if other is not path:
+                raise InputError(
+                    f"{path} and {other}: both would be written to {target}: "
+                    "rename one, or give them apart with another --out"
+                )
+    return targets
+
+
+def _detect_file(path, targets, detector, min_area):
+    image = read(path, detector.channels)
+    outputs = detector.signature(image[None])
+    mask, boxes = keep_large(outputs["mask"].numpy()[0] > 0, min_area)
+    images.write_png(targets[0], draw_overlay(image, mask))
+    with replacing(targets[1]) as temporary:
+        Image.fromarray(np.where(mask, np.uint8(255), np.uint8(0))).save(temporary, "PNG")
+    area = int(mask.sum())
+    return {
+        "file": str(path),
+        "width": image.shape[1],
+        "height": image.shape[0],
+        "score": round(float(outputs["score"][0]), 4),
+        "defective": bool(boxes),
+        "mask_area": area,
+        "mask_share": round(area / mask.size, 6),
+        "boxes": boxes,
+        "overlay": str(targets[0]),
+        "mask": str(targets[1]),
+    }
+
+
+def _write_report(path, rows):
+    with (
+        replacing(path) as temporary,
+        open(temporary, "w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
+        writer.writeheader()
+        for row in rows:
+            boxes = "; ".join(" ".join(map(str, corners)) for corners in row["boxes"])
+            writer.writerow({**row, "defective": int(row["defective"]), "boxes": boxes})
+
+
+def _progress(console):
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    return Progress(*columns, console=console, disable=not console.is_terminal)
+
+
+def _print_table(rows, out, limit):
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("file", overflow="fold")
+    for name in ("size", "score", "defect", "regions", "area, %"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(
+            Path(row["file"]).name,
+            f"{row['width']} x {row['height']}",
+            f"{row['score']:.1f}",
+            "yes" if row["defective"] else "no",
+            str(len(row["boxes"])),
+            f"{100 * row['mask_share']:.2f}",
+        )
+    console = Console(highlight=False)
+    console.print(f"Score: largest difference in grey levels; above {limit:g} is a defect")
+    console.print(table)
+    defective = sum(row["defective"] for row in rows)
+    console.print(f"{defective} of {len(rows)} defective; overlays, masks, {REPORT} in {out}")

@@ -1,0 +1,177 @@
+import json
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
+from PIL import Image
+
+from keras_gans.defectgan.detect import Calibration, boxes, detect, difference, mask_of
+from keras_gans.defectgan.export import (
+    compare_defectgan,
+    convert_generator,
+    cut_tiles,
+    export_defectgan,
+)
+from keras_gans.defectgan.networks import build_generator
+from keras_gans.errors import InputError
+from keras_gans.export.tflite import runner
+
+TILE = 32
+CALIBRATION = Calibration(bias=0.4, threshold=6.0, sigma=1.2, dilation=2)
+
+
+@pytest.fixture(scope="module")
+def generator():
+    """Untrained, but it changes images by some grey levels, as a trained one does."""
+    keras.utils.set_random_seed(0)
+    generator = build_generator(1, 8, 1, residual=True)
+    last = [layer for layer in generator.layers if isinstance(layer, keras.layers.Conv2D)][-1]
+    kernel, bias = last.get_weights()
+    last.set_weights([np.random.default_rng(0).normal(0, 0.003, kernel.shape), bias])
+    return generator
+
+
+@pytest.fixture(scope="module")
+def images():
+    """Noisy waves, uint8 (40, 40, 1)."""
+    rng = np.random.default_rng(0)
+    phases = np.arange(40) / rng.uniform(2, 5, (8, 1)) + rng.uniform(0, 6, (8, 1))
+    waves = 120 + 50 * np.sin(phases)[:, None, :, None] + rng.normal(0, 5, (8, 40, 40, 1))
+    return list(waves.astype(np.uint8))
+
+
+@pytest.fixture(scope="module")
+def exported(generator, images, tmp_path_factory):
+    base = tmp_path_factory.mktemp("export") / "defectgan"
+    return export_defectgan(generator, CALIBRATION, TILE, base, {"set": "waves"}, images)
+
+
+def test_files_and_description(exported):
+    base = exported["saved_model"].parent
+    models = [f"defectgan-{kind}" for kind in ("float32", "float16", "int8")]
+    assert list(exported) == ["saved_model", *models]
+    assert {child.name for child in base.iterdir()} == {"1", *(f"{m}.tflite" for m in models)}
+    text = (exported["saved_model"] / "assets.extra" / "model.json").read_text()
+    description = json.loads(text)
+    assert Calibration(**description.pop("calibration")) == CALIBRATION
+    assert description == {"set": "waves", "tile": TILE, "channels": 1}
+
+
+def test_saved_model_signatures(generator, exported):
+    signatures = tf.saved_model.load(exported["saved_model"]).signatures
+    for size in ((TILE, TILE), (45, 70), (3, 5)):
+        images = np.random.default_rng(0).integers(0, 256, (2, *size, 1), np.uint8)
+        served = signatures["serving_default"](images=tf.constant(images))
+        served = {name: value.numpy() for name, value in served.items()}
+        assert set(served) == {"cleaned", "difference", "mask", "score"}
+        for name in ("cleaned", "mask", "score"):
+            alone = signatures[name](images=tf.constant(images))
+            assert list(alone) == [name]
+            np.testing.assert_array_equal(alone[name], served[name])
+        values = difference(images, served["cleaned"], CALIBRATION.bias, CALIBRATION.sigma)
+        np.testing.assert_array_equal(served["difference"], values)
+        np.testing.assert_array_equal(served["score"], values.max(axis=(1, 2)))
+        masks = [255 * mask_of(value, CALIBRATION) for value in values]
+        np.testing.assert_array_equal(served["mask"], masks)
+        if size == (TILE, TILE):  # one tile goes through the generator as it is
+            expected = (generator(images / np.float32(127.5) - 1).numpy() + 1) * 127.5
+            np.testing.assert_allclose(served["cleaned"], expected, atol=0.501)
+
+
+def test_tflite_drift(generator, exported, images):
+    paths = {name: path for name, path in exported.items() if name != "saved_model"}
+    rows = compare_defectgan(generator, paths, [*images[:3], images[4][:20]])
+    rows = rows.set_index("name")
+    assert rows["max"]["defectgan-float32"] < 0.01
+    assert rows["max"]["defectgan-float16"] < 0.5
+    assert 0 < rows["mean"]["defectgan-int8"] < 1.0
+    assert rows["size_kb"]["defectgan-int8"] < rows["size_kb"]["defectgan-float16"]
+
+
+def test_tflite_signature_and_operations(exported):
+    tile = np.zeros((1, TILE, TILE, 1), np.float32)
+    for precision in ("float32", "int8"):
+        path = exported[f"defectgan-{precision}"]
+        run = runner(path)
+        assert {k: v["dtype"] for k, v in run.get_input_details().items()} == {
+            "images": np.float32
+        }
+        cleaned = run(images=tile)["cleaned"]
+        assert cleaned.shape == tile.shape and cleaned.dtype == np.float32
+        operations = Interpreter(str(path))._get_ops_details()
+        names = {operation["op_name"] for operation in operations}
+        assert names >= {"CONV_2D", "TRANSPOSE_CONV", "MIRROR_PAD", "RSQRT", "TANH"}
+        assert not any(name.startswith("Flex") or name == "CUSTOM" for name in names)
+        types = {name: set() for name in names}
+        for operation in operations:
+            types[operation["op_name"]].update(operation["operand_types"])
+        for name in ("RSQRT", "SUB", "TANH", "MIRROR_PAD"):
+            assert np.int8 not in types[name]
+        convolutions = [o["operand_types"][0] for o in operations if o["op_name"] == "CONV_2D"]
+        kind = {"int8": np.int8, "float32": np.float32}[precision]
+        assert convolutions == [kind] * 5 + [np.float32]
+
+
+def test_colour_generator_of_the_papers_kind():
+    keras.utils.set_random_seed(0)
+    generator = build_generator(3, 4, 1)
+    run = runner(convert_generator(generator, "float32", 16))
+    tile = np.random.default_rng(0).uniform(-1, 1, (1, 16, 16, 3)).astype(np.float32)
+    np.testing.assert_allclose(run(images=tile)["cleaned"], generator(tile), atol=1e-4)
+    with pytest.raises(ValueError, match="int8 needs representative inputs"):
+        convert_generator(generator, "int8", 16)
+
+
+def test_cut_tiles():
+    images = [np.arange(30 * 50, dtype=np.uint8).reshape(30, 50, 1), np.full((5, 40, 1), 255)]
+    tiles = cut_tiles(images, 16)
+    for tile, again in zip(tiles, cut_tiles(images, 16), strict=True):
+        assert tile.shape == (1, 16, 16, 1) and tile.dtype == np.float32
+        np.testing.assert_array_equal(tile, again)
+    pixels = np.rint((tiles[0][0] + 1) * 127.5)
+    views = np.lib.stride_tricks.sliding_window_view(images[0], (16, 16, 1))
+    assert (views[..., 0, :, :, :] == pixels).all(axis=(-1, -2, -3)).any()
+    assert (tiles[1] == 1).all()
+    whole = cut_tiles([images[0][:16, :16]], 16)[0][0]
+    np.testing.assert_allclose(127.5 * (whole + 1), images[0][:16, :16], atol=1e-4)
+
+
+COMMAND = """
+import sys
+
+sys.modules.update({"keras": None, "keras_gans.layers": None})  # an import of them now fails
+from keras_gans.__main__ import main
+
+main(["detect", *sys.argv[1:]])
+"""
+
+
+def test_the_command_finds_what_detect_finds_without_the_network_code(
+    exported, images, tmp_path
+):
+    Image.fromarray(images[0][..., 0]).save(tmp_path / "a.png")
+    Image.fromarray(images[1][..., 0]).save(tmp_path / "b.bmp")
+    base = exported["saved_model"].parent
+    command = [sys.executable, "-c", COMMAND, tmp_path, "--out", tmp_path / "out"]
+    command += ["--model", base, "--fail-on-defect", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr == ""
+    served = tf.saved_model.load(base / "1").signatures["cleaned"]
+    for row, image in zip(json.loads(done.stdout), images[:2], strict=True):
+        found = detect(lambda x: served(images=tf.constant(x))["cleaned"], image, CALIBRATION)
+        np.testing.assert_array_equal(Image.open(row["mask"]), 255 * found.mask)
+        assert row["score"] == pytest.approx(found.score, abs=1e-3)
+        assert row["mask_area"] == found.mask.sum() > 0
+        assert [tuple(corners) for corners in row["boxes"]] == [
+            box[:4] for box in boxes(found.mask)
+        ]
+
+
+def test_folder_that_cannot_be_written(generator, images, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="file: cannot be written"):
+        export_defectgan(generator, CALIBRATION, TILE, tmp_path / "file", {}, images)

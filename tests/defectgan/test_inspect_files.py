@@ -1,0 +1,331 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from keras_gans.__main__ import main
+from keras_gans.defectgan import inspect_files
+from keras_gans.defectgan.detect import boxes
+
+LIMIT = 200
+CALIBRATION = {"threshold": 50.0, "peak": LIMIT}
+
+
+class Bright(tf.Module):
+    """The signature of an exported DefectGAN, to which everything bright is a defect."""
+
+    def __init__(self, channels):
+        super().__init__()
+        images = tf.TensorSpec([None, None, None, channels], tf.uint8, name="images")
+        self.serve = tf.function(self.serve, input_signature=[images])
+
+    def serve(self, images):
+        brightest = tf.reduce_max(images, axis=3)
+        return {
+            "cleaned": images,
+            "difference": tf.cast(brightest, tf.float32),
+            "mask": tf.where(brightest > LIMIT, tf.constant(255, tf.uint8), 0),
+            "score": tf.reduce_max(tf.cast(brightest, tf.float32), axis=[1, 2]),
+        }
+
+
+def save_model(folder, channels):
+    module = Bright(channels)
+    signatures = {"serving_default": module.serve}
+    tf.saved_model.save(module, str(folder), signatures=signatures)
+    (folder / "assets.extra").mkdir()
+    description = {"channels": channels, "tile": 32, "calibration": CALIBRATION}
+    (folder / "assets.extra" / "model.json").write_text(json.dumps(description))
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """Version 2 for colour and version 10 for grey images (and a folder that is none)."""
+    folder = tmp_path_factory.mktemp("saved_models") / "defectgan"
+    save_model(folder / "2", 3)
+    save_model(folder / "10", 1)
+    (folder / "99").mkdir()
+    return folder
+
+
+def surface(*defects, size=(20, 30)):
+    """Grey 100 with defects (x0, y0, x1, y1) of 250: uint8 (H, W)."""
+    pixels = np.full(size, 100, np.uint8)
+    for x0, y0, x1, y1 in defects:
+        pixels[y0:y1, x0:x1] = 250
+    return pixels
+
+
+def save(path, pixels):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def run(capsys, *args):
+    main(["detect", *map(str, args)])
+    return capsys.readouterr()
+
+
+def fails(capsys, *args):
+    with pytest.raises(SystemExit) as stop:
+        main(["detect", *map(str, args)])
+    captured = capsys.readouterr()
+    assert stop.value.code == 2 and captured.out == ""
+    assert captured.err.startswith("keras_gans: error: ") and captured.err.count("\n") == 1
+    return captured.err
+
+
+def test_a_folder_of_every_kind(tmp_path, capsys, model):
+    found = [(3, 4, 9, 8), (12, 10, 30, 20)]
+    for name in ("a.bmp", "b.png", "c.tif"):
+        save(tmp_path / "in" / name, surface(*found))
+    save(tmp_path / "in" / "d.jpg", surface(size=(7, 5)))
+    save(tmp_path / "in" / "E.PNG", surface((0, 0, 2, 1))[..., None].repeat(3, axis=2))
+    (tmp_path / "in" / "notes.txt").write_text("")
+    out = tmp_path / "deep" / "out"
+    captured = run(capsys, tmp_path / "in", "--out", out, "--model", model, "--json")
+    assert captured.err == ""
+    rows = {row["file"].rsplit("/", 1)[1]: row for row in json.loads(captured.out)}
+    assert sorted(rows) == ["E.PNG", "a.bmp", "b.png", "c.tif", "d.jpg"]
+    pictures = {f"{name}_{kind}.png" for name in "abcdE" for kind in ("mask", "overlay")}
+    assert {path.name for path in out.iterdir()} == {"detections.csv", *pictures}
+    for name in ("a.bmp", "b.png", "c.tif"):
+        assert rows[name] == {
+            "file": str(tmp_path / "in" / name),
+            "width": 30,
+            "height": 20,
+            "score": 250,
+            "defective": True,
+            "mask_area": 180 + 24,
+            "mask_share": round(204 / 600, 6),
+            "boxes": [[12, 10, 30, 20], [3, 4, 9, 8]],
+            "overlay": str(out / f"{name[0]}_overlay.png"),
+            "mask": str(out / f"{name[0]}_mask.png"),
+        }
+        with Image.open(rows[name]["mask"]) as mask:
+            assert mask.mode == "L"
+            np.testing.assert_array_equal(mask, 255 * (surface(*found) == 250))
+        with Image.open(rows[name]["overlay"]) as overlay:
+            assert overlay.mode == "RGB" and overlay.size == (30, 20)
+    assert rows["E.PNG"]["boxes"] == [[0, 0, 2, 1]]
+    free = rows["d.jpg"]
+    assert (free["defective"], free["mask_area"], free["boxes"]) == (False, 0, [])
+
+
+def test_csv_and_table(tmp_path, capsys, model):
+    save(tmp_path / "a.png", surface((3, 4, 9, 8), (12, 10, 30, 20)))
+    save(tmp_path / "b.png", surface())
+    out = tmp_path / "out"
+    captured = run(capsys, tmp_path / "b.png", tmp_path, "--out", out, "--model", model)
+    with open(out / "detections.csv", newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows == [
+        ["file", "width", "height", "score", "defective", "mask_area", "mask_share", "boxes"],
+        [str(tmp_path / "b.png"), "30", "20", "100.0", "0", "0", "0.0", ""],
+        [str(tmp_path / "a.png"), "30", "20", "250.0", "1", "204", "0.34",
+         "12 10 30 20; 3 4 9 8"],
+    ]  # fmt: skip
+    assert "above 200 is a defect" in captured.out and "1 of 2 defective" in captured.out
+    line = next(line for line in captured.out.splitlines() if "a.png" in line)
+    assert line.split() == ["a.png", "30", "x", "20", "250.0", "yes", "2", "34.00"]
+
+
+def test_fail_on_defect(tmp_path, capsys, model):
+    good, bad = (
+        save(tmp_path / "a.png", surface()),
+        save(tmp_path / "b.png", surface([2, 2, 4, 5])),
+    )
+    options = ["--out", tmp_path / "out", "--model", model, "--fail-on-defect"]
+    run(capsys, good, *options)
+    with pytest.raises(SystemExit) as stop:
+        main(["detect", *map(str, [good, bad, *options])])
+    assert stop.value.code == 1 and "1 of 2 defective" in capsys.readouterr().out
+    run(capsys, bad, *options, "--min-area", "7")
+    assert not np.asarray(Image.open(tmp_path / "out" / "b_mask.png")).any()
+    with pytest.raises(SystemExit, match="1"):
+        main(["detect", *map(str, [bad, *options, "--min-area", "6"])])
+
+
+def test_grey_images_for_a_model_of_colours(tmp_path, capsys, model):
+    save(tmp_path / "grey.png", surface((3, 4, 9, 8)))
+    colour = surface((3, 4, 9, 8))[..., None] // np.array([1, 2, 3], np.uint8)
+    save(tmp_path / "red.png", colour)
+    options = ["--out", tmp_path / "out", "--json", "--model"]
+    rows = json.loads(run(capsys, tmp_path, *options, model / "2").out)
+    assert [row["boxes"] for row in rows] == [[[3, 4, 9, 8]]] * 2
+    overlay = np.asarray(Image.open(tmp_path / "out" / "red_overlay.png"))
+    np.testing.assert_array_equal(overlay[15], colour[15])
+
+
+def test_keep_large_agrees_with_boxes():
+    mask = np.random.default_rng(0).random((40, 50)) > 0.7
+    for min_area in (1, 4, 10**4):
+        kept, found = inspect_files.keep_large(mask, min_area)
+        expected = [box for box in boxes(mask) if box.area >= min_area]
+        assert sorted(found) == sorted(list(box[:4]) for box in expected)
+        assert kept.sum() == sum(box.area for box in expected)
+        assert not (kept & ~mask).any()
+        assert found[:1] == [list(box[:4]) for box in expected[:1]]
+    kept, _ = inspect_files.keep_large(mask, 1)
+    np.testing.assert_array_equal(kept, mask)
+
+
+def test_overlay_by_hand():
+    image = np.full((5, 6, 1), 100, np.uint8)
+    mask = np.zeros((5, 6), bool)
+    mask[2, 0] = True
+    overlay = inspect_files.draw_overlay(image, mask)
+    assert overlay.shape == (5, 6, 3) and overlay.dtype == np.uint8
+    red, untouched = list(inspect_files.OUTLINE), [100] * 3
+    assert overlay[2, 0].tolist() == [146, 82, 82]  # 0.7 x 100 + 0.3 x (255, 40, 40)
+    around = [(1, 0), (1, 1), (2, 1), (3, 0), (3, 1)]
+    assert all(overlay[place].tolist() == red for place in around)
+    assert (overlay == untouched).all(axis=2).sum() == 30 - 6
+    assert (image == 100).all()
+
+
+def test_highest_version_and_a_version_itself(model, monkeypatch):
+    assert inspect_files.find_model(model).folder.name == "10"
+    found = inspect_files.find_model(model / "2")
+    assert (found.folder.name, found.channels, found.limit) == ("2", 3, LIMIT)
+    monkeypatch.setattr(inspect_files, "MODEL", model)
+    assert inspect_files.find_model().folder.name == "10"
+
+
+# Bad input --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def good(tmp_path):
+    return save(tmp_path / "a_good.png", surface())
+
+
+def bad_image(path, what):
+    if what == "text":
+        path.write_text("not an image")
+    elif what == "empty":
+        path.write_bytes(b"")
+    elif what == "truncated":
+        noise = np.random.default_rng(0).integers(0, 256, (40, 40), np.uint8)
+        content = save(path, noise).read_bytes()
+        path.write_bytes(content[: len(content) // 2])
+    elif what == "deep":
+        save(path, np.zeros((9, 9), np.uint16))
+    elif what == "alpha":
+        save(path, np.zeros((9, 9, 4), np.uint8))
+    elif what == "colour":
+        save(path, np.arange(300, dtype=np.uint8).reshape(10, 10, 3))
+    return path
+
+
+@pytest.mark.parametrize(
+    "name, what, words",
+    [
+        ("z.png", "missing", "no such file"),
+        (
+            "z.gif",
+            "text",
+            "not an image that can be read (.jpg .jpeg .png .tif .tiff .bmp are)",
+        ),
+        ("z.bmp", "text", "JPEG, PNG, TIFF or BMP is expected"),
+        ("z.png", "empty", "an empty file"),
+        ("z.png", "truncated", "truncated or damaged PNG"),
+        ("z.tif", "deep", "16 bits a channel, 8 are expected"),
+        ("z.png", "alpha", "has an alpha channel"),
+        ("z.png", "colour", "the model knows grey images only: convert it to grey"),
+    ],
+)
+def test_one_bad_image_and_nothing_is_written(tmp_path, capsys, model, good, name, what, words):
+    path, out = bad_image(tmp_path / name, what), tmp_path / "out"
+    message = fails(capsys, good, path, "--out", out, "--model", model)
+    assert words in message and str(path) in message
+    assert not out.exists()
+
+
+def test_folders_and_settings(tmp_path, capsys, model, good):
+    before = good.read_bytes()
+    (tmp_path / "empty").mkdir()
+    options = ["--model", model, "--out"]
+    assert "no images" in fails(capsys, tmp_path / "empty", *options, tmp_path / "out")
+    message = fails(capsys, good, *options, tmp_path / "out", "--min-area", 0)
+    assert "--min-area must be at least 1 pixel. Received: 0" in message
+    for out in (good, good / "below"):
+        message = fails(capsys, good, *options, out)
+        assert "a file, where a folder is needed" in message
+    assert good.read_bytes() == before and len(list(tmp_path.iterdir())) == 2
+
+
+def test_read_only_output_folder(tmp_path, capsys, model, good, monkeypatch):
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    message = fails(capsys, good, "--out", tmp_path / "out", "--model", model)
+    assert "not writable" in message
+
+
+def test_results_never_take_the_place_of_inputs_or_of_each_other(tmp_path, capsys, model):
+    first = save(tmp_path / "a.png", surface())
+    options = ["--model", model, "--out"]
+    for twin in (tmp_path / "a.bmp", tmp_path / "other" / "A.png"):
+        save(twin, surface())
+        message = fails(capsys, first, twin, *options, tmp_path / "out")
+        assert str(first) in message and str(twin) in message and "rename one" in message
+    earlier = save(tmp_path / "a_mask.png", surface())
+    message = fails(capsys, first, earlier, *options, tmp_path)
+    assert f"{earlier}: would overwrite an input" in message
+    assert not (tmp_path / "out").exists()
+
+
+def test_model_that_cannot_be_used(tmp_path, capsys, model, good, monkeypatch):
+    folder = tmp_path / "models"
+
+    def attempt(*options):
+        return fails(capsys, good, "--out", tmp_path / "out", *options)
+
+    assert "train_defectgan.py" in attempt("--model", folder)
+    monkeypatch.setattr(inspect_files, "MODEL", folder)
+    assert "no model is given, and there is no" in attempt()
+    save_model(folder, 1)
+    description = folder / "assets.extra" / "model.json"
+    fitting = description.read_text()
+    description.write_text(fitting.replace('"channels": 1', '"channels": 3'))
+    assert "not a DefectGAN's SavedModel" in attempt()
+    others = "[]", "{", '{"patch_size": 64}', fitting.replace('"channels": 1', '"channels": 2')
+    for text in others:
+        description.write_text(text)
+        assert "model.json: not a DefectGAN's" in attempt()
+    description.write_text(fitting)
+    (folder / "saved_model.pb").write_bytes(b"broken")
+    assert "not a DefectGAN's SavedModel" in attempt()
+    description.unlink()
+    assert "model.json: missing" in attempt()
+    assert not (tmp_path / "out").exists()
+
+
+def test_failing_halfway_leaves_complete_files_only(tmp_path, capsys, model, monkeypatch):
+    paths = [save(tmp_path / name, surface()) for name in ("a.png", "b.png")]
+    kept = Image.Image.save
+
+    def full_disk(self, file, *args, **kwargs):
+        if "b_mask" in file.name:
+            file.write_bytes(b"half")
+            raise OSError(28, "No space left on device")
+        kept(self, file, *args, **kwargs)
+
+    monkeypatch.setattr(Image.Image, "save", full_disk)
+    out = tmp_path / "out"
+    message = fails(capsys, *paths, "--out", out, "--model", model)
+    assert "b_mask.png: cannot be written (No space left on device)" in message
+    names = {path.name for path in out.iterdir()}
+    assert names == {"a_mask.png", "a_overlay.png", "b_overlay.png"}
+
+
+def test_help(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["detect", "--help"])
+    assert stop.value.code == 0
+    shown = capsys.readouterr().out
+    for word in ("IMAGE", "--out", "--model", "--min-area", "--fail-on-defect", "--json"):
+        assert word in shown

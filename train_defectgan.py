@@ -1,0 +1,464 @@
+"""DefectGAN: defect masks of surfaces, learned from the labels of whole images.
+
+Niu et al., "DefectGAN: Weakly-Supervised Defect Detection using Generative Adversarial
+Network", CASE 2019.
+
+    python train_defectgan.py                         built-in synthetic surfaces, at most 8
+                                                      minutes on 2 cores
+    python train_defectgan.py --data DIR --reduced    your surfaces with a small network, for
+                                                      CPUs
+    python train_defectgan.py --data DIR              the paper's network and schedule, for
+                                                      GPUs; see docs/defectgan.md
+
+DIR is DAGM 2007, the magnetic tiles, or has the folders positive/ (defect-free), negative/ and
+[masks/], which serve to measure, and to train SegNet. Defaults are the paper's; what it leaves
+open is said beside the argument.
+"""
+
+import sys
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from keras_gans.training.device import set_up
+
+import keras
+import numpy as np
+import pandas as pd
+import tyro
+
+from keras_gans.defectgan import report
+from keras_gans.defectgan.callbacks import CleaningWatch
+from keras_gans.defectgan.cam import build_cam, compile_cam
+from keras_gans.defectgan.data import labelled_batches, unpaired_batches
+from keras_gans.defectgan.datasets import describe, hold_out, load_surfaces
+from keras_gans.defectgan.detect import CalibrationRule, calibrate, traced_cleaner
+from keras_gans.defectgan.evaluate import (
+    cam_detector,
+    cleaning_distance,
+    defectgan_detector,
+    run_detector,
+    segnet_detector,
+)
+from keras_gans.defectgan.export import compare_defectgan, export_defectgan
+from keras_gans.defectgan.model import DefectGAN, ImagePool, TwoPhases
+from keras_gans.defectgan.networks import build_discriminator, build_generator
+from keras_gans.defectgan.segnet import build_segnet, class_weights, compile_segnet
+from keras_gans.defectgan.synthetic import synthetic_surfaces
+from keras_gans.errors import InputError, report_input_errors
+from keras_gans.export.parity import print_parity
+from keras_gans.files import check_folder
+from keras_gans.training.callbacks import MetricsLog, Speed, StopOnNaN
+from keras_gans.training.checkpoint import EpochCheckpoint
+from keras_gans.training.run_folder import RunFolder, to_json
+
+
+@dataclass(frozen=True)
+class Config:
+    """Trains DefectGAN, measures it beside SegNet and CAM (table V) and exports it."""
+
+    data: Path | None = None
+    """Folder of a data set. Without it: built-in synthetic surfaces, reduced settings."""
+    reduced: bool = False
+    """A small network and our additions to the losses, where not given: for CPUs."""
+    hold_out: str | None = None
+    """A type of defect that is taken out of training and only tested (claim 3)."""
+    test_share: float = 0.3
+    """Part of each kind of image for testing, where the set has no split of its own."""
+
+    channels: Literal[1, 3] = 3
+    """Of the networks; grey images are repeated for 3."""
+    image_size: int = 256
+    """Side of the crops that training draws, at native scale, and of the detection's tiles."""
+    width: int = 64
+    """Filters of the generators' first convolution."""
+    blocks: int = 9
+    critic_width: int = 64
+    residual: bool = False
+    """The generators give the change of the image, at first none (ours)."""
+
+    adversarial: Literal["log", "least-squares"] = "log"
+    cycle_weight: float = 10.0
+    identity_weight: float = 0.0
+    """CycleGAN's identity loss, as a share of the cycle's weight; CycleGAN has 0.5."""
+    change_weight: float = 0.0
+    """Of the mean absolute change the generators make (ours)."""
+    pool: int = 0
+    """Generated images that each discriminator sees again; CycleGAN has 50."""
+    candidates: int = 1
+    """Crops drawn for each that the generators train on, the least clean one (ours)."""
+    patch_share: float = 1.0
+    """Share of an image's patches that the adversarial losses look at, the worst (ours)."""
+    weak_labels: bool = False
+    """The discriminators also learn to tell real NG from real P (ours)."""
+    critic_warmup: int = 0
+    """First steps, in which the discriminators alone learn that (ours)."""
+
+    batch_size: int = 1
+    epochs: int = 200
+    steps_per_epoch: int | None = None
+    """By default as many as it takes to draw each image of the larger class once."""
+    learning_rate: float = 2e-4
+    critic_learning_rate: float | None = None
+    """By default LEARNING_RATE. In the warm-up it is 1e-3."""
+    mirror: Literal["none", "horizontal", "both", "turn"] = "horizontal"
+    """Crops are mirrored at random (as CycleGAN's); "turn" also turns them by 90 degrees."""
+
+    calibration: CalibrationRule = field(default_factory=CalibrationRule)
+    """How the mask's thresholds are chosen, from training images without masks."""
+
+    baselines: bool = True
+    """Train SegNet (on masks, where there are any) and CAM (on labels) beside it."""
+    baseline_width: int = 64
+    baseline_batch_size: int = 16
+    baseline_learning_rate: float = 1e-3
+    segnet_steps: int = 20_000
+    segnet_stages: int = 5
+    cam_steps: int = 20_000
+    cam_stages: int = 4
+
+    seed: int = 0
+    deterministic: bool = True
+    """The same bits from the same seed, and from a run that was resumed."""
+    export: Path | None = Path("saved_models")
+    """Models go to EXPORT/defectgan/VERSION, those of built-in surfaces to
+    EXPORT/defectgan-synthetic; None exports nothing."""
+    run_dir: Path | None = None
+    """The run's folder; by default the next number in runs/train_defectgan."""
+    resume: bool = False
+    """Go on with the newest run (or RUN_DIR), which must have the same settings."""
+
+
+# What 2 cores train in minutes. docs/defectgan.md measures each of our additions.
+REDUCED = dict(
+    channels=1,
+    image_size=160,
+    width=16,
+    blocks=3,
+    critic_width=16,
+    residual=True,
+    change_weight=5.0,
+    candidates=8,
+    patch_share=0.02,
+    weak_labels=True,
+    critic_warmup=800,
+    batch_size=1,
+    epochs=23,
+    steps_per_epoch=100,
+    learning_rate=5e-4,
+    critic_learning_rate=3e-4,
+    mirror="both",
+    baseline_width=16,
+    segnet_steps=1500,
+    segnet_stages=4,
+    cam_steps=1500,
+)
+
+# Without --data
+BUILT_IN = REDUCED | dict(
+    image_size=80,
+    candidates=4,
+    patch_share=0.04,
+    critic_warmup=400,
+    batch_size=4,
+    epochs=12,
+    steps_per_epoch=100,
+    mirror="turn",
+    segnet_steps=300,
+    segnet_stages=3,
+    cam_steps=300,
+)
+BUILT_IN_IMAGES = dict(free=400, defective=400)
+
+WARMUP_RATE = 1e-3
+
+
+def build_defectgan(config, steps, jit_compile):
+    """The four networks in one compiled model."""
+    keras.utils.set_random_seed(config.seed)
+    shape = (config.image_size, config.image_size, config.channels)
+    pools = [ImagePool(shape, config.pool, config.seed + i) for i in (0, 1)]
+    gan = DefectGAN(
+        *(
+            build_generator(
+                config.channels, config.width, config.blocks, residual=config.residual
+            )
+            for _ in range(2)
+        ),
+        *(build_discriminator(config.channels, config.critic_width) for _ in range(2)),
+        adversarial=config.adversarial,
+        cycle_weight=config.cycle_weight,
+        identity_weight=config.identity_weight,
+        change_weight=config.change_weight,
+        pools=pools if config.pool else None,
+        candidates=config.candidates,
+        patch_share=config.patch_share,
+        weak_labels=config.weak_labels,
+        critic_warmup=config.critic_warmup,
+    )
+    warmup = config.critic_warmup
+    critic_rate = config.critic_learning_rate or config.learning_rate
+    gan.compile(
+        keras.optimizers.Adam(TwoPhases(config.learning_rate, steps - warmup), beta_1=0.5),
+        keras.optimizers.Adam(
+            TwoPhases(critic_rate, steps - warmup, warmup, WARMUP_RATE), beta_1=0.5
+        ),
+        jit_compile=jit_compile,
+    )
+    return gan
+
+
+def train_defectgan(config, run, jit_compile, surfaces):
+    """Trains DefectGAN; goes on where the run stopped. Returns the model."""
+    training = surfaces.take(surfaces.train)
+    ng, p = ([training.images[i] for i in np.flatnonzero(training.defective == kind)]
+             for kind in (True, False))  # fmt: skip
+    per_epoch = config.steps_per_epoch or -(-max(len(ng), len(p)) // config.batch_size)
+    steps = per_epoch * config.epochs
+    gan = build_defectgan(config, steps, jit_compile)
+    watch = CleaningWatch(
+        surfaces, config.image_size, run.path / "samples", config.calibration
+    )
+    crops = config.batch_size * config.candidates
+
+    def batches(first_step):
+        return unpaired_batches(
+            ng, p, config.image_size, crops, config.seed, steps, first_step, config.mirror
+        )
+
+    fit(
+        run.path / "defectgan", gan, batches, per_epoch, config.epochs,
+        optimizers={"g_optimizer": gan.g_optimizer, "d_optimizer": gan.d_optimizer},
+        speed=Speed(config.batch_size), more=[watch],
+    )  # fmt: skip
+    return gan
+
+
+def train_segnet(config, run, jit_compile, surfaces):
+    """SegNet on the masks of the training images; `None` where there are none."""
+    known = [mask is not None for mask in surfaces.masks]
+    usable = surfaces.train & (~surfaces.defective | known)
+    if not (usable & surfaces.defective).any():
+        print("\nno masks in the training part: SegNet is left out")
+        return None
+    training = surfaces.take(usable)
+    masks = [np.zeros(image.shape[:2], bool) if mask is None else mask
+             for image, mask in zip(training.images, training.masks)]  # fmt: skip
+    keras.utils.set_random_seed(config.seed)
+    network = build_segnet(config.channels, config.baseline_width, config.segnet_stages)
+    compile_segnet(
+        network, config.baseline_learning_rate, config.segnet_steps, class_weights(masks),
+        jit_compile,
+    )  # fmt: skip
+    multiple = 2**config.segnet_stages
+    size = -(-config.image_size // multiple) * multiple
+    return train_baseline(
+        config, run.path / "segnet", network, training, size, config.segnet_steps, masks=True
+    )
+
+
+def train_cam(config, run, jit_compile, surfaces):
+    """CAM on the labels of the training images, as whole as memory lets them be."""
+    training = surfaces.take(surfaces.train)
+    keras.utils.set_random_seed(config.seed)
+    network = build_cam(config.channels, config.baseline_width, config.cam_stages)
+    compile_cam(network, config.baseline_learning_rate, config.cam_steps, jit_compile)
+    largest = max(max(image.shape[:2]) for image in training.images)
+    size = min(2 * config.image_size, largest)
+    return train_baseline(
+        config, run.path / "cam", network, training, size, config.cam_steps, masks=False
+    )
+
+
+def train_baseline(config, folder, network, training, size, steps, masks):
+    epochs = 10
+    per_epoch = -(-steps // epochs)
+
+    def batches(first_step):
+        return labelled_batches(
+            training, size, config.baseline_batch_size, config.seed, per_epoch * epochs,
+            first_step, config.mirror, masks,
+        )  # fmt: skip
+
+    fit(
+        folder, network, batches, per_epoch, epochs,
+        optimizers={"optimizer": network.optimizer}, speed=Speed(config.baseline_batch_size),
+    )  # fmt: skip
+    return network
+
+
+def fit(folder, model, batches, per_epoch, epochs, optimizers, speed, more=()):
+    """`model.fit` from the last checkpoint on, with what every training shows and writes."""
+    checkpoint = EpochCheckpoint(model, optimizers, folder / "checkpoints")
+    first = checkpoint.restore()
+    print(f"\n{folder.name}: {epochs} epochs of {per_epoch} steps"
+          + (f", going on after epoch {first}" if first else ""))  # fmt: skip
+    if first == epochs:
+        return
+    log = MetricsLog(folder / "metrics.jsonl")
+    log.keep_epochs(first)
+    model.fit(
+        batches(first * per_epoch),
+        steps_per_epoch=per_epoch,
+        epochs=epochs,
+        initial_epoch=first,
+        callbacks=[
+            StopOnNaN(),
+            speed,
+            *more,
+            log,
+            keras.callbacks.TensorBoard(folder / "tensorboard", profile_batch=0),
+            checkpoint,
+        ],
+        verbose=1 if sys.stdout.isatty() else 2,
+        shuffle=False,
+    )
+
+
+def measure(config, run, surfaces, gan, segnet, cam):
+    """Calibrates the detection, tests all methods on the same images, writes the report.
+
+    Returns:
+        `Calibration`, and the figures of DefectGAN as a dict.
+    """
+    clean = traced_cleaner(gan.cleaner, config.image_size)
+    free, defective = (
+        [surfaces.images[i] for i in spread(surfaces.train & (surfaces.defective == kind))]
+        for kind in (False, True)
+    )
+    calibration = calibrate(clean, free, defective, config.calibration)
+    print(f"\ncalibrated on {len(free)} defect-free training images: {calibration}")
+    detectors = {"defectgan": defectgan_detector(clean, calibration)}
+    if segnet:
+        detectors["segnet"] = segnet_detector(segnet, 2**config.segnet_stages)
+    if cam:
+        detectors["cam"] = cam_detector(cam)
+    tested = np.flatnonzero(~surfaces.train)
+    measured = [run_detector(detector, surfaces, tested) for detector in detectors.values()]
+    seconds = {}
+    for name, part in zip(detectors, measured):
+        log = pd.read_json(run.path / name / "metrics.jsonl", lines=True)
+        spent = float(log["seconds"].sum()) if "seconds" in log else 0.0
+        seconds |= dict.fromkeys(part["method"].unique(), spent)
+    figures = report.write(
+        run.path,
+        surfaces,
+        list(detectors.values()),
+        pd.concat(measured),
+        cleaning_distance(surfaces, clean),
+        {"seed": config.seed, "hold_out": config.hold_out, "rule": str(config.calibration)},
+        seconds,
+    )
+    return calibration, figures.loc["DefectGAN"].dropna().round(4).to_dict()
+
+
+def export(config, surfaces, gan, calibration, figures):
+    """Writes SavedModel and TFLite files; prints what they cost and how far they drift."""
+    settings = to_json(config)
+    settings.pop("data")  # a path of the machine that trained
+    metadata = {
+        "trained_on": f"{surfaces.name}, {int(surfaces.train.sum())} images",
+        "test_figures": figures,
+        "settings": settings,
+    }
+    images = [surfaces.images[i] for i in spread(surfaces.train, 80)]
+    base = config.export / ("defectgan" if config.data else "defectgan-synthetic")
+    paths = export_defectgan(
+        gan.cleaner, calibration, config.image_size, base, metadata, images[::2]
+    )
+    saved_model = paths.pop("saved_model")
+    print_parity(
+        compare_defectgan(gan.cleaner, paths, images[1::2][:20]),
+        f"TFLite, one thread, the generator on a tile of {config.image_size}x"
+        f"{config.image_size} pixels; distance from the Keras model",
+        "grey levels",
+    )
+    print(f"SavedModel: {saved_model}")
+
+
+def spread(chosen, count=60):
+    """Indices of at most `count` of the chosen images, evenly spread."""
+    indices = np.flatnonzero(chosen)
+    return indices[np.unique(np.linspace(0, len(indices) - 1, count).astype(int))]
+
+
+def check(config):
+    """Settings that no type can check, before anything is loaded or written."""
+    limits = {
+        "test_share": (0, 0.9),
+        "image_size": (32, 4096),
+        "width": (1, 1024),
+        "blocks": (1, 100),
+        "critic_width": (1, 1024),
+        "cycle_weight": (0, 1e6),
+        "identity_weight": (0, 1e6),
+        "change_weight": (0, 1e6),
+        "pool": (0, 10**5),
+        "candidates": (1, 1000),
+        "patch_share": (1e-6, 1),
+        "critic_warmup": (0, 10**7),
+        "batch_size": (1, 10**4),
+        "epochs": (1, 10**6),
+        "steps_per_epoch": (1, 10**7),
+        "learning_rate": (1e-12, 100),
+        "critic_learning_rate": (1e-12, 100),
+        "baseline_width": (1, 1024),
+        "baseline_batch_size": (2, 10**4),
+        "baseline_learning_rate": (1e-12, 100),
+        "segnet_steps": (1, 10**8),
+        "segnet_stages": (1, 5),
+        "cam_steps": (1, 10**8),
+        "cam_stages": (1, 5),
+        "seed": (0, 2**31 - 1),
+    }
+    for name, (low, high) in limits.items():
+        value = getattr(config, name)
+        if value is not None and not low <= value <= high:
+            raise InputError(
+                f"--{name.replace('_', '-')} must be from {low} to {high}. Received: {value}"
+            )
+    for name in ("image_size", "baseline_batch_size"):
+        multiple = {"image_size": 4, "baseline_batch_size": 2}[name]
+        value = getattr(config, name)
+        if value % multiple:
+            raise InputError(
+                f"--{name.replace('_', '-')} must be a multiple of {multiple}. "
+                f"Received: {value}"
+            )
+    if config.export:
+        check_folder(config.export)  # now, not after hours of training
+
+
+@report_input_errors
+def main():
+    config = tyro.cli(Config)
+    preset = BUILT_IN if config.data is None else REDUCED if config.reduced else {}
+    config = tyro.cli(Config, default=replace(config, **preset))
+    check(config)
+    if config.data is None:
+        print("no --data: built-in surfaces and a small network (see --help for both)")
+        surfaces = synthetic_surfaces(
+            **BUILT_IN_IMAGES, seed=config.seed, test_share=config.test_share
+        )
+    else:
+        surfaces = load_surfaces(config.data, config.test_share, config.seed)
+    surfaces = surfaces.with_channels(config.channels)
+    if config.hold_out:
+        surfaces = hold_out(surfaces, config.hold_out)
+    print(describe(surfaces))
+    with RunFolder("train_defectgan", config) as run:
+        print(f"run: {run.path}")
+        jit_compile = set_up(config.deterministic)
+        gan = train_defectgan(config, run, jit_compile, surfaces)
+        segnet = cam = None
+        if config.baselines:
+            segnet = train_segnet(config, run, jit_compile, surfaces)
+            cam = train_cam(config, run, jit_compile, surfaces)
+        calibration, figures = measure(config, run, surfaces, gan, segnet, cam)
+        if config.export:
+            export(config, surfaces, gan, calibration, figures)
+        print(f"figures and pictures: {run.path}")
+
+
+if __name__ == "__main__":
+    main()
