@@ -70,6 +70,9 @@ class Config:
     """Of the networks; grey images are repeated for 3."""
     image_size: int = 256
     """Side of the crops that training draws, at native scale, and of the detection's tiles."""
+    reduce: int | None = 1
+    """Whole factor by which images are reduced before all else; masks come back at full size.
+    None chooses it so that a crop shows much of an image."""
     width: int = 64
     """Filters of the generators' first convolution."""
     blocks: int = 9
@@ -132,18 +135,19 @@ class Config:
 # What 2 cores train in minutes. docs/defectgan.md measures each of our additions.
 REDUCED = dict(
     channels=1,
-    image_size=160,
+    image_size=96,
+    reduce=None,
     width=16,
     blocks=3,
     critic_width=16,
     residual=True,
     change_weight=5.0,
-    candidates=8,
-    patch_share=0.02,
+    candidates=4,
+    patch_share=0.04,
     weak_labels=True,
-    critic_warmup=800,
-    batch_size=1,
-    epochs=23,
+    critic_warmup=1000,
+    batch_size=4,
+    epochs=25,
     steps_per_epoch=100,
     learning_rate=5e-4,
     critic_learning_rate=3e-4,
@@ -157,10 +161,7 @@ REDUCED = dict(
 # Without --data
 BUILT_IN = REDUCED | dict(
     image_size=80,
-    candidates=4,
-    patch_share=0.04,
     critic_warmup=400,
-    batch_size=4,
     epochs=12,
     steps_per_epoch=100,
     mirror="turn",
@@ -210,14 +211,14 @@ def build_defectgan(config, steps, jit_compile):
 
 def train_defectgan(config, run, jit_compile, surfaces):
     """Trains DefectGAN; goes on where the run stopped. Returns the model."""
-    training = surfaces.take(surfaces.train)
+    training = surfaces.take(surfaces.train).reduced(config.reduce)
     ng, p = ([training.images[i] for i in np.flatnonzero(training.defective == kind)]
              for kind in (True, False))  # fmt: skip
     per_epoch = config.steps_per_epoch or -(-max(len(ng), len(p)) // config.batch_size)
     steps = per_epoch * config.epochs
     gan = build_defectgan(config, steps, jit_compile)
     watch = CleaningWatch(
-        surfaces, config.image_size, run.path / "samples", config.calibration
+        surfaces, config.image_size, config.reduce, run.path / "samples", config.calibration
     )
     crops = config.batch_size * config.candidates
 
@@ -236,12 +237,12 @@ def train_defectgan(config, run, jit_compile, surfaces):
 
 def train_segnet(config, run, jit_compile, surfaces):
     """SegNet on the masks of the training images; `None` where there are none."""
-    known = [mask is not None for mask in surfaces.masks]
-    usable = surfaces.train & (~surfaces.defective | known)
-    if not (usable & surfaces.defective).any():
+    training = surfaces.take(surfaces.train).reduced(config.reduce)
+    known = np.array([mask is not None for mask in training.masks])
+    if not known.any():
         print("\nno masks in the training part: SegNet is left out")
         return None
-    training = surfaces.take(usable)
+    training = training.take(~training.defective | known)
     masks = [np.zeros(image.shape[:2], bool) if mask is None else mask
              for image, mask in zip(training.images, training.masks)]  # fmt: skip
     keras.utils.set_random_seed(config.seed)
@@ -259,7 +260,7 @@ def train_segnet(config, run, jit_compile, surfaces):
 
 def train_cam(config, run, jit_compile, surfaces):
     """CAM on the labels of the training images, as whole as memory lets them be."""
-    training = surfaces.take(surfaces.train)
+    training = surfaces.take(surfaces.train).reduced(config.reduce)
     keras.utils.set_random_seed(config.seed)
     network = build_cam(config.channels, config.baseline_width, config.cam_stages)
     compile_cam(network, config.baseline_learning_rate, config.cam_steps, jit_compile)
@@ -321,7 +322,7 @@ def measure(config, run, surfaces, gan, segnet, cam):
     Returns:
         `Calibration`, and the figures of DefectGAN as a dict.
     """
-    clean = traced_cleaner(gan.cleaner, config.image_size)
+    clean = traced_cleaner(gan.cleaner, config.image_size, reduce=config.reduce)
     free, defective = (
         [surfaces.images[i] for i in spread(surfaces.train & (surfaces.defective == kind))]
         for kind in (False, True)
@@ -330,9 +331,11 @@ def measure(config, run, surfaces, gan, segnet, cam):
     print(f"\ncalibrated on {len(free)} defect-free training images: {calibration}")
     detectors = {"defectgan": defectgan_detector(clean, calibration)}
     if segnet:
-        detectors["segnet"] = segnet_detector(segnet, 2**config.segnet_stages)
+        detectors["segnet"] = segnet_detector(
+            segnet, 2**config.segnet_stages, config.reduce
+        )
     if cam:
-        detectors["cam"] = cam_detector(cam)
+        detectors["cam"] = cam_detector(cam, reduce=config.reduce)
     tested = np.flatnonzero(~surfaces.train)
     measured = [run_detector(detector, surfaces, tested) for detector in detectors.values()]
     seconds = {}
@@ -361,11 +364,12 @@ def export(config, surfaces, gan, calibration, figures):
         "test_figures": figures,
         "settings": settings,
     }
-    images = [surfaces.images[i] for i in spread(surfaces.train, 80)]
+    images = surfaces.take(spread(surfaces.train, 80)).reduced(config.reduce).images
     base = config.export / ("defectgan" if config.data else "defectgan-synthetic")
     paths = export_defectgan(
-        gan.cleaner, calibration, config.image_size, base, metadata, images[::2]
-    )
+        gan.cleaner, calibration, config.image_size, base, metadata, images[::2],
+        config.reduce,
+    )  # fmt: skip
     saved_model = paths.pop("saved_model")
     print_parity(
         compare_defectgan(gan.cleaner, paths, images[1::2][:20]),
@@ -374,6 +378,12 @@ def export(config, surfaces, gan, calibration, figures):
         "grey levels",
     )
     print(f"SavedModel: {saved_model}")
+
+
+def chosen_reduction(surfaces, image_size):
+    """The factor at which half of the images are at most 5/3 of a crop high or wide."""
+    side = np.median([min(image.shape[:2]) for image in surfaces.images])
+    return max(1, round(side * 3 / (5 * image_size)))
 
 
 def spread(chosen, count=60):
@@ -387,6 +397,7 @@ def check(config):
     limits = {
         "test_share": (0, 0.9),
         "image_size": (32, 4096),
+        "reduce": (1, 64),
         "width": (1, 1024),
         "blocks": (1, 100),
         "critic_width": (1, 1024),
@@ -443,6 +454,8 @@ def main():
     else:
         surfaces = load_surfaces(config.data, config.test_share, config.seed)
     surfaces = surfaces.with_channels(config.channels)
+    if config.reduce is None:
+        config = replace(config, reduce=chosen_reduction(surfaces, config.image_size))
     if config.hold_out:
         surfaces = hold_out(surfaces, config.hold_out)
     print(describe(surfaces))

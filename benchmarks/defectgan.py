@@ -1,8 +1,8 @@
 """Speed and memory of DefectGAN beside its peers, measured in one run on this machine.
 
-    python benchmarks/defectgan.py            TIME
-    python benchmarks/defectgan.py --quick    TIME
-    python benchmarks/defectgan.py --full     TIME
+    python benchmarks/defectgan.py            about 15 minutes on 2 cores
+    python benchmarks/defectgan.py --quick    5 to 8 minutes, figures for orientation
+    python benchmarks/defectgan.py --full     hours; up to 4 GB for each of 6 rows in training
 
 Prints one table: a training step of batch 1; the defects of one image of 256x256 pixels, found
 by DefectGAN and by the baselines of the paper's table V; the generator alone on that image; one
@@ -526,9 +526,8 @@ def print_waiting(console, process):
 
 
 def title_of(what, side, size, channels=None):
-    colour = {1: "grey", 3: "colour"}[channels or SIZES[size]["channels"]]
-    network = "{width} filters, {blocks} residual blocks".format(**SIZES[size])
-    return f"{what}, {side}x{side}, {colour}; {network}"
+    shape = f"{side}x{side}x{channels or SIZES[size]['channels']}"
+    return f"{what}, {shape}, " + "{width} filters, {blocks} blocks".format(**SIZES[size])
 
 
 def main():
@@ -559,13 +558,13 @@ def main():
             return measure(tasks, folder, CORES, turns, title, {"size": size})
 
         trained = rows(training, "training", size)
-        add_training(table, title_of("Training step", CROP[size], size), trained)
+        add_training(table, title_of("Training", CROP[size], size), trained)
         for name in SIZES:
             found = rows(detecting, f"detecting, {name}", name)
             add_detecting(table, title_of("Detection", TILE, name), found, name == "paper")
         for name in SIZES:
             cleaned = rows(cleaning, f"cleaning, {name}", name)
-            add_cleaning(table, title_of("Generator alone", TILE, name), cleaned)
+            add_cleaning(table, title_of("Generator", TILE, name), cleaned)
         found = rows(large, "large image", size, turns=0)
         add_rows(table, title_of("Detection", LARGE, size, channels=1), found, IN_TILES)
     table.caption = (

@@ -5,7 +5,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_gans.losses import angular_error
+from keras_gans.losses import (
+    angular_error,
+    cycle_consistency,
+    least_squares_adversarial,
+    log_adversarial,
+)
 
 
 def test_angular_error_known_angles():
@@ -49,3 +54,39 @@ def test_angular_error_under_xla_and_as_keras_loss():
     model.compile(loss=angular_error)
     expected = float(np.mean(angular_error(true, model(pred))))
     assert model.evaluate(pred, true, verbose=0) == pytest.approx(expected, rel=1e-5)
+
+
+def test_log_adversarial_by_hand():
+    # D = sigmoid(logits) = 1/2, 3/4, 1/4
+    logits = np.float32([[0, math.log(3), -math.log(3)]])
+    real = (math.log(2) + math.log(4 / 3) + math.log(4)) / 3
+    assert float(log_adversarial(logits, True)) == pytest.approx(real)
+    assert float(log_adversarial(logits, False)) == pytest.approx(real)
+    assert float(log_adversarial(logits[:, 1:2], True)) == pytest.approx(math.log(4 / 3))
+    assert float(log_adversarial(logits[:, 1:2], False)) == pytest.approx(math.log(4))
+
+
+def test_log_adversarial_far_from_zero():
+    logits = tf.Variable([-1000.0])
+    with tf.GradientTape() as tape:
+        loss = log_adversarial(logits, True)
+    assert float(loss) == 1000
+    # non-saturating: where the discriminator is sure of a fake, the generator's slope is full
+    assert float(tape.gradient(loss, logits)[0]) == -1
+    assert float(log_adversarial(logits, False)) == 0
+
+
+def test_least_squares_adversarial_by_hand():
+    logits = np.float32([[[0, 1], [-1, 3]]])
+    assert float(least_squares_adversarial(logits, True)) == pytest.approx((1 + 0 + 4 + 4) / 4)
+    assert float(least_squares_adversarial(logits, False)) == pytest.approx((0 + 1 + 1 + 9) / 4)
+    zero = np.zeros(3, np.float32)
+    assert [float(least_squares_adversarial(zero, real)) for real in (True, False)] == [1, 0]
+
+
+def test_cycle_consistency_by_hand():
+    images = np.float32([[0, 1], [-1, 0.5]])
+    cycled = np.float32([[0, -1], [-0.5, 1]])
+    assert float(cycle_consistency(images, cycled)) == (0 + 2 + 0.5 + 0.5) / 4
+    assert float(cycle_consistency(cycled, images)) == 0.75
+    assert float(cycle_consistency(images, images)) == 0

@@ -26,13 +26,15 @@ class CleaningWatch(keras.callbacks.Callback):
     Args:
         surfaces: `Surfaces`; training images are measured, defective test images drawn.
         tile: side of the crops that the generator is trained on.
+        reduce: see `traced_cleaner`.
         folder: where the pictures go.
         rule: `CalibrationRule`, applied to the images that are measured.
     """
 
-    def __init__(self, surfaces, tile, folder, rule):
+    def __init__(self, surfaces, tile, reduce, folder, rule):
         super().__init__()
-        self.surfaces, self.tile, self.folder, self.rule = surfaces, tile, folder, rule
+        self.surfaces, self.tile, self.reduce = surfaces, tile, reduce
+        self.folder, self.rule = folder, rule
         train, defective = surfaces.train, surfaces.defective
         self.free = _spread(np.flatnonzero(train & ~defective), WATCHED)
         self.defective = _spread(np.flatnonzero(train & defective), WATCHED)
@@ -47,7 +49,7 @@ class CleaningWatch(keras.callbacks.Callback):
 
     def set_model(self, model):
         super().set_model(model)
-        self.clean = traced_cleaner(model.cleaner, self.tile)
+        self.clean = traced_cleaner(model.cleaner, self.tile, reduce=self.reduce)
 
     def on_epoch_end(self, epoch, logs=None):
         images = self.surfaces.images
@@ -73,8 +75,9 @@ class CleaningWatch(keras.callbacks.Callback):
             )
         )
         logs.update(change_ng=change_ng, change_p=change_p, likeness=likeness)
+        warming_up = int(self.model.d_optimizer.iterations) <= self.model.critic_warmup
         warning = diagnosis(change_ng, change_p, likeness)
-        if warning:
+        if warning and not warming_up:
             print(f"\nwarning after epoch {epoch + 1}: {warning}")
 
         rows = []

@@ -129,11 +129,13 @@ class Box(NamedTuple):
 # Use ----------------------------------------------------------------------------------------
 
 
-def traced_cleaner(generator, tile, overlap=None):
+def traced_cleaner(generator, tile, overlap=None, reduce=1):
     """`clean_in_tiles` of one generator on 8-bit images, traced once for images of all sizes.
 
     Args:
         generator, tile, overlap: see `clean_in_tiles`.
+        reduce: whole factor by which images are reduced for the generator. The change that it
+            makes is enlarged again and added to the image as it is.
 
     Returns:
         tf.function from uint8 (N, H, W, C) to uint8 (N, H, W, C).
@@ -141,7 +143,7 @@ def traced_cleaner(generator, tile, overlap=None):
 
     @tf.function(input_signature=[_images_of(generator)])
     def clean(images):
-        return _clean(generator, images, tile, overlap)
+        return _clean(generator, images, tile, overlap, reduce)
 
     return clean
 
@@ -170,11 +172,11 @@ def detect(clean, image, calibration):
     return Detection(cleaned, values, mask_of(values, calibration), float(values.max()))
 
 
-def build_detection_graph(generator, calibration, tile, overlap=None):
+def build_detection_graph(generator, calibration, tile, overlap=None, reduce=1):
     """Detection as TensorFlow operations, for the exported model.
 
     Args:
-        generator, tile, overlap: see `clean_in_tiles`.
+        generator, tile, overlap, reduce: see `traced_cleaner`.
         calibration: `Calibration`.
 
     Returns:
@@ -189,7 +191,7 @@ def build_detection_graph(generator, calibration, tile, overlap=None):
         [None, None, None, C].
     """
     def run(images):
-        cleaned = _clean(generator, images, tile, overlap)
+        cleaned = _clean(generator, images, tile, overlap, reduce)
         values = _difference(images, cleaned, calibration.bias, calibration.sigma)
         found = tf.cast(values > np.float32(calibration.threshold), tf.float32)
         near = tf.cast(values > np.float32(calibration.peak), tf.float32)
@@ -419,9 +421,20 @@ def _images_of(generator):
     return tf.TensorSpec([None, None, None, generator.input_shape[3]], tf.uint8, name="images")
 
 
-def _clean(generator, images, tile, overlap):
-    cleaned = clean_in_tiles(generator, tf.cast(images, tf.float32) / 127.5 - 1, tile, overlap)
-    return tf.cast(tf.clip_by_value(tf.round((cleaned + 1) * 127.5), 0, 255), tf.uint8)
+def _clean(generator, images, tile, overlap, reduce):
+    images = tf.cast(images, tf.float32)
+    height, width = tf.unstack(tf.shape(images)[1:3])
+    small = images
+    if reduce > 1:
+        for axis, size in ((1, height), (2, width)):
+            inside = mirrored(size, 0, -(-size // reduce) * reduce)
+            small = tf.gather(small, inside, axis=axis)
+        small = tf.nn.avg_pool2d(small, reduce, reduce, "VALID")
+    cleaned = clean_in_tiles(generator, small / 127.5 - 1, tile, overlap)
+    change = (cleaned + 1) * 127.5 - small
+    if reduce > 1:
+        change = tf.image.resize(change, tf.shape(small)[1:3] * reduce)[:, :height, :width]
+    return tf.cast(tf.clip_by_value(tf.round(images + change), 0, 255), tf.uint8)
 
 
 def _difference(images, cleaned, bias, sigma):

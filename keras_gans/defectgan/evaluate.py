@@ -18,6 +18,7 @@ from sklearn.metrics import roc_auc_score
 from keras_gans.defectgan.cam import activation_network, cam_mask
 from keras_gans.defectgan.data import extended, to_float
 from keras_gans.defectgan.detect import detect, to_grey
+from keras_gans.defectgan.surfaces import reduced
 from keras_gans.errors import InputError
 from keras_gans.metrics.iou import iou
 
@@ -70,7 +71,7 @@ def defectgan_detector(clean, calibration):
     return run
 
 
-def segnet_detector(network, stride):
+def segnet_detector(network, stride, reduce=1):
     """SegNet on whole images; a pixel is defect where its logit is above 0.
 
     The score is the largest logit of the image, as it is: one pixel decides.
@@ -79,6 +80,7 @@ def segnet_detector(network, stride):
         network: from `build_segnet`, trained.
         stride: of which the network takes multiples, `2**stages`; other images are continued
             by their mirror image.
+        reduce: whole factor by which images are reduced for it; what it gives is enlarged.
 
     Returns:
         detector of the method "SegNet".
@@ -86,15 +88,14 @@ def segnet_detector(network, stride):
     traced = _traced(network)
 
     def run(image):
-        height, width = image.shape[:2]
-        logits = traced(mirrored_to_multiple(image, stride)[None]).numpy()
-        logits = logits[0, :height, :width, 0]
+        small = _reduced(mirrored_to_multiple(image, stride * reduce), reduce)
+        logits = _enlarged(traced(small[None]).numpy()[0, ..., 0], reduce, image.shape)
         return {"SegNet": Found(logits > 0, float(logits.max()))}
 
     return run
 
 
-def cam_detector(network, shares=CAM_SHARES):
+def cam_detector(network, shares=CAM_SHARES, reduce=1):
     """CAM on whole images; the score is the logit.
 
     A mask is made for every image, also where the logit is below 0: that is best for the IoU
@@ -103,6 +104,7 @@ def cam_detector(network, shares=CAM_SHARES):
     Args:
         network: from `build_cam`, trained.
         shares: dict method -> share, see `cam_mask`; all from one pass.
+        reduce: see `segnet_detector`.
 
     Returns:
         detector of the methods in `shares`.
@@ -110,10 +112,12 @@ def cam_detector(network, shares=CAM_SHARES):
     traced = _traced(activation_network(network))
 
     def run(image):
-        maps, logits = (values.numpy() for values in traced(image[None]))
+        small = _reduced(mirrored_to_multiple(image, reduce), reduce)
+        maps, logits = (values.numpy() for values in traced(small[None]))
+        activation = _enlarged(maps[0, ..., 0], reduce, image.shape)
         score = float(logits[0, 0])
         return {
-            method: Found(cam_mask(maps[0, ..., 0], share), score, judged=score > 0)
+            method: Found(cam_mask(activation, share), score, judged=score > 0)
             for method, share in shares.items()
         }
 
@@ -134,6 +138,16 @@ def mirrored_to_multiple(image, multiple):
     if not any(missing):
         return image
     return np.pad(image, [*((0, more) for more in missing), (0, 0)], mode="symmetric")
+
+
+def _reduced(image, factor):
+    return image if factor == 1 else np.rint(reduced(image, factor)).astype(np.uint8)
+
+
+def _enlarged(values, factor, shape):
+    """Repeats values (h, w) and cuts them to the height and width in `shape`."""
+    values = values.repeat(factor, axis=0).repeat(factor, axis=1)
+    return values[: shape[0], : shape[1]]
 
 
 def _traced(network):

@@ -14,7 +14,9 @@ from keras_gans.export.tflite import PRECISIONS, convert, runner, write_models
 OUTPUTS = ("mask", "score", "cleaned")  # with a signature of their own
 
 
-def export_defectgan(generator, calibration, tile, base, metadata, representative):
+def export_defectgan(
+    generator, calibration, tile, base, metadata, representative, reduce=1
+):
     """Exports a generator: with the detection around it, and alone for phones.
 
     Writes
@@ -22,8 +24,8 @@ def export_defectgan(generator, calibration, tile, base, metadata, representativ
     - `base/<version>/`: a SavedModel in TensorFlow Serving's layout. The signatures take
       `images`, uint8 (N, H, W, C) of any size, and give what `build_detection_graph`
       describes: `serving_default` all of it; `mask`, `score` and `cleaned` one output each.
-      `assets.extra/model.json` holds `metadata`, and beside it `calibration` (a dict), `tile`
-      and `channels`.
+      `assets.extra/model.json` holds `metadata`, and beside it `calibration` (a dict),
+      `tile`, `reduce` and `channels`.
     - `base/defectgan-float32.tflite`, `-float16`, `-int8`: the generator alone, from `images`
       (1, tile, tile, C) in [-1, 1] to `cleaned`, the same.
 
@@ -34,7 +36,8 @@ def export_defectgan(generator, calibration, tile, base, metadata, representativ
         base: folder, made if missing.
         metadata: dict of what can be written as JSON (what it was trained on, its figures).
         representative: sequence of uint8 (H, W, C), training images of both kinds; int8
-            measures its ranges on one tile of each. A few dozen are enough.
+            measures its ranges on one tile of each. A few dozen are enough. Already reduced.
+        reduce: see `traced_cleaner`; the TFLite files take images already reduced.
 
     Returns:
         dict: `saved_model` and the names of the TFLite files (without suffix) -> `Path`.
@@ -50,10 +53,14 @@ def export_defectgan(generator, calibration, tile, base, metadata, representativ
     }
     channels = generator.input_shape[3]
     metadata = {
-        **metadata, "calibration": asdict(calibration), "tile": tile, "channels": channels
-    }  # fmt: skip
+        **metadata,
+        "calibration": asdict(calibration),
+        "tile": tile,
+        "reduce": reduce,
+        "channels": channels,
+    }
     images = tf.TensorSpec([None, None, None, channels], tf.uint8, name="images")
-    detector = build_detection_graph(generator, calibration, tile)
+    detector = build_detection_graph(generator, calibration, tile, reduce=reduce)
     detector = tf.function(detector, input_signature=[images])  # one graph for all endpoints
     endpoints = {name: (_only(detector, name), [images]) for name in OUTPUTS}
     endpoints["serving_default"] = detector, [images]

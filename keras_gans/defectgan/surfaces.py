@@ -68,3 +68,36 @@ class Surfaces:
             )
         images = [np.repeat(image, channels, axis=2) for image in self.images]
         return dataclasses.replace(self, images=images)
+
+    def reduced(self, factor):
+        """The same surfaces, images and masks reduced by a whole factor; see `reduced`."""
+        if factor == 1:
+            return self
+        masks = [
+            None if mask is None else reduced(mask[..., None], factor)[..., 0] >= 0.5
+            for mask in self.masks
+        ]
+        return dataclasses.replace(
+            self,
+            images=[np.rint(reduced(image, factor)).astype(np.uint8) for image in self.images],
+            masks=[mask if mask is not None and mask.any() else None for mask in masks],
+        )
+
+
+def reduced(image, factor):
+    """Reduces an image by a whole factor: means of squares of pixels.
+
+    What is left over at the bottom and the right is not used.
+
+    Args:
+        image: (H, W, C).
+        factor: int.
+
+    Returns:
+        float64 (H // factor, W // factor, C).
+    """
+    height, width = (size // factor for size in image.shape[:2])
+    squares = image[: height * factor, : width * factor].reshape(
+        height, factor, width, factor, -1
+    )
+    return squares.mean(axis=(1, 3))

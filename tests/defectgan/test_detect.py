@@ -12,16 +12,18 @@ from keras_gans.defectgan.detect import (
     LEVELS,
     Box,
     Calibration,
+    CalibrationRule,
     boxes,
     build_detection_graph,
     calibrate,
-    choose_threshold,
     detect,
     difference,
     gaussian_weights,
     histogram,
     mask_of,
     measure_bias,
+    otsu_level,
+    quantile_level,
     to_grey,
     traced_cleaner,
 )
@@ -127,6 +129,29 @@ def test_mask_by_hand():
     assert mask.sum() == 25 + 9  # the second is in the corner
 
 
+def test_a_peak_must_be_near():
+    values = np.zeros((20, 30), np.float32)
+    values[5, 2:9] = 3  # from its peak up to 6 pixels to the right
+    values[5, 2] = 8
+    values[9, 6] = 3  # 4 pixels off, diagonally
+    values[5, 20:25] = 3  # without a peak
+    values[15, 20] = 5  # a peak is above 5
+
+    def marked(**rule):
+        return np.argwhere(mask_of(values, Calibration(0, 2, dilation=0, **rule))).tolist()
+
+    assert marked(peak=5, reach=4) == [[5, x] for x in range(2, 7)] + [[9, 6]]
+    assert marked(peak=5, reach=3) == [[5, x] for x in range(2, 6)]
+    assert marked(peak=5, reach=0) == [[5, 2]]
+    assert marked(peak=8, reach=100) == []
+    everything = np.argwhere(values > 2).tolist()
+    assert marked(peak=5, reach=100) == everything
+    assert marked() == marked(peak=1, reach=0) == everything
+    # the mask grows after that: dilation does not bring a peak nearer
+    grown = mask_of(values, Calibration(0, 2, peak=5, reach=3, dilation=2))
+    assert grown.sum() == 5 * (4 + 4)
+
+
 def test_boxes():
     mask = np.zeros((10, 12), bool)
     mask[1:3, 2:7] = True
@@ -139,14 +164,22 @@ def test_boxes():
 # Both forms ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("channels, sigma, dilation", [(1, 1.0, 1), (3, 2.2, 3)])
-def test_both_forms_agree_to_the_bit(rng, channels, sigma, dilation):
+@pytest.mark.parametrize(
+    "channels, sigma, dilation, reach", [(1, 1.0, 1, 0), (3, 2.2, 3, 2), (1, 0.5, 0, 12)]
+)
+def test_both_forms_agree_to_the_bit(rng, channels, sigma, dilation, reach):
     generator = random_generator(channels)
     clean = traced_cleaner(generator, TILE)
     images = rng.integers(0, 256, (3, 45, 37, channels), np.uint8)
     values = difference(images, clean(images).numpy(), 0.7, sigma)
-    threshold = float(np.median(values))  # a value that occurs: ties too
-    calibration = Calibration(0.7, threshold, sigma, dilation)
+    # values that occur: ties too
+    threshold, peak = np.quantile(values, [0.5, 0.98], method="inverted_cdf").tolist()
+    assert peak > threshold > 0
+    calibration = Calibration(0.7, threshold, peak, reach, sigma, dilation)
+    masks = [mask_of(image, calibration) for image in values]
+    assert 0 < np.mean(masks)
+    without = dataclasses.replace(calibration, peak=0.0)
+    assert np.mean(masks) < np.mean([mask_of(image, without) for image in values])
 
     signature = [tf.TensorSpec([None, None, None, channels], tf.uint8)]
     graph = build_detection_graph(generator, calibration, TILE)
@@ -167,7 +200,7 @@ def test_both_forms_agree_to_the_bit(rng, channels, sigma, dilation):
 @pytest.mark.parametrize("sigma, dilation", [(0, 0), (0.6, 2)])
 def test_the_graphs_difference_eagerly(rng, sigma, dilation):
     images = rng.integers(0, 256, (1, 12, 9, 3), np.uint8)
-    calibration = Calibration(-1.3, 60, sigma, dilation)
+    calibration = Calibration(-1.3, 60, 90, 1, sigma, dilation)
     graph = build_detection_graph(negative(3), calibration, TILE)
     found = detect(lambda images: 255 - images, images[0], calibration)
     result = graph(images)
@@ -202,24 +235,54 @@ def test_detect_refuses_other_images():
 # Calibration --------------------------------------------------------------------------------
 
 
-def test_quantile_is_numpys(rng):
-    differences = [
-        difference(*rng.integers(100, 110, (2, height, 20, 1), np.uint8), 0)
-        for height in (10, 33)
-    ]
-    for quantile in (0.5, 0.999, 1):
-        threshold = calibrate(differences, [], quantile=quantile)
-        values = np.concatenate([image.ravel() for image in differences])
-        assert threshold == np.quantile(values, quantile, method="inverted_cdf")
-        assert np.mean(values > threshold) <= 1 - quantile
+def to_100(images):
+    """Stands for a cleaner that makes one grey of everything."""
+    return np.full_like(images, 100)
+
+
+def test_quantiles_are_numpys(rng):
+    free = [rng.integers(100, 110, (height, 20, 1), np.uint8) for height in (10, 33)]
+    bias = measure_bias(free, map(to_100, free))
+    assert 4 < bias < 5
+    for quantile, peak_quantile, sigma in ((0.5, 0.9, 1), (0.999, 0.5, 0), (1, 1, 2)):
+        rule = CalibrationRule("quantile", quantile, peak_quantile, 3, sigma, 2)
+        values = [difference(image, to_100(image), bias, sigma).ravel() for image in free]
+        values = np.concatenate(values)
+        found = calibrate(to_100, free, [], rule)
+        assert found == Calibration(
+            bias,
+            np.quantile(values, quantile, method="inverted_cdf"),
+            np.quantile(values, peak_quantile, method="inverted_cdf"),
+            reach=3,
+            sigma=sigma,
+            dilation=2,
+        )
+        assert np.mean(values > found.threshold) <= 1 - quantile
+
+
+def test_levels_by_hand():
+    counts = np.zeros(len(LEVELS), np.int64)
+    counts[[0, 16, 40]] = 90, 9, 1  # differences of 0, 1 and 2.5 grey levels
+    levels = [quantile_level(counts, quantile) for quantile in (0.5, 0.9, 0.91, 0.99, 0.991, 1)]
+    assert levels == [0, 0, 1, 1, 2.5, 2.5]
+    assert type(levels[0]) is float
+    assert 1 <= otsu_level(counts * np.arange(len(LEVELS))) < 2.5
+
+
+def test_a_shift_of_all_greys_is_calibrated_away(rng):
+    free = [rng.integers(10, 200, (9, 9, 1), np.uint8)]
+    found = calibrate(lambda images: images - np.uint8(3), free, [], CalibrationRule())
+    assert found == Calibration(bias=3, threshold=0, peak=0)
 
 
 def test_otsu_parts_square_and_ground():
-    values = difference(square(), darker(square()), 0)
-    threshold = calibrate([], [values], method="otsu")
-    assert threshold == pytest.approx(filters.threshold_otsu(values, nbins=4081), abs=1)
-    assert 10 < threshold < 40
-    assert calibrate([], [np.full((4, 4), 2.5)], method="otsu") == 2.5
+    free, defective = [darker(square())[0]], [square()[0]]
+    found = calibrate(darker, free, defective, CalibrationRule("otsu"))
+    values = difference(defective[0], darker(defective[0]), 0)
+    assert found.threshold == pytest.approx(filters.threshold_otsu(values, nbins=4081), abs=1)
+    assert 10 < found.threshold < 40
+    assert (found.bias, found.peak) == (0, 0)
+    assert otsu_level(histogram([np.full((4, 4), 2.5)])) == 2.5
 
 
 def test_histogram_is_exact(rng):
@@ -235,21 +298,31 @@ def test_histogram_is_exact(rng):
 @pytest.mark.parametrize(
     "settings, expected",
     [
-        ({"method": "guess"}, "method must be quantile or otsu. Received: guess"),
         ({"quantile": 0}, "quantile must be above 0 and at most 1. Received: 0"),
         ({"quantile": 99.9}, "quantile must be above 0 and at most 1"),
-        ({}, "by quantile needs defect-free training images"),
-        ({"method": "otsu"}, "by otsu needs defective training images"),
+        ({"peak_quantile": float("nan")}, "peak_quantile must be above 0 and at most 1"),
+        ({"reach": -1}, "reach must be from 0 to 100. Received: -1"),
+        ({"sigma": 60}, "sigma must be from 0 to 50. Received: 60"),
+        ({"dilation": 0.5}, "dilation must be whole pixels. Received: 0.5"),
     ],
 )
 def test_rule_refuses(settings, expected):
-    nothing = np.zeros(len(LEVELS), np.int64)
     with pytest.raises(InputError, match=expected):
-        choose_threshold(nothing, nothing, **settings)
+        CalibrationRule(**settings)
+
+
+def test_calibration_needs_images():
+    with pytest.raises(InputError, match="needs defect-free training images"):
+        calibrate(darker, [], [square()[0]], CalibrationRule())
+    with pytest.raises(InputError, match="needs defective training images"):
+        calibrate(darker, [square()[0]], [], CalibrationRule("otsu"))
+    nothing = np.zeros(len(LEVELS), np.int64)
+    with pytest.raises(InputError, match="needs defect-free training images"):
+        quantile_level(nothing, 0.5)
 
 
 def test_calibration_goes_through_json():
-    calibration = Calibration(bias=-1.25, threshold=12.5, sigma=1.5, dilation=2)
+    calibration = Calibration(-1.25, 12.5, peak=20.5, reach=7, sigma=1.5, dilation=2)
     text = json.dumps(dataclasses.asdict(calibration))
     assert Calibration(**json.loads(text)) == calibration
 
@@ -258,6 +331,8 @@ def test_calibration_goes_through_json():
     "settings, expected",
     [
         ({"threshold": float("nan")}, "threshold must be from 0 to 255. Received: nan"),
+        ({"peak": 256}, "peak must be from 0 to 255. Received: 256"),
+        ({"reach": 2.5}, "reach must be whole pixels. Received: 2.5"),
         ({"sigma": -1}, "sigma must be from 0 to 50. Received: -1"),
         ({"dilation": 1.5}, "dilation must be whole pixels. Received: 1.5"),
         ({"bias": 300}, "bias must be from -255 to 255"),

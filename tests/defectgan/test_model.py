@@ -1,0 +1,414 @@
+import math
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_gans.defectgan.data import unpaired_batches
+from keras_gans.defectgan.detect import to_grey, traced_cleaner
+from keras_gans.defectgan.model import DefectGAN, ImagePool, TwoPhases
+from keras_gans.defectgan.networks import build_discriminator, build_generator
+from keras_gans.training.checkpoint import EpochCheckpoint
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    keras.utils.set_random_seed(0)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def linear(slope, bias):
+    """A network that gives `slope * images + bias`: a generator, or a logit a pixel."""
+    images = keras.Input((None, None, 1))
+    layer = keras.layers.Conv2D(
+        1, 1, kernel_initializer=keras.initializers.Constant(slope),
+        bias_initializer=keras.initializers.Constant(bias),
+    )  # fmt: skip
+    return keras.Model(images, layer(images))
+
+
+def stub(
+    shifts=(0.0, 0.0), critics=((0.0, 0.0), (0.0, 0.0)), rates=(0.0, 0.0), eager=True, **options
+):
+    """A DefectGAN whose generators add a constant; its critics are lines."""
+    networks = [linear(1, shift) for shift in shifts] + [linear(*line) for line in critics]
+    gan = DefectGAN(*networks, **options)
+    gan.compile(*map(keras.optimizers.SGD, rates), run_eagerly=eager, jit_compile=False)
+    return gan
+
+
+def tiny(warmup=0, **options):
+    """Real networks for images of 32x32."""
+    gan = DefectGAN(
+        *(build_generator(1, 2, 1) for _ in range(2)),
+        *(build_discriminator(1, 2) for _ in range(2)),
+        critic_warmup=warmup,
+        **options,
+    )
+    gan.compile(*(keras.optimizers.Adam(1e-3, beta_1=0.5) for _ in range(2)), jit_compile=False)
+    return gan
+
+
+def figures(gan, ng, p):
+    values = gan.train_step((tf.constant(ng), tf.constant(p)))
+    assert list(values) == ["loss", "critic_loss", "cycle", "identity", "change"]
+    return {name: float(value) for name, value in values.items()}
+
+
+def values_of(*networks):
+    return [weight.numpy() for network in networks for weight in network.weights]
+
+
+def moved(before, after):
+    return [not np.array_equal(a, b) for a, b in zip(before, after, strict=True)]
+
+
+def images_of(rng, count, size=4):
+    return rng.uniform(-0.9, 0.9, (2, count, size, size, 1)).astype(np.float32)
+
+
+# Losses by hand -----------------------------------------------------------------------------
+
+
+def logistic(logits, real):
+    return np.mean(np.log1p(np.exp(-logits if real else logits)))
+
+
+def squares(logits, real):
+    return np.mean((logits - real) ** 2)
+
+
+@pytest.mark.parametrize(
+    "adversarial, loss, critic_loss",
+    [("log", 2 * math.log(2), 4 * math.log(2)), ("least-squares", 2, 2)],
+)
+def test_identities_and_undecided_discriminators(rng, adversarial, loss, critic_loss):
+    found = figures(stub(adversarial=adversarial), *images_of(rng, 2))
+    assert found == pytest.approx(
+        {"loss": loss, "critic_loss": critic_loss, "cycle": 0, "identity": 0, "change": 0}
+    )
+
+
+@pytest.mark.parametrize("form, adversarial", [("log", logistic), ("least-squares", squares)])
+@pytest.mark.parametrize("weak_labels", [False, True])
+@pytest.mark.parametrize("identity_weight", [0.0, 0.5])
+def test_losses_by_hand(rng, form, adversarial, weak_labels, identity_weight):
+    ng, p = images_of(rng, 3)
+    gan = stub(
+        shifts=(0.3, -0.1),
+        critics=((2.0, 0.5), (-1.0, 0.2)),
+        adversarial=form,
+        cycle_weight=7.0,
+        identity_weight=identity_weight,
+        change_weight=3.0,
+        weak_labels=weak_labels,
+    )
+    found = figures(gan, ng, p)
+
+    def clean(images):
+        return 2 * images + 0.5
+
+    def defective(images):
+        return -images + 0.2
+
+    cycle, moves = 2 * 0.2, 0.3 + 0.1
+    loss = adversarial(clean(ng + 0.3), True) + adversarial(defective(p - 0.1), True)
+    loss += 7 * (cycle + identity_weight * moves) + 3 * moves
+    against_clean = adversarial(clean(ng + 0.3), False)
+    against_defective = adversarial(defective(p - 0.1), False)
+    if weak_labels:
+        against_clean = (against_clean + adversarial(clean(ng), False)) / 2
+        against_defective = (against_defective + adversarial(defective(p), False)) / 2
+    critic_loss = against_clean + adversarial(clean(p), True)
+    critic_loss += against_defective + adversarial(defective(ng), True)
+    expected = {"loss": loss, "critic_loss": critic_loss, "cycle": cycle, "change": moves}
+    # without its weight the identity loss is not computed
+    expected["identity"] = moves if identity_weight else 0
+    assert found == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_defaults_are_eq_1_to_3(rng):
+    ng, p = images_of(rng, 1)
+    found = figures(stub((0.2, 0.1), ((1.0, 0.0), (1.0, 0.0))), ng, p)
+    loss = logistic(ng + 0.2, True) + logistic(p + 0.1, True) + 10 * 2 * 0.3
+    assert found["loss"] == pytest.approx(loss, rel=1e-5)
+    critics = [logistic(ng + 0.2, False), logistic(p, True)]
+    critics += [logistic(p + 0.1, False), logistic(ng, True)]
+    assert found["critic_loss"] == pytest.approx(sum(critics), rel=1e-5)
+
+
+def test_patch_share_looks_at_the_worst_patches():
+    # logits are the pixels: 2 of 4 patches an image, the least clean or the most defective
+    ng = np.float32([[[-3, 1], [2, -1]], [[4, 4], [0, 6]]])[..., None]
+    p = np.float32([[[-3, 1], [2, -1]], [[1, 1], [-5, 0]]])[..., None]
+    gan = stub(critics=((1.0, 0.0), (1.0, 0.0)), patch_share=0.5)
+    found = figures(gan, ng, p)
+    lowest_ng, lowest_p = np.array([-2, 2]), np.array([-2, -2.5])
+    highest_ng, highest_p = np.array([1.5, 5]), np.array([1.5, 1])
+    assert found["loss"] == pytest.approx(
+        logistic(lowest_ng, True) + logistic(highest_p, True), rel=1e-5
+    )
+    critics = [logistic(lowest_ng, False), logistic(lowest_p, True)]
+    critics += [logistic(highest_p, False), logistic(highest_ng, True)]
+    assert found["critic_loss"] == pytest.approx(sum(critics), rel=1e-5)
+
+    one_patch = figures(stub(critics=((1.0, 0.0), (1.0, 0.0)), patch_share=0.01), ng, p)
+    assert one_patch["loss"] == pytest.approx(
+        logistic(np.array([-3, 0]), True) + logistic(np.array([2, 1]), True), rel=1e-5
+    )
+
+
+def test_candidates_the_least_clean_crop_is_taken(rng):
+    ng, p = images_of(rng, 6)  # two times three candidates
+    ng[1, 2, 3] = ng[5, 0, 0] = p[0, 1, 1] = p[3, 3, 3] = -1
+    critics = ((1.0, 0.0), (0.5, 0.1))
+    found = figures(stub((0.2, 0.0), critics, candidates=3, change_weight=1.0), ng, p)
+    chosen_ng, chosen_p = ng[[1, 5]], p[[0, 3]]
+    fake_p, fake_ng = chosen_ng + 0.2, chosen_p
+    loss = logistic(fake_p, True) + logistic(0.5 * fake_ng + 0.1, True) + 10 * 0.4 + 0.2
+    assert found["loss"] == pytest.approx(loss, rel=1e-5)
+    # the discriminators see all crops
+    critics = [logistic(fake_p, False), logistic(p, True)]
+    critics += [logistic(0.5 * fake_ng + 0.1, False), logistic(0.5 * ng + 0.1, True)]
+    assert found["critic_loss"] == pytest.approx(sum(critics), rel=1e-5)
+
+
+# Steps --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rates, moving", [((0.1, 0.0), "generators"), ((0.0, 0.1), "critics")])
+def test_each_optimizer_moves_its_own_networks(rng, rates, moving):
+    gan = stub((0.2, -0.1), ((1.0, 0.1), (0.5, 0.2)), rates, weak_labels=True)
+    generators, critics = (
+        (gan.cleaner, gan.defecter),
+        (gan.clean_critic, gan.defect_critic),
+    )
+    before = values_of(*generators), values_of(*critics)
+    figures(gan, *images_of(rng, 2))
+    for name, old, networks in zip(("generators", "critics"), before, (generators, critics)):
+        assert moved(old, values_of(*networks)) == [name == moving] * 4
+
+
+def test_generators_learn_to_please_and_discriminators_to_tell(rng):
+    ng, p = images_of(rng, 2)
+    gan = stub(critics=((1.0, 0.0), (-1.0, 0.0)), rates=(0.1, 0.1), cycle_weight=0.0)
+    figures(gan, ng - 0.5, p + 0.5)
+    # G1 brightens what D_P finds too dark, G2 darkens what D_NG finds too bright
+    assert gan.cleaner.weights[1][0] > 0 > gan.defecter.weights[1][0]
+    # D_P: bright is clean, D_NG: dark is defective, both more so than before
+    assert gan.clean_critic.weights[0].numpy().item() > 1
+    assert gan.defect_critic.weights[0].numpy().item() < -1
+
+
+def test_a_real_step_moves_every_kernel(rng):
+    gan = tiny(pools=[ImagePool((32, 32, 1), 2, i) for i in (0, 1)], identity_weight=0.5)
+    before = [kernel.numpy() for kernel in gan.g_variables + gan.d_variables]
+    for _ in range(2):
+        losses = gan.train_on_batch(*images_of(rng, 2, 32))
+    assert np.isfinite(losses).all()
+    after = [kernel.numpy() for kernel in gan.g_variables + gan.d_variables]
+    still = [
+        variable.path
+        for variable, change in zip(gan.g_variables + gan.d_variables, moved(before, after))
+        if not change and "kernel" in variable.path
+    ]
+    assert not still
+    assert len(gan.trainable_variables) == len(before)
+
+
+def test_warm_up_moves_the_discriminators_alone(rng):
+    ng, p = images_of(rng, 4)
+    gan = stub(
+        (0.2, 0.1), ((1.0, 0.1), (0.5, 0.2)), (0.1, 0.1), eager=False,
+        critic_warmup=2, candidates=2,
+    )  # fmt: skip
+    generators, critics = (gan.cleaner, gan.defecter), (gan.clean_critic, gan.defect_critic)
+    for step in range(4):
+        before = values_of(*generators), values_of(*critics)
+        gan.reset_metrics()
+        found = gan.train_on_batch(ng, p, return_dict=True)
+        warm = step < 2
+        assert moved(before[0], values_of(*generators)) == [not warm] * 4
+        assert all(moved(before[1], values_of(*critics)))
+        assert (found["loss"] == 0) == warm
+        if step == 0:  # on real images alone, all candidates
+            critic_loss = logistic(ng + 0.1, False) + logistic(p + 0.1, True)
+            critic_loss += logistic(0.5 * p + 0.2, False) + logistic(0.5 * ng + 0.2, True)
+            assert found["critic_loss"] == pytest.approx(critic_loss, rel=1e-5)
+    assert (int(gan.g_optimizer.iterations), int(gan.d_optimizer.iterations)) == (2, 4)
+
+
+def test_xla_gives_the_same_losses(rng):
+    batches = [images_of(rng, 4, 32) for _ in range(3)]
+    found = []
+    for jit_compile in (False, True):
+        keras.utils.set_random_seed(0)
+        gan = tiny(
+            warmup=1, candidates=2, patch_share=0.5, weak_labels=True, identity_weight=0.5,
+            change_weight=1.0, pools=[ImagePool((32, 32, 1), 3, i) for i in (0, 1)],
+        )  # fmt: skip
+        gan.compile(gan.g_optimizer, gan.d_optimizer, jit_compile=jit_compile)
+        found.append([gan.train_on_batch(*batch) for batch in batches])
+        assert int(gan.pools[0].count) == 4
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-3)
+
+
+def test_call_cleans(rng):
+    gan = stub((0.2, 0.1))
+    images = images_of(rng, 1)[0]
+    np.testing.assert_allclose(gan(images), images + 0.2, atol=1e-6)
+
+
+# Learning rate ------------------------------------------------------------------------------
+
+
+def test_two_phases_by_hand():
+    rate = TwoPhases(2e-4, 100)
+    steps = [0, 1, 49, 50, 75, 99, 100, 150]
+    expected = [2e-4, 2e-4, 2e-4, 2e-4, 1e-4, 4e-6, 0, 0]
+    np.testing.assert_allclose([rate(step) for step in steps], expected, atol=1e-9)
+
+    rate = TwoPhases(2e-4, 100, warmup=40, warmup_rate=1e-3)
+    steps = [0, 39, 40, 90, 115, 140]
+    expected = [1e-3, 1e-3, 2e-4, 2e-4, 1e-4, 0]
+    np.testing.assert_allclose([rate(step) for step in steps], expected, atol=1e-9)
+
+
+def test_two_phases_in_an_optimizer_and_its_config():
+    schedule = TwoPhases(2.0, 4, warmup=1, warmup_rate=8.0)
+    again = TwoPhases.from_config(schedule.get_config())
+    assert vars(again) == vars(schedule)
+    optimizer = keras.optimizers.SGD(schedule)
+    weight = keras.Variable(0.0)
+    steps = []
+    for _ in range(6):
+        before = float(weight.value)
+        optimizer.apply([tf.constant(1.0)], [weight])
+        steps.append(before - float(weight.value))
+    assert steps == [8, 2, 2, 2, 1, 0]
+
+
+# Pool ---------------------------------------------------------------------------------------
+
+
+def through(pool, numbers):
+    """Puts images known by their number through a pool; gives the numbers that come out."""
+    images = np.float32(numbers)[:, None, None, None] * np.ones((1, 2, 2, 1), np.float32)
+    out = pool(images).numpy()
+    assert out.shape == images.shape
+    assert (out == out[:, :1, :1]).all()
+    return out[:, 0, 0, 0].astype(int).tolist()
+
+
+def test_pool_fills_then_swaps_half_of_the_time():
+    pool = ImagePool((2, 2, 1), size=4, seed=5)
+    assert through(pool, [1, 2, 3]) == [1, 2, 3]
+    assert through(pool, [4]) == [4]
+    held, places = [1, 2, 3, 4], []
+    for number in range(5, 205, 4):
+        numbers = list(range(number, number + 4))
+        for came, left in zip(numbers, through(pool, numbers), strict=True):
+            if left != came:
+                place = held.index(left)  # the other half comes out as it went in
+                held[place] = came
+                places.append(place)
+        assert pool.images.numpy()[:, 0, 0, 0].tolist() == held
+    assert 75 < len(places) < 125
+    assert np.bincount(places, minlength=4).min() > 10
+
+
+def test_pool_is_a_function_of_its_seed():
+    numbers = list(range(1, 41))
+    whole = through(ImagePool((2, 2, 1), 3, seed=0), numbers)
+    parts = ImagePool((2, 2, 1), 3, seed=0)
+    assert through(parts, numbers[:17]) + through(parts, numbers[17:]) == whole
+    assert through(ImagePool((2, 2, 1), 3, seed=1), numbers) != whole
+
+
+def test_critics_see_the_pool(rng):
+    """The stub's critics are lines: their loss tells which images they were given."""
+    ng, p = images_of(rng, 1)
+    pools = [ImagePool((4, 4, 1), 1, i) for i in (0, 1)]
+    gan = stub((0.2, 0.1), ((1.0, 0.0), (1.0, 0.0)), pools=pools)
+    for pool in pools:
+        pool.images.assign(np.full((1, 1, 4, 4, 1), 5)[0])
+        pool.count.assign(1)
+    real = logistic(p, True) + logistic(ng, True)
+    possible = [
+        fake_p + fake_ng + real
+        for fake_p in (logistic(ng + 0.2, False), logistic(5.0, False))
+        for fake_ng in (logistic(p + 0.1, False), logistic(5.0, False))
+    ]
+    found = figures(gan, ng, p)["critic_loss"]
+    numbers = [
+        bool(np.allclose(pool.images, fake)) for pool, fake in zip(pools, (ng + 0.2, p + 0.1))
+    ]
+    assert found == pytest.approx(possible[2 * numbers[0] + numbers[1]], rel=1e-5)
+    assert [int(pool.count) for pool in pools] == [2, 2]
+
+
+def test_a_checkpoint_holds_the_pools(rng, tmp_path):
+    def build():
+        return stub(
+            (0.2, 0.1), ((1.0, 0.0), (1.0, 0.0)), (0.1, 0.1),
+            pools=[ImagePool((4, 4, 1), 3, i) for i in (0, 1)],
+        )  # fmt: skip
+
+    def checkpoint(gan):
+        optimizers = {"g_optimizer": gan.g_optimizer, "d_optimizer": gan.d_optimizer}
+        return EpochCheckpoint(gan, optimizers, tmp_path)
+
+    whole, rest = build(), build()
+    first, second = images_of(rng, 5), images_of(rng, 5)
+    figures(whole, *first)
+    checkpoint(whole).on_epoch_end(0)
+    assert checkpoint(rest).restore() == 1
+    for ours, theirs in zip(rest.pools, whole.pools, strict=True):
+        assert int(ours.count) == 5
+        np.testing.assert_array_equal(ours.images, theirs.images)
+        assert np.asarray(ours.images).all()
+    for gan in (whole, rest):
+        gan.reset_metrics()
+    assert figures(rest, *second) == figures(whole, *second)
+    assert int(rest.d_optimizer.iterations) == 2
+
+
+# Learning -----------------------------------------------------------------------------------
+
+
+def test_learns_to_take_bright_squares_away(rng):
+    size, steps, warmup = 32, 140, 40
+    noise = rng.normal(110, 8, (80, 40, 40, 1))
+    squares = np.zeros(noise.shape, bool)
+    for number in range(40):
+        y, x = rng.integers(4, 26, 2)
+        squares[number, y : y + 10, x : x + 10] = True
+    images = np.clip(noise + 70 * squares, 0, 255).astype(np.uint8)
+    ng, p = list(images[:32]), list(images[40:])
+
+    gan = DefectGAN(
+        *(build_generator(1, 8, 1, residual=True) for _ in range(2)),
+        *(build_discriminator(1, 8) for _ in range(2)),
+        change_weight=5.0,
+        patch_share=0.25,
+        weak_labels=True,
+        critic_warmup=warmup,
+        candidates=2,
+    )
+    gan.compile(
+        keras.optimizers.Adam(TwoPhases(2e-3, steps - warmup), beta_1=0.5),
+        keras.optimizers.Adam(TwoPhases(1e-3, steps - warmup, warmup, 2e-3), beta_1=0.5),
+        jit_compile=False,
+    )
+    gan.fit(unpaired_batches(ng, p, size, 8, 0, steps), steps_per_epoch=steps, verbose=0)
+
+    held_out, truth = images[32:40], squares[32:40, ..., 0]
+    change = to_grey(held_out) - to_grey(traced_cleaner(gan.cleaner, size)(held_out).numpy())
+    taken, elsewhere = change[truth].mean(), np.abs(change[~truth]).mean()
+    assert taken > 25  # of 70
+    assert taken > 3 * elsewhere
