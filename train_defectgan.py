@@ -1,7 +1,7 @@
 """DefectGAN: defect masks of surfaces, learned from the labels of whole images.
 
 Niu et al., "DefectGAN: Weakly-Supervised Defect Detection using Generative Adversarial
-Network", CASE 2019.
+Network", 2019.
 
     python train_defectgan.py                         built-in synthetic surfaces, at most 8
                                                       minutes on 2 cores
@@ -31,7 +31,7 @@ from keras_gans.defectgan import report
 from keras_gans.defectgan.callbacks import CleaningWatch
 from keras_gans.defectgan.cam import build_cam, compile_cam
 from keras_gans.defectgan.data import labelled_batches, unpaired_batches
-from keras_gans.defectgan.datasets import describe, hold_out, load_surfaces
+from keras_gans.defectgan.datasets import describe, hold_out, load_surfaces, only_types
 from keras_gans.defectgan.detect import CalibrationRule, calibrate, traced_cleaner
 from keras_gans.defectgan.evaluate import (
     cam_detector,
@@ -61,6 +61,8 @@ class Config:
     """Folder of a data set. Without it: built-in synthetic surfaces, reduced settings."""
     reduced: bool = False
     """A small network and our additions to the losses, where not given: for CPUs."""
+    types: tuple[str, ...] = ()
+    """The types of defects to train and test on; all where none is given."""
     hold_out: str | None = None
     """A type of defect that is taken out of training and only tested (claim 3)."""
     test_share: float = 0.3
@@ -456,6 +458,8 @@ def main():
     surfaces = surfaces.with_channels(config.channels)
     if config.reduce is None:
         config = replace(config, reduce=chosen_reduction(surfaces, config.image_size))
+    if config.types:
+        surfaces = only_types(surfaces, config.types)
     if config.hold_out:
         surfaces = hold_out(surfaces, config.hold_out)
     print(describe(surfaces))

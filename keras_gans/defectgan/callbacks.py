@@ -6,7 +6,7 @@ import numpy as np
 from keras_gans.defectgan.detect import calibrate, detect, traced_cleaner
 from keras_gans.defectgan.report import sample_grid
 
-WATCHED = 12  # images of each kind
+WATCHED = 8  # images of each kind
 
 
 class CleaningWatch(keras.callbacks.Callback):

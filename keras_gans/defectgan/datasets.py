@@ -149,19 +149,44 @@ def hold_out(surfaces, kind):
     Raises:
         InputError: no such type, or no defective image would be left to train on.
     """
-    types = sorted({name for name in surfaces.types if name})
-    if kind not in types:
-        raise InputError(
-            f"{surfaces.name}: no defects of type {kind!r} to hold out; there are "
-            f"{', '.join(types)}"
-        )
+    _check_types(surfaces, [kind])
     train = surfaces.train & (np.array(surfaces.types) != kind)
     if not (train & surfaces.defective).any():
         raise InputError(
             f"{surfaces.name}: without {kind} no defective image is left to train on; the "
-            f"types of defects are {', '.join(types)}"
+            f"types of defects are {', '.join(_types(surfaces))}"
         )
     return dataclasses.replace(surfaces, train=train)
+
+
+def only_types(surfaces, kinds):
+    """Leaves out all defective images but those of some types.
+
+    Args:
+        surfaces: `Surfaces`.
+        kinds: names out of `surfaces.types`.
+
+    Raises:
+        InputError: no such type, or no defective image would be left to train on.
+    """
+    _check_types(surfaces, kinds)
+    chosen = surfaces.take(~surfaces.defective | np.isin(surfaces.types, kinds))
+    if not (chosen.train & chosen.defective).any():
+        raise InputError(f"{surfaces.name}: no training images of type {', '.join(kinds)}")
+    return dataclasses.replace(chosen, name=f"{chosen.name} ({', '.join(kinds)})")
+
+
+def _types(surfaces):
+    return sorted({name for name in surfaces.types if name})
+
+
+def _check_types(surfaces, kinds):
+    types = _types(surfaces)
+    for kind in kinds:
+        if kind not in types:
+            raise InputError(
+                f"{surfaces.name}: no defects of type {kind!r}; there are {', '.join(types)}"
+            )
 
 
 # The three layouts ----------------------------------------------------------------------

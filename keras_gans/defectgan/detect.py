@@ -39,12 +39,14 @@ class Calibration:
         bias: mean of grey(image) - grey(cleaned) over defect-free images, in grey levels
             0..255; see `measure_bias`.
         threshold: a pixel whose denoised difference is above it is defective, in grey levels,
-        peak: provided that within `reach` pixels, to every side and diagonally, a difference
-            is above this one, in grey levels. So an image has a defect if its score is above
-            both.
+        peak: provided that the largest difference within `reach` pixels, to every side and
+            diagonally, is above this one, in grey levels. So an image has a defect if its
+            score is above both.
         reach: see `peak`.
         sigma: standard deviation of the Gaussian that denoises, in pixels; 0 for none.
         dilation: the mask grows by so many pixels to every side, diagonals included.
+        share: a defective pixel is also above this share of the largest difference within
+            `reach`, so that a strong defect is not drawn too wide.
     """
 
     bias: float
@@ -53,11 +55,12 @@ class Calibration:
     reach: int = 12
     sigma: float = 1.0
     dilation: int = 1
+    share: float = 0.0
 
     def __post_init__(self):
         within = {
             "bias": (-255, 255), "threshold": (0, 255), "peak": (0, 255), "reach": (0, 100),
-            "sigma": (0, 50), "dilation": (0, 100),
+            "share": (0, 1), "sigma": (0, 50), "dilation": (0, 100),
         }  # fmt: skip
         for name, (low, high) in within.items():
             value = getattr(self, name)
@@ -80,7 +83,7 @@ class CalibrationRule:
             of defective images.
         quantile: see `method`, in (0, 1].
         peak_quantile: the same for `Calibration.peak`.
-        reach, sigma, dilation: see `Calibration`.
+        reach, share, sigma, dilation: see `Calibration`.
     """
 
     method: Literal["quantile", "otsu"] = "quantile"
@@ -89,6 +92,7 @@ class CalibrationRule:
     reach: int = 12
     sigma: float = 1.0
     dilation: int = 1
+    share: float = 0.5
 
     def __post_init__(self):
         for name in ("quantile", "peak_quantile"):
@@ -97,7 +101,7 @@ class CalibrationRule:
                 raise InputError(
                     f"{name} must be above 0 and at most 1. Received: {value}"
                 )
-        Calibration(0, 0, 0, self.reach, self.sigma, self.dilation)
+        Calibration(0, 0, 0, self.reach, self.sigma, self.dilation, self.share)
 
 @dataclass(frozen=True)
 class Detection:
@@ -193,9 +197,10 @@ def build_detection_graph(generator, calibration, tile, overlap=None, reduce=1):
     def run(images):
         cleaned = _clean(generator, images, tile, overlap, reduce)
         values = _difference(images, cleaned, calibration.bias, calibration.sigma)
-        found = tf.cast(values > np.float32(calibration.threshold), tf.float32)
-        near = tf.cast(values > np.float32(calibration.peak), tf.float32)
-        found = _dilate(found * _dilate(near, calibration.reach), calibration.dilation)
+        peaks = _largest_near(values, calibration.reach)
+        found = values > tf.maximum(peaks * calibration.share, calibration.threshold)
+        found = tf.cast(found & (peaks > calibration.peak), tf.float32)
+        found = _largest_near(found, calibration.dilation)
         return {
             "cleaned": cleaned,
             "difference": values,
@@ -279,12 +284,11 @@ def mask_of(difference_image, calibration):
     Returns:
         bool (H, W).
     """
-    found = difference_image > np.float32(calibration.threshold)
-    peaks = difference_image > np.float32(calibration.peak)
-    near = ndimage.maximum_filter(peaks, 2 * int(calibration.reach) + 1, mode="constant")
-    return ndimage.maximum_filter(
-        found & near, 2 * int(calibration.dilation) + 1, mode="constant"
-    )
+    reach, dilation = (2 * int(n) + 1 for n in (calibration.reach, calibration.dilation))
+    peaks = ndimage.maximum_filter(difference_image, reach, mode="constant")
+    level = np.maximum(peaks * np.float32(calibration.share), np.float32(calibration.threshold))
+    found = (difference_image > level) & (peaks > np.float32(calibration.peak))
+    return ndimage.maximum_filter(found, dilation, mode="constant")
 
 
 def gaussian_weights(sigma):
@@ -366,7 +370,9 @@ def calibrate(clean, free, defective, rule):
                 for image in defective
             )
         )
-    return Calibration(bias, threshold, peak, rule.reach, rule.sigma, rule.dilation)
+    return Calibration(
+        bias, threshold, peak, rule.reach, rule.sigma, rule.dilation, rule.share
+    )
 
 
 def quantile_level(counts, quantile):
@@ -462,13 +468,13 @@ def _correlate(padded, weights, axis, shape):
     return tf.foldl(add, taps, initializer=tf.zeros(shape), parallel_iterations=1)
 
 
-def _dilate(found, radius):
-    """0 or 1, float32 (N, H, W): the largest within a square of so many pixels around."""
-    found = found[..., None]
+def _largest_near(values, radius):
+    """The largest of values (N, H, W) within so many pixels to every side and diagonally."""
+    values = values[..., None]
     size = 2 * int(radius) + 1
     for window in ((size, 1), (1, size)):
-        found = tf.nn.max_pool2d(found, window, strides=1, padding="SAME")
-    return found[..., 0]
+        values = tf.nn.max_pool2d(values, window, strides=1, padding="SAME")
+    return values[..., 0]
 
 
 def _grey(images):

@@ -63,7 +63,7 @@ class ImagePool(keras.layers.Layer):
     def call(self, images):
         results = []
         for image in ops.unstack(images):
-            count = ops.convert_to_tensor(self.count)
+            count = tf.convert_to_tensor(self.count.value)
             key = tf.stack([tf.constant(self.seed, tf.int64), count])
             place = tf.random.stateless_uniform([], key, 0, self.size, tf.int64)
             swap = tf.random.stateless_uniform([], key + [1, 0]) < 0.5

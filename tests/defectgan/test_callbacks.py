@@ -58,7 +58,9 @@ def surfaces(train=(True,) * 6 + (False,) * 4):
 
 
 def watch(tmp_path, change, given=None, steps=11):
-    callback = CleaningWatch(given or surfaces(), TILE, tmp_path / "samples", CalibrationRule())
+    callback = CleaningWatch(
+        given or surfaces(), TILE, 1, tmp_path / "samples", CalibrationRule()
+    )
     callback.set_model(gan(change, steps))
     logs = {"loss": 1.0}
     callback.on_epoch_end(4, logs)

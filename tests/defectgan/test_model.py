@@ -42,22 +42,17 @@ def stub(
     return gan
 
 
-def tiny(warmup=0, **options):
-    """Real networks for images of 32x32."""
-    gan = DefectGAN(
-        *(build_generator(1, 2, 1) for _ in range(2)),
-        *(build_discriminator(1, 2) for _ in range(2)),
-        critic_warmup=warmup,
-        **options,
-    )
-    gan.compile(*(keras.optimizers.Adam(1e-3, beta_1=0.5) for _ in range(2)), jit_compile=False)
-    return gan
-
-
 def figures(gan, ng, p):
     values = gan.train_step((tf.constant(ng), tf.constant(p)))
     assert list(values) == ["loss", "critic_loss", "cycle", "identity", "change"]
     return {name: float(value) for name, value in values.items()}
+
+
+def fit(gan, ng, p):
+    """One step in a graph."""
+    batches = tf.data.Dataset.from_tensors((ng, p))
+    history = gan.fit(batches, verbose=0, shuffle=False).history
+    return {name: value for name, [value] in history.items()}
 
 
 def values_of(*networks):
@@ -206,11 +201,17 @@ def test_generators_learn_to_please_and_discriminators_to_tell(rng):
 
 
 def test_a_real_step_moves_every_kernel(rng):
-    gan = tiny(pools=[ImagePool((32, 32, 1), 2, i) for i in (0, 1)], identity_weight=0.5)
+    gan = DefectGAN(
+        *(build_generator(1, 2, 1) for _ in range(2)),
+        *(build_discriminator(1, 2) for _ in range(2)),
+        identity_weight=0.5,
+        pools=[ImagePool((32, 32, 1), 2, i) for i in (0, 1)],
+    )
+    gan.compile(*(keras.optimizers.Adam(1e-3, beta_1=0.5) for _ in range(2)))
     before = [kernel.numpy() for kernel in gan.g_variables + gan.d_variables]
     for _ in range(2):
-        losses = gan.train_on_batch(*images_of(rng, 2, 32))
-    assert np.isfinite(losses).all()
+        losses = figures(gan, *images_of(rng, 2, 32))
+    assert all(np.isfinite(value) and value > 0 for value in losses.values())
     after = [kernel.numpy() for kernel in gan.g_variables + gan.d_variables]
     still = [
         variable.path
@@ -230,8 +231,7 @@ def test_warm_up_moves_the_discriminators_alone(rng):
     generators, critics = (gan.cleaner, gan.defecter), (gan.clean_critic, gan.defect_critic)
     for step in range(4):
         before = values_of(*generators), values_of(*critics)
-        gan.reset_metrics()
-        found = gan.train_on_batch(ng, p, return_dict=True)
+        found = fit(gan, ng, p)
         warm = step < 2
         assert moved(before[0], values_of(*generators)) == [not warm] * 4
         assert all(moved(before[1], values_of(*critics)))
@@ -243,19 +243,36 @@ def test_warm_up_moves_the_discriminators_alone(rng):
     assert (int(gan.g_optimizer.iterations), int(gan.d_optimizer.iterations)) == (2, 4)
 
 
-def test_xla_gives_the_same_losses(rng):
-    batches = [images_of(rng, 4, 32) for _ in range(3)]
+def test_steps_under_xla(rng):
+    batches = [images_of(rng, 4) for _ in range(2)]
     found = []
     for jit_compile in (False, True):
-        keras.utils.set_random_seed(0)
-        gan = tiny(
-            warmup=1, candidates=2, patch_share=0.5, weak_labels=True, identity_weight=0.5,
-            change_weight=1.0, pools=[ImagePool((32, 32, 1), 3, i) for i in (0, 1)],
+        gan = stub(
+            (0.2, 0.1), ((1.0, 0.1), (0.5, 0.2)), (0.1, 0.1), eager=False,
+            critic_warmup=1, candidates=2, patch_share=0.5, weak_labels=True,
+            pools=[ImagePool((4, 4, 1), 3, i) for i in (0, 1)],
         )  # fmt: skip
         gan.compile(gan.g_optimizer, gan.d_optimizer, jit_compile=jit_compile)
-        found.append([gan.train_on_batch(*batch) for batch in batches])
-        assert int(gan.pools[0].count) == 4
-    np.testing.assert_allclose(found[1], found[0], rtol=1e-3)
+        found.append([[*fit(gan, *batch).values()] for batch in batches])
+        assert [int(pool.count) for pool in gan.pools] == [2, 2]
+    assert np.isfinite(found[0]).all() and found[0][1][0] > 0
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-4)
+
+
+def test_networks_under_xla(rng):
+    cleaner, critic = build_generator(1, 2, 1), build_discriminator(1, 2)
+
+    def gradients(images):
+        with tf.GradientTape() as tape:
+            logits = critic(cleaner(images, training=True), training=True)
+        kernels = [cleaner.trainable_variables[0], critic.trainable_variables[0]]
+        return [logits, *tape.gradient(logits, kernels)]
+
+    images = tf.constant(images_of(rng, 2, 32)[0])
+    compiled = tf.function(gradients, jit_compile=True)(images)
+    for ours, theirs in zip(compiled, gradients(images), strict=True):
+        scale = np.abs(theirs).max()
+        np.testing.assert_allclose(ours / scale, theirs / scale, atol=1e-3)
 
 
 def test_call_cleans(rng):
@@ -322,6 +339,14 @@ def test_pool_fills_then_swaps_half_of_the_time():
     assert np.bincount(places, minlength=4).min() > 10
 
 
+def test_pool_in_a_graph():
+    numbers = list(range(1, 13))
+    pools = [ImagePool((2, 2, 1), 3, seed=0) for _ in range(2)]
+    traced = tf.function(pools[1], jit_compile=False)
+    assert through(traced, numbers) == through(pools[0], numbers)
+    np.testing.assert_array_equal(pools[1].images, pools[0].images)
+
+
 def test_pool_is_a_function_of_its_seed():
     numbers = list(range(1, 41))
     whole = through(ImagePool((2, 2, 1), 3, seed=0), numbers)
@@ -382,7 +407,7 @@ def test_a_checkpoint_holds_the_pools(rng, tmp_path):
 
 
 def test_learns_to_take_bright_squares_away(rng):
-    size, steps, warmup = 32, 140, 40
+    size, steps, warmup = 32, 110, 40
     noise = rng.normal(110, 8, (80, 40, 40, 1))
     squares = np.zeros(noise.shape, bool)
     for number in range(40):
@@ -398,17 +423,22 @@ def test_learns_to_take_bright_squares_away(rng):
         patch_share=0.25,
         weak_labels=True,
         critic_warmup=warmup,
-        candidates=2,
     )
     gan.compile(
         keras.optimizers.Adam(TwoPhases(2e-3, steps - warmup), beta_1=0.5),
         keras.optimizers.Adam(TwoPhases(1e-3, steps - warmup, warmup, 2e-3), beta_1=0.5),
         jit_compile=False,
     )
-    gan.fit(unpaired_batches(ng, p, size, 8, 0, steps), steps_per_epoch=steps, verbose=0)
+    gan.fit(
+        unpaired_batches(ng, p, size, 5, 0, steps),
+        steps_per_epoch=steps,
+        verbose=0,
+        shuffle=False,
+    )
 
     held_out, truth = images[32:40], squares[32:40, ..., 0]
     change = to_grey(held_out) - to_grey(traced_cleaner(gan.cleaner, size)(held_out).numpy())
     taken, elsewhere = change[truth].mean(), np.abs(change[~truth]).mean()
+    print("LEARNT", taken, elsewhere)
     assert taken > 25  # of 70
     assert taken > 3 * elsewhere
