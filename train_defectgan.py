@@ -34,6 +34,7 @@ from keras_gans.defectgan.data import labelled_batches, unpaired_batches
 from keras_gans.defectgan.datasets import describe, hold_out, load_surfaces, only_types
 from keras_gans.defectgan.detect import CalibrationRule, calibrate, traced_cleaner
 from keras_gans.defectgan.evaluate import (
+    best_cut,
     cam_detector,
     cleaning_distance,
     defectgan_detector,
@@ -68,8 +69,8 @@ class Config:
     test_share: float = 0.3
     """Part of each kind of image for testing, where the set has no split of its own."""
 
-    channels: Literal[1, 3] = 3
-    """Of the networks; grey images are repeated for 3."""
+    channels: Literal[1, 3] | None = 3
+    """Of the networks; grey images are repeated for 3. None: as many as the images have."""
     image_size: int = 256
     """Side of the crops that training draws, at native scale, and of the detection's tiles."""
     reduce: int | None = 1
@@ -102,12 +103,15 @@ class Config:
     batch_size: int = 1
     epochs: int = 200
     steps_per_epoch: int | None = None
-    """By default as many as it takes to draw each image of the larger class once."""
+    """By default as many as train the generators once for each image of the larger class."""
     learning_rate: float = 2e-4
     critic_learning_rate: float | None = None
     """By default LEARNING_RATE. In the warm-up it is 1e-3."""
     mirror: Literal["none", "horizontal", "both", "turn"] = "horizontal"
     """Crops are mirrored at random (as CycleGAN's); "turn" also turns them by 90 degrees."""
+    relight: float = 0.0
+    """Strength of random changes of the crops' light, so that the light does not tell the
+    classes apart (ours)."""
 
     calibration: CalibrationRule = field(default_factory=CalibrationRule)
     """How the mask's thresholds are chosen, from training images without masks."""
@@ -134,9 +138,9 @@ class Config:
     """Go on with the newest run (or RUN_DIR), which must have the same settings."""
 
 
-# What 2 cores train in minutes. docs/defectgan.md measures each of our additions.
+# What 2 cores train in minutes
 REDUCED = dict(
-    channels=1,
+    channels=None,
     image_size=96,
     reduce=None,
     width=16,
@@ -154,10 +158,11 @@ REDUCED = dict(
     learning_rate=5e-4,
     critic_learning_rate=3e-4,
     mirror="both",
+    relight=0.5,
     baseline_width=16,
-    segnet_steps=1500,
+    segnet_steps=800,
     segnet_stages=4,
-    cam_steps=1500,
+    cam_steps=800,
 )
 
 # Without --data
@@ -167,7 +172,8 @@ BUILT_IN = REDUCED | dict(
     epochs=12,
     steps_per_epoch=100,
     mirror="turn",
-    segnet_steps=300,
+    relight=0.0,
+    segnet_steps=500,
     segnet_stages=3,
     cam_steps=300,
 )
@@ -211,12 +217,18 @@ def build_defectgan(config, steps, jit_compile):
     return gan
 
 
+def steps_per_epoch(config, surfaces):
+    """As given, or as many as train the generators once for each image of the larger class."""
+    largest = np.bincount(surfaces.defective[surfaces.train]).max()
+    return config.steps_per_epoch or -(-int(largest) // config.batch_size)
+
+
 def train_defectgan(config, run, jit_compile, surfaces):
     """Trains DefectGAN; goes on where the run stopped. Returns the model."""
     training = surfaces.take(surfaces.train).reduced(config.reduce)
     ng, p = ([training.images[i] for i in np.flatnonzero(training.defective == kind)]
              for kind in (True, False))  # fmt: skip
-    per_epoch = config.steps_per_epoch or -(-max(len(ng), len(p)) // config.batch_size)
+    per_epoch = steps_per_epoch(config, surfaces)
     steps = per_epoch * config.epochs
     gan = build_defectgan(config, steps, jit_compile)
     watch = CleaningWatch(
@@ -226,8 +238,9 @@ def train_defectgan(config, run, jit_compile, surfaces):
 
     def batches(first_step):
         return unpaired_batches(
-            ng, p, config.image_size, crops, config.seed, steps, first_step, config.mirror
-        )
+            ng, p, config.image_size, crops, config.seed, steps, first_step, config.mirror,
+            config.relight,
+        )  # fmt: skip
 
     fit(
         run.path / "defectgan", gan, batches, per_epoch, config.epochs,
@@ -280,7 +293,7 @@ def train_baseline(config, folder, network, training, size, steps, masks):
     def batches(first_step):
         return labelled_batches(
             training, size, config.baseline_batch_size, config.seed, per_epoch * epochs,
-            first_step, config.mirror, masks,
+            first_step, config.mirror, config.relight, masks,
         )  # fmt: skip
 
     fit(
@@ -333,9 +346,11 @@ def measure(config, run, surfaces, gan, segnet, cam):
     print(f"\ncalibrated on {len(free)} defect-free training images: {calibration}")
     detectors = {"defectgan": defectgan_detector(clean, calibration)}
     if segnet:
-        detectors["segnet"] = segnet_detector(
-            segnet, 2**config.segnet_stages, config.reduce
-        )
+        stride = 2**config.segnet_stages
+        masked = np.array([mask is not None for mask in surfaces.masks])
+        training = surfaces.take(spread(surfaces.train & masked)).reduced(config.reduce)
+        cut = best_cut(segnet, stride, training)
+        detectors["segnet"] = segnet_detector(segnet, stride, config.reduce, cut)
     if cam:
         detectors["cam"] = cam_detector(cam, reduce=config.reduce)
     tested = np.flatnonzero(~surfaces.train)
@@ -413,6 +428,7 @@ def check(config):
         "batch_size": (1, 10**4),
         "epochs": (1, 10**6),
         "steps_per_epoch": (1, 10**7),
+        "relight": (0, 1),
         "learning_rate": (1e-12, 100),
         "critic_learning_rate": (1e-12, 100),
         "baseline_width": (1, 1024),
@@ -442,6 +458,19 @@ def check(config):
         check_folder(config.export)  # now, not after hours of training
 
 
+def check_surfaces(config, surfaces):
+    """What would otherwise fail only after hours of training."""
+    if surfaces.train.all():
+        raise InputError(f"{surfaces.name}: no test images; raise --test-share")
+    surfaces.reduced(config.reduce)
+    steps = steps_per_epoch(config, surfaces) * config.epochs
+    if config.critic_warmup >= steps:
+        raise InputError(
+            f"--critic-warmup must be less than the {steps} steps in all. Received: "
+            f"{config.critic_warmup}"
+        )
+
+
 @report_input_errors
 def main():
     config = tyro.cli(Config)
@@ -449,12 +478,14 @@ def main():
     config = tyro.cli(Config, default=replace(config, **preset))
     check(config)
     if config.data is None:
-        print("no --data: built-in surfaces and a small network (see --help for both)")
+        print("no --data: built-in surfaces and a small network, see BUILT_IN in this script")
         surfaces = synthetic_surfaces(
             **BUILT_IN_IMAGES, seed=config.seed, test_share=config.test_share
         )
     else:
         surfaces = load_surfaces(config.data, config.test_share, config.seed)
+    if config.channels is None:
+        config = replace(config, channels=surfaces.channels)
     surfaces = surfaces.with_channels(config.channels)
     if config.reduce is None:
         config = replace(config, reduce=chosen_reduction(surfaces, config.image_size))
@@ -463,6 +494,7 @@ def main():
     if config.hold_out:
         surfaces = hold_out(surfaces, config.hold_out)
     print(describe(surfaces))
+    check_surfaces(config, surfaces)
     with RunFolder("train_defectgan", config) as run:
         print(f"run: {run.path}")
         jit_compile = set_up(config.deterministic)

@@ -7,7 +7,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
-from skimage.filters import threshold_otsu
 
 from keras_gans.defectgan.segnet import (
     STAGE_CONVOLUTIONS,
@@ -140,45 +139,23 @@ def class_activation_map(network, images):
     return np.asarray(maps)[..., 0]
 
 
-def cam_mask(cam, share=0.2, threshold=None, judged=True):
+def cam_mask(cam, share=0.2):
     """The defect's mask from a class activation map, by a rule that needs no masks.
 
     Features see far around their place, so a small defect becomes a wide spot of the map. Zhou
     et al.'s share of 0.2 then marks much more than the defect; 0.5, the spot's width at half
-    its height, is the fairer rule for defects (ours), and `otsu_threshold` lies between.
+    its height, is the fairer rule for defects (ours).
 
     Args:
         cam: (H, W), from `class_activation_map`.
-        share: of the way from the map's minimum to its maximum, from which a pixel counts as
-            defect: 0.2 in Zhou et al., who then draw a box around the largest component.
-        threshold: value of the map to be used instead of `share`, such as those of
-            `otsu_threshold` and `clean_threshold`.
-        judged: whether the image counts as defective, such as logit > 0; `False` gives an
-            empty mask. The default suits IoU over images known to be defective, where an
-            empty mask scores 0.
+        share: of the map's maximum, from which a pixel counts as defect: 0.2 in Zhou et al.,
+            who then draw a box around the largest component. Where no place votes for a
+            defect (maximum at most 0): of the way from the minimum to the maximum.
 
     Returns:
-        bool (H, W); empty for a constant map without a `threshold`.
+        bool (H, W); empty for a constant map.
     """
     low, high = cam.min(), cam.max()
-    if not judged or (threshold is None and low == high):
+    if low == high:
         return np.zeros(cam.shape, bool)
-    return cam >= (low + share * (high - low) if threshold is None else threshold)
-
-
-def otsu_threshold(cam):
-    """The value that splits one map (H, W) best in two (Otsu 1979), for `cam_mask`."""
-    return float(threshold_otsu(cam))
-
-
-def clean_threshold(cams, quantile=1.0):
-    """A threshold from training images without defects, for `cam_mask`; needs no masks.
-
-    Args:
-        cams: iterable of maps (H, W) of defect-free training images; sizes may differ.
-        quantile: of the images' maxima; 1 for the greatest, less to forgive outliers.
-
-    Returns:
-        float; a share `quantile` of the images stays below it throughout.
-    """
-    return float(np.quantile([cam.max() for cam in cams], quantile))
+    return cam >= (share * high if high > 0 else low + share * (high - low))

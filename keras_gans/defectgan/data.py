@@ -12,7 +12,7 @@ MIRRORS = {  # chances of: top to bottom, left to right, transposition
 
 
 def unpaired_batches(
-    ng, p, size, batch_size, seed, steps, first_step=0, mirror="horizontal"
+    ng, p, size, batch_size, seed, steps, first_step=0, mirror="horizontal", relight=0.0
 ):
     """Batches for `DefectGAN.fit`: crops of defective and of defect-free images, unpaired.
 
@@ -28,6 +28,8 @@ def unpaired_batches(
         steps: number of the last step plus one.
         first_step: number of the first step.
         mirror: "horizontal" (as CycleGAN), "both" ways, "turn" (also by 90 degrees), "none".
+        relight: strength of `relit`, so that the light does not tell the classes apart; 0 for
+            none.
 
     Returns:
         `tf.data.Dataset` of (ng, p), float32 (B, S, S, C) in [-1, 1].
@@ -36,21 +38,35 @@ def unpaired_batches(
 
     def batch(step):
         crops = [
-            source.draw(step, batch_size, [seed, kind]) for kind, source in enumerate(sources)
+            to_float(source.draw(step, batch_size, [seed, kind]))
+            for kind, source in enumerate(sources)
         ]
-        return tuple(to_float(pixels) for pixels in crops)
+        if relight:
+            crops = [
+                relit(x, relight, tf.stack([tf.constant(2 * seed + kind, tf.int64), ~step]))
+                for kind, x in enumerate(crops)
+            ]
+        return tuple(crops)
 
     return _dataset(batch, first_step, steps)
 
 
 def labelled_batches(
-    surfaces, size, batch_size, seed, steps, first_step=0, mirror="horizontal", masks=False
+    surfaces,
+    size,
+    batch_size,
+    seed,
+    steps,
+    first_step=0,
+    mirror="horizontal",
+    relight=0.0,
+    masks=False,
 ):
     """Batches for the baselines: half of each from defective images.
 
     Args:
         surfaces: `Surfaces`, all of which are used; with `masks` all defective ones have one.
-        size, batch_size, seed, steps, first_step, mirror: see `unpaired_batches`;
+        size, batch_size, seed, steps, first_step, mirror, relight: see `unpaired_batches`;
             `batch_size`, even, counts both kinds.
         masks: whether the target is the mask, for SegNet, or the label, for CAM.
 
@@ -76,9 +92,10 @@ def labelled_batches(
     def batch(step):
         crops = [source.draw(step, half, [seed, kind]) for kind, source in enumerate(sources)]
         pixels = tf.concat(crops, axis=0)
-        if masks:
-            return to_float(pixels[..., :-1]), tf.cast(pixels[..., -1:] > 0, tf.float32)
-        return to_float(pixels), labels
+        x = to_float(pixels[..., :-1] if masks else pixels)
+        if relight:
+            x = relit(x, relight, tf.stack([tf.constant(seed, tf.int64), ~step]))
+        return x, tf.cast(pixels[..., -1:] > 0, tf.float32) if masks else labels
 
     return _dataset(batch, first_step, steps)
 
@@ -130,6 +147,7 @@ class Crops:
             index=position % self.count,
             seed=tf.stack([zero + seed[0], turn, zero + seed[1]], axis=1),
             max_index=tf.constant(self.count - 1, tf.int64),
+            rounds=8,  # with the default of 4, small sets are hardly shuffled
         )
         key = tf.stack([tf.constant(2 * seed[0] + seed[1], tf.int64), step])
         numbers = tf.random.stateless_uniform([batch_size, 5], key)
@@ -172,6 +190,27 @@ def extended(image, size):
 def to_float(pixels):
     """uint8 0..255 to float32 [-1, 1]."""
     return tf.cast(pixels, tf.float32) / 127.5 - 1
+
+
+def relit(images, strength, key):
+    """Changes the light of images at random: its strength, and a slope of it over the image.
+
+    Values in [0, 1] are multiplied by `2^(strength a)` and by a plane that falls or rises by up
+    to `strength / 2` from the middle to the border in each direction; a is uniform in [-1, 1].
+
+    Args:
+        images: float32 (N, H, W, C) in [-1, 1].
+        strength: in [0, 1].
+        key: int64 (2,), of which the draw is a function.
+
+    Returns:
+        float32 (N, H, W, C), clipped to [-1, 1].
+    """
+    draw = tf.random.stateless_uniform([3, tf.shape(images)[0], 1, 1, 1], key, -1.0, 1.0)
+    rows = tf.linspace(-1.0, 1.0, tf.shape(images)[1])[:, None, None]
+    columns = tf.linspace(-1.0, 1.0, tf.shape(images)[2])[:, None]
+    slope = 1 + strength * (draw[1] * rows + draw[2] * columns) / 2
+    return tf.clip_by_value((images + 1) * 2 ** (strength * draw[0]) * slope - 1, -1.0, 1.0)
 
 
 def _dataset(batch, first_step, steps):

@@ -40,13 +40,14 @@ class Calibration:
             0..255; see `measure_bias`.
         threshold: a pixel whose denoised difference is above it is defective, in grey levels,
         peak: provided that the largest difference within `reach` pixels, to every side and
-            diagonally, is above this one, in grey levels. So an image has a defect if its
-            score is above both.
+            diagonally, is above this one, in grey levels.
         reach: see `peak`.
         sigma: standard deviation of the Gaussian that denoises, in pixels; 0 for none.
         dilation: the mask grows by so many pixels to every side, diagonals included.
         share: a defective pixel is also above this share of the largest difference within
             `reach`, so that a strong defect is not drawn too wide.
+        limit: an image whose score is above it counts as defective, in grey levels. What the
+            mask shows of another image is within what good images show.
     """
 
     bias: float
@@ -56,11 +57,12 @@ class Calibration:
     sigma: float = 1.0
     dilation: int = 1
     share: float = 0.0
+    limit: float = 0.0
 
     def __post_init__(self):
         within = {
             "bias": (-255, 255), "threshold": (0, 255), "peak": (0, 255), "reach": (0, 100),
-            "share": (0, 1), "sigma": (0, 50), "dilation": (0, 100),
+            "share": (0, 0.99), "limit": (0, 255), "sigma": (0, 50), "dilation": (0, 100),
         }  # fmt: skip
         for name, (low, high) in within.items():
             value = getattr(self, name)
@@ -83,19 +85,24 @@ class CalibrationRule:
             of defective images.
         quantile: see `method`, in (0, 1].
         peak_quantile: the same for `Calibration.peak`.
+        limit_quantile: the share of defect-free images whose score is at most
+            `Calibration.limit`.
+        floor: none of these levels is lower, in grey levels: less is not seen.
         reach, share, sigma, dilation: see `Calibration`.
     """
 
     method: Literal["quantile", "otsu"] = "quantile"
     quantile: float = 0.99
     peak_quantile: float = 0.999
+    limit_quantile: float = 0.95
+    floor: float = 1.0
     reach: int = 12
     sigma: float = 1.0
     dilation: int = 1
     share: float = 0.5
 
     def __post_init__(self):
-        for name in ("quantile", "peak_quantile"):
+        for name in ("quantile", "peak_quantile", "limit_quantile"):
             value = getattr(self, name)
             if not 0 < value <= 1:
                 raise InputError(
@@ -357,10 +364,13 @@ def calibrate(clean, free, defective, rule):
     """
     cleaned = [np.asarray(clean(image[None]))[0] for image in free]
     bias = measure_bias(free, cleaned)
-    counts = histogram(
-        difference(image, clear, bias, rule.sigma) for image, clear in zip(free, cleaned)
-    )
+    counts, scores = np.zeros(len(LEVELS), np.int64), []
+    for image, clear in zip(free, cleaned):
+        values = difference(image, clear, bias, rule.sigma)
+        counts += histogram([values])
+        scores.append(values.max())
     peak = quantile_level(counts, rule.peak_quantile)
+    limit = float(np.quantile(scores, rule.limit_quantile, method="inverted_cdf"))
     if rule.method == "quantile":
         threshold = quantile_level(counts, rule.quantile)
     else:
@@ -370,8 +380,9 @@ def calibrate(clean, free, defective, rule):
                 for image in defective
             )
         )
+    threshold, peak, limit = (max(level, rule.floor) for level in (threshold, peak, limit))
     return Calibration(
-        bias, threshold, peak, rule.reach, rule.sigma, rule.dilation, rule.share
+        bias, threshold, peak, rule.reach, rule.sigma, rule.dilation, rule.share, limit
     )
 
 

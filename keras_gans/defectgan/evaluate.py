@@ -34,8 +34,8 @@ class Found:
     Attributes:
         mask: bool (H, W), where the defects are.
         score: float, the higher the more likely the image is defective.
-        judged: whether the method counts the image as defective; if not, `mask` (which CAM
-            makes for every image) is no false alarm.
+        judged: whether the method counts the image as defective; if not, `mask`, which is
+            made for every image, is no false alarm.
         cleaned, difference: DefectGAN's, see `detect.Detection`; else `None`.
     """
 
@@ -64,15 +64,19 @@ def defectgan_detector(clean, calibration):
         found = detect(clean, image, calibration)
         return {
             "DefectGAN": Found(
-                found.mask, found.score, cleaned=found.cleaned, difference=found.difference
+                found.mask,
+                found.score,
+                judged=found.score > calibration.limit,
+                cleaned=found.cleaned,
+                difference=found.difference,
             )
         }
 
     return run
 
 
-def segnet_detector(network, stride, reduce=1):
-    """SegNet on whole images; a pixel is defect where its logit is above 0.
+def segnet_detector(network, stride, reduce=1, cut=0.0):
+    """SegNet on whole images; a pixel is defect where its logit is above `cut`.
 
     The score is the largest logit of the image, as it is: one pixel decides.
 
@@ -81,6 +85,7 @@ def segnet_detector(network, stride, reduce=1):
         stride: of which the network takes multiples, `2**stages`; other images are continued
             by their mirror image.
         reduce: whole factor by which images are reduced for it; what it gives is enlarged.
+        cut: logit, such as from `best_cut`.
 
     Returns:
         detector of the method "SegNet".
@@ -90,9 +95,33 @@ def segnet_detector(network, stride, reduce=1):
     def run(image):
         small = _reduced(mirrored_to_multiple(image, stride * reduce), reduce)
         logits = _enlarged(traced(small[None]).numpy()[0, ..., 0], reduce, image.shape)
-        return {"SegNet": Found(logits > 0, float(logits.max()))}
+        score = float(logits.max())
+        return {"SegNet": Found(logits > cut, score, judged=score > cut)}
 
     return run
+
+
+def best_cut(network, stride, surfaces):
+    """The logit above which SegNet's masks fit those of training images best.
+
+    SegNet is trained on masks, so they may choose it; balanced classes move it far above 0.
+
+    Args:
+        network, stride: see `segnet_detector`.
+        surfaces: `Surfaces`, training images, already reduced.
+
+    Returns:
+        float, out of -2 to 8 in steps of 0.5.
+    """
+    cuts = np.arange(-2, 8.5, 0.5)
+    traced = _traced(network)
+    scores = []
+    for image, mask in zip(surfaces.images, surfaces.masks):
+        if mask is not None:
+            logits = traced(mirrored_to_multiple(image, stride)[None]).numpy()
+            logits = logits[0, : mask.shape[0], : mask.shape[1], 0]
+            scores.append([iou(logits > cut, mask) for cut in cuts])
+    return float(cuts[np.mean(scores, axis=0).argmax()]) if scores else 0.0
 
 
 def cam_detector(network, shares=CAM_SHARES, reduce=1):

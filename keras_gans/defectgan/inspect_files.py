@@ -185,7 +185,7 @@ def find_model(folder=None):
     Raises:
         InputError: no model there, or no or another model's description.
     """
-    train = "train one with `python train_defectgan.py`"
+    train = "train one with `python train_defectgan.py --data DIR --reduced`"
     if folder is None and not MODEL.exists():
         raise InputError(
             f"no model is given, and there is no {MODEL}: {train}, or name one with --model"
@@ -204,7 +204,7 @@ def find_model(folder=None):
         description = json.loads(file.read_text(encoding="utf-8"))
         channels = description["channels"]
         calibration = description["calibration"]
-        limit = float(max(calibration["threshold"], calibration.get("peak", 0)))
+        limit = float(max(calibration[name] for name in ("threshold", "peak", "limit")))
     except OSError:
         raise InputError(f"{file}: missing: export the model again") from None
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -319,7 +319,9 @@ def output_paths(paths, out):
 def _detect_file(path, targets, detector, min_area):
     image = read(path, detector.channels)
     outputs = detector.signature(image[None])
-    mask, boxes = keep_large(outputs["mask"].numpy()[0] > 0, min_area)
+    score = float(outputs["score"][0])
+    mask = (outputs["mask"].numpy()[0] > 0) & (score > detector.limit)
+    mask, boxes = keep_large(mask, min_area)
     images.write_png(targets[0], draw_overlay(image, mask))
     with replacing(targets[1]) as temporary:
         Image.fromarray(np.where(mask, np.uint8(255), np.uint8(0))).save(temporary, "PNG")
@@ -328,7 +330,7 @@ def _detect_file(path, targets, detector, min_area):
         "file": str(path),
         "width": image.shape[1],
         "height": image.shape[0],
-        "score": round(float(outputs["score"][0]), 4),
+        "score": round(score, 4),
         "defective": bool(boxes),
         "mask_area": area,
         "mask_share": round(area / mask.size, 6),

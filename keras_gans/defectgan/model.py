@@ -166,14 +166,15 @@ class DefectGAN(keras.Model):
         return self.cleaner(images, training=training)
 
     def train_step(self, batch):
+        ng, p = batch[:2]  # `train_on_batch` adds sample weights, which have no meaning here
         if self.critic_warmup:
             losses = tf.cond(
                 self.d_optimizer.iterations < self.critic_warmup,
-                lambda: self._warm_up(*batch),
-                lambda: self._step(*batch),
+                lambda: self._warm_up(ng, p),
+                lambda: self._step(ng, p),
             )
         else:
-            losses = self._step(*batch)
+            losses = self._step(ng, p)
         for tracker, value in zip(self.trackers, losses):
             tracker.update_state(value)
         return {tracker.name: tracker.result() for tracker in self.trackers}

@@ -21,6 +21,7 @@ HEADINGS = {
     "false_pixels": "false pixels, %",
     "false_images": "false alarms, %",
     "t_test_ms": "t_test, ms",
+    "training_seconds": "training, s",
 }
 
 
@@ -68,7 +69,7 @@ def write(
     sizes = np.array([surfaces.images[i].shape[1::-1] for i in tested["index"]])
     low, high = ("x".join(map(str, end)) for end in (sizes.min(axis=0), sizes.max(axis=0)))
     show(
-        figures,
+        figures.assign(training_seconds=recorded["training_seconds"]),
         f"{surfaces.name}: {len(tested)} test images, {defective} defective, "
         f"{low if low == high else f'{low} to {high}'} pixels",
     )
@@ -125,6 +126,8 @@ def _cell(column, value):
         return f"{value:.3f}"
     if column == "t_test_ms":
         return f"{value:.1f}"
+    if column == "training_seconds":
+        return f"{value:.0f}"
     return f"{100 * value:.2f}"
 
 

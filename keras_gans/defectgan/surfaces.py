@@ -73,6 +73,12 @@ class Surfaces:
         """The same surfaces, images and masks reduced by a whole factor; see `reduced`."""
         if factor == 1:
             return self
+        for name, image in zip(self.names, self.images):
+            if min(image.shape[:2]) < factor:
+                raise InputError(
+                    f"{name}: {image.shape[1]}x{image.shape[0]} pixels, too small for --reduce "
+                    f"{factor}; leave it out or lower --reduce"
+                )
         masks = [
             None if mask is None else reduced(mask[..., None], factor)[..., 0] >= 0.5
             for mask in self.masks

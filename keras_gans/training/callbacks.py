@@ -83,9 +83,9 @@ class StopOnNaN(keras.callbacks.Callback):
     """Ends training with one clear line when the loss is no longer finite."""
 
     def on_epoch_end(self, epoch, logs=None):
-        loss = (logs or {}).get("loss")
-        if loss is not None and not math.isfinite(loss):
-            raise InputError(
-                f"the loss became {loss} in epoch {epoch + 1}; lower --learning-rate, or look "
-                "for damaged images"
-            )
+        for name, value in (logs or {}).items():
+            if name.endswith("loss") and not math.isfinite(value):
+                raise InputError(
+                    f"the {name} became {value} in epoch {epoch + 1}; lower --learning-rate, "
+                    "or look for damaged images"
+                )

@@ -8,6 +8,7 @@ from keras_gans.defectgan.data import (
     Crops,
     extended,
     labelled_batches,
+    relit,
     to_float,
     unpaired_batches,
 )
@@ -139,7 +140,6 @@ def test_each_kind_pass_and_seed_has_an_order_of_its_own():
     assert len(set(map(tuple, orders))) == 8
 
 
-@pytest.mark.xfail(strict=True, reason="4 rounds of RandomIndexShuffle mix few images badly")
 @pytest.mark.parametrize("count", [20, 60, 240])
 def test_orders_are_as_good_as_random_ones(count):
     images = numbered(count)
@@ -159,6 +159,53 @@ def test_the_kinds_are_cropped_independently():
 def test_to_float():
     values = to_float(tf.constant([0, 255, 51], tf.uint8))
     np.testing.assert_allclose(values, [-1, 1, -0.6], atol=1e-6)
+
+
+# Light --------------------------------------------------------------------------------------
+
+
+def test_relit_images_are_multiplied_by_a_plane():
+    images = tf.fill([200, 7, 5, 3], -0.8)  # 0.2 above black
+    key = tf.constant([1, 2], tf.int64)
+    light = (relit(images, 0.5, key).numpy() + 1) / 0.2
+    np.testing.assert_array_equal(light, light[..., :1].repeat(3, -1))  # no colour
+    for axis in (1, 2):
+        np.testing.assert_allclose(np.diff(light, 2, axis), 0, atol=1e-5)
+    middle = light[:, 3, 2, 0]
+    slopes = [(light[:, -1, 2, 0] - middle) / middle, (light[:, 3, -1, 0] - middle) / middle]
+    draws = [np.log2(middle) / 0.5, *(slope / 0.25 for slope in slopes)]
+    for draw in draws:  # uniform in [-1, 1], by themselves
+        assert np.abs(draw).max() < 1 + 1e-4
+        assert abs(draw.mean()) < 0.2 and draw.std() == pytest.approx(3**-0.5, rel=0.2)
+    assert np.abs(np.corrcoef(draws) - np.eye(3)).max() < 0.25
+    np.testing.assert_array_equal(relit(images, 0.5, key), relit(images, 0.5, key))
+    assert not np.allclose(relit(images, 0.5, key + 1), relit(images, 0.5, key))
+
+
+def test_relit_stays_in_range():
+    images = tf.constant([-1.0, 0.0, 1.0])[None, :, None, None] * tf.ones([50, 1, 4, 1])
+    lit = relit(images, 1.0, tf.constant([0, 0], tf.int64)).numpy()
+    assert lit.min() == -1 and lit.max() == 1
+    np.testing.assert_array_equal(lit[:, 0], images[:, 0])  # black
+    unlit = relit(images, 0.0, tf.constant([0, 0], tf.int64))
+    np.testing.assert_array_equal(unlit, images)
+
+
+def test_relit_batches():
+    plain, whole, rest = batches(), batches(relight=0.5), batches(relight=0.5, first_step=4)
+    for ours, theirs in zip(rest, whole[4:], strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    for one, other in zip(plain, whole):
+        for kind in (0, 1):
+            assert not np.allclose(one[kind], other[kind], atol=0.02)
+    options = dict(size=8, batch_size=4, seed=0, steps=2, masks=True)
+    pairs = zip(*(labelled_batches(surfaces(), relight=x, **options) for x in (0.0, 0.5)))
+    for (images, masks), (lit, same) in pairs:
+        np.testing.assert_array_equal(masks, same)
+        assert not np.allclose(images, lit, atol=0.02)
+
+
+# Labelled -----------------------------------------------------------------------------------
 
 
 def surfaces(masks=True):

@@ -152,6 +152,24 @@ def test_a_peak_must_be_near():
     assert grown.sum() == 5 * (4 + 4)
 
 
+def test_a_pixel_must_reach_a_share_of_the_largest_nearby():
+    values = np.zeros((9, 40), np.float32)
+    values[4, 2:6] = 10, 5.5, 5, 4
+    values[8, 9] = 4  # 4 pixels below the 5, 7 beside the 10
+    values[4, 25:27] = 4, 3
+
+    def marked(**rule):
+        calibration = Calibration(0, 2, reach=5, dilation=0, **rule)
+        return np.argwhere(mask_of(values, calibration)).tolist()
+
+    alone = [[4, 25], [4, 26], [8, 9]]
+    assert marked(share=0.5) == [[4, 2], [4, 3], *alone]  # 5 is not above half of 10
+    assert marked(share=0.3) == [[4, x] for x in (2, 3, 4, 5)] + alone
+    assert marked(share=0.8) == [[4, 2], [4, 25]]
+    assert marked(share=0.5, peak=6) == [[4, 2], [4, 3]]
+    assert len(marked()) == 7
+
+
 def test_boxes():
     mask = np.zeros((10, 12), bool)
     mask[1:3, 2:7] = True
@@ -165,24 +183,25 @@ def test_boxes():
 
 
 @pytest.mark.parametrize(
-    "channels, sigma, dilation, reach", [(1, 1.0, 1, 0), (3, 2.2, 3, 2), (1, 0.5, 0, 12)]
+    "channels, sigma, dilation, reach, share, reduce",
+    [(1, 1.0, 1, 0, 0.0, 1), (3, 2.2, 3, 2, 0.9, 2), (1, 0.5, 0, 12, 0.3, 3)],
 )
-def test_both_forms_agree_to_the_bit(rng, channels, sigma, dilation, reach):
+def test_both_forms_agree_to_the_bit(rng, channels, sigma, dilation, reach, share, reduce):
     generator = random_generator(channels)
-    clean = traced_cleaner(generator, TILE)
+    clean = traced_cleaner(generator, TILE, reduce=reduce)
     images = rng.integers(0, 256, (3, 45, 37, channels), np.uint8)
     values = difference(images, clean(images).numpy(), 0.7, sigma)
     # values that occur: ties too
     threshold, peak = np.quantile(values, [0.5, 0.98], method="inverted_cdf").tolist()
     assert peak > threshold > 0
-    calibration = Calibration(0.7, threshold, peak, reach, sigma, dilation)
+    calibration = Calibration(0.7, threshold, peak, reach, sigma, dilation, share)
     masks = [mask_of(image, calibration) for image in values]
     assert 0 < np.mean(masks)
     without = dataclasses.replace(calibration, peak=0.0)
     assert np.mean(masks) < np.mean([mask_of(image, without) for image in values])
 
     signature = [tf.TensorSpec([None, None, None, channels], tf.uint8)]
-    graph = build_detection_graph(generator, calibration, TILE)
+    graph = build_detection_graph(generator, calibration, TILE, reduce=reduce)
     graph = tf.function(graph, input_signature=signature)
     for height, width in ((45, 37), (16, 16), (2, 1), (5, 30)):
         cut = images[:, :height, :width]
@@ -200,7 +219,7 @@ def test_both_forms_agree_to_the_bit(rng, channels, sigma, dilation, reach):
 @pytest.mark.parametrize("sigma, dilation", [(0, 0), (0.6, 2)])
 def test_the_graphs_difference_eagerly(rng, sigma, dilation):
     images = rng.integers(0, 256, (1, 12, 9, 3), np.uint8)
-    calibration = Calibration(-1.3, 60, 90, 1, sigma, dilation)
+    calibration = Calibration(-1.3, 60, 90, 1, sigma, dilation, share=0.5)
     graph = build_detection_graph(negative(3), calibration, TILE)
     found = detect(lambda images: 255 - images, images[0], calibration)
     result = graph(images)
@@ -214,6 +233,21 @@ def test_eager_graph_and_every_grey_level():
     result = build_detection_graph(identity(1), Calibration(0, 1), TILE)(images)
     np.testing.assert_array_equal(result["cleaned"], images)
     assert not result["difference"].numpy().any() and not result["mask"].numpy().any()
+
+
+@pytest.mark.parametrize("reduce", [1, 2, 5])
+def test_the_change_of_a_reduced_image_is_enlarged(rng, reduce):
+    images = rng.integers(0, 256, (2, 33, 24, 3), np.uint8)
+    same = traced_cleaner(identity(3), TILE, reduce=reduce)
+    for size in (33, 16, 1):  # what is finer than the reduced image stays as well
+        np.testing.assert_array_equal(same(images[:, :size]), images[:, :size])
+    flat = np.full((1, 17, 21, 1), 100, np.uint8)
+    inverted = traced_cleaner(negative(1), TILE, reduce=reduce)(flat)
+    np.testing.assert_array_equal(inverted, 255 - flat)
+    halves = np.where(np.arange(40) < 20, 90, 150).astype(np.uint8) * np.ones((1, 20, 1), "u1")
+    found = traced_cleaner(negative(1), TILE, reduce=reduce)(halves[..., None])[0, ..., 0]
+    away = np.r_[: 20 - reduce, 20 + reduce : 40]  # from the edge, which is blurred
+    np.testing.assert_array_equal(found.numpy()[:, away], 255 - halves[0][:, away])
 
 
 def test_a_square_is_found():
@@ -245,8 +279,12 @@ def test_quantiles_are_numpys(rng):
     bias = measure_bias(free, map(to_100, free))
     assert 4 < bias < 5
     for quantile, peak_quantile, sigma in ((0.5, 0.9, 1), (0.999, 0.5, 0), (1, 1, 2)):
-        rule = CalibrationRule("quantile", quantile, peak_quantile, 3, sigma, 2)
+        rule = CalibrationRule(
+            "quantile", quantile, peak_quantile, limit_quantile=0.5, floor=0, reach=3,
+            sigma=sigma, dilation=2, share=0.25,
+        )  # fmt: skip
         values = [difference(image, to_100(image), bias, sigma).ravel() for image in free]
+        scores = [value.max() for value in values]
         values = np.concatenate(values)
         found = calibrate(to_100, free, [], rule)
         assert found == Calibration(
@@ -256,6 +294,8 @@ def test_quantiles_are_numpys(rng):
             reach=3,
             sigma=sigma,
             dilation=2,
+            share=0.25,
+            limit=min(scores),
         )
         assert np.mean(values > found.threshold) <= 1 - quantile
 
@@ -272,7 +312,7 @@ def test_levels_by_hand():
 def test_a_shift_of_all_greys_is_calibrated_away(rng):
     free = [rng.integers(10, 200, (9, 9, 1), np.uint8)]
     found = calibrate(lambda images: images - np.uint8(3), free, [], CalibrationRule())
-    assert found == Calibration(bias=3, threshold=0, peak=0)
+    assert (found.bias, found.threshold, found.peak, found.limit) == (3, 1, 1, 1)  # the floor
 
 
 def test_otsu_parts_square_and_ground():
@@ -281,7 +321,7 @@ def test_otsu_parts_square_and_ground():
     values = difference(defective[0], darker(defective[0]), 0)
     assert found.threshold == pytest.approx(filters.threshold_otsu(values, nbins=4081), abs=1)
     assert 10 < found.threshold < 40
-    assert (found.bias, found.peak) == (0, 0)
+    assert (found.bias, found.peak) == (0, 1)
     assert otsu_level(histogram([np.full((4, 4), 2.5)])) == 2.5
 
 
@@ -303,6 +343,7 @@ def test_histogram_is_exact(rng):
         ({"peak_quantile": float("nan")}, "peak_quantile must be above 0 and at most 1"),
         ({"reach": -1}, "reach must be from 0 to 100. Received: -1"),
         ({"sigma": 60}, "sigma must be from 0 to 50. Received: 60"),
+        ({"share": 1}, "share must be from 0 to 0.99. Received: 1"),
         ({"dilation": 0.5}, "dilation must be whole pixels. Received: 0.5"),
     ],
 )
@@ -322,7 +363,7 @@ def test_calibration_needs_images():
 
 
 def test_calibration_goes_through_json():
-    calibration = Calibration(-1.25, 12.5, peak=20.5, reach=7, sigma=1.5, dilation=2)
+    calibration = Calibration(-1.25, 12.5, peak=20.5, reach=7, sigma=1.5, share=0.4)
     text = json.dumps(dataclasses.asdict(calibration))
     assert Calibration(**json.loads(text)) == calibration
 

@@ -11,7 +11,7 @@ from keras_gans.defectgan import inspect_files
 from keras_gans.defectgan.detect import boxes
 
 LIMIT = 200
-CALIBRATION = {"threshold": 50.0, "peak": LIMIT}
+CALIBRATION = {"threshold": 50.0, "peak": 0.0, "limit": LIMIT}
 
 
 class Bright(tf.Module):

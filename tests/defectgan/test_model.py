@@ -281,6 +281,15 @@ def test_call_cleans(rng):
     np.testing.assert_allclose(gan(images), images + 0.2, atol=1e-6)
 
 
+def test_train_on_batch(rng):
+    ng, p = images_of(rng, 2)
+    options = dict(shifts=(0.2, 0.1), critics=((1.0, 0.1), (0.5, 0.2)))
+    found = stub(**options).train_on_batch(ng, p, return_dict=True)
+    assert {name: float(value) for name, value in found.items()} == figures(
+        stub(**options), ng, p
+    )
+
+
 # Learning rate ------------------------------------------------------------------------------
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from keras_gans.defectgan.surfaces import Surfaces
+from keras_gans.defectgan.surfaces import Surfaces, reduced
 from keras_gans.errors import InputError
 
 
@@ -58,3 +58,29 @@ def test_with_channels():
 
     with pytest.raises(InputError, match="hand-made: images in colour.*--channels 3"):
         colour.with_channels(1)
+
+
+def test_reduced_by_hand():
+    image = np.uint8([[0, 2, 10, 10, 9], [4, 6, 10, 14, 9], [9, 9, 9, 9, 9]])
+    np.testing.assert_array_equal(reduced(image[..., None], 2)[..., 0], [[3, 11]])
+    np.testing.assert_array_equal(reduced(image[..., None], 1)[..., 0], image)
+    colour = np.stack([image, 2 * image], axis=-1)
+    np.testing.assert_array_equal(reduced(colour, 2), [[[3, 6], [11, 22]]])
+
+
+def test_reduced_surfaces():
+    whole = surfaces(3)
+    whole.masks[:] = [np.zeros((4, 6), bool), None, np.zeros((2, 2), bool)]
+    whole.masks[0][1, :4] = whole.masks[0][0, 0] = True
+    whole.masks[2][0, 0] = True
+    small = whole.reduced(2)
+    assert whole.reduced(1) is whole
+    assert [image.shape for image in small.images] == [(2, 3, 3), (2, 1, 3), (1, 1, 3)]
+    assert all(image.dtype == np.uint8 for image in small.images)
+    means = reduced(whole.images[0], 2)
+    assert np.abs(small.images[0] - means).max() <= 0.5
+    # half of a square is enough; a mask of which nothing is left is missing
+    np.testing.assert_array_equal(small.masks[0], [[True, True, False], [False] * 3])
+    assert small.masks[0].dtype == bool
+    assert small.masks[1:] == [None, None]
+    assert small.names == whole.names and len(small) == len(whole) == 3
