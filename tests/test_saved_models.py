@@ -50,3 +50,32 @@ def test_tflite_files_are_small_and_near_the_saved_model(name, images):
         run = runner(path)
         found = np.concatenate([run(images=image[None])["illuminant"] for image in images])
         assert angular_errors(expected, found).mean() <= degrees, precision
+
+
+def test_defectgan_finds_a_scratch_across_its_texture():
+    """A star of faint lines as DAGM's class 4 has it, drawn here, and a dark scratch on it."""
+    rows, columns = np.mgrid[-48:48, -48:48].astype(float)
+    rng = np.random.default_rng(0)
+    rays = np.cos(36 * np.arctan2(rows, columns) + 2 * rng.normal())
+    star = (
+        170 + 5 * rays - 60 * np.exp(-(rows**2 + columns**2) / 8) + rng.normal(0, 3, (96, 96))
+    )
+    along, across = columns + rows - 50, columns - rows - 10
+    scratch = (np.abs(across) < 22) & (np.abs(along) < 2)
+    version = max((SAVED_MODELS / "defectgan").glob("[0-9]*"), key=lambda path: int(path.name))
+    description = json.loads((version / "assets.extra" / "model.json").read_text())
+    assert "/" not in json.dumps(description), "a path of the machine that trained"
+    serve = tf.saved_model.load(version).signatures["serving_default"]
+
+    def found(image):
+        pixels = np.clip(np.rint(image), 0, 255).astype(np.uint8)
+        return {
+            name: value.numpy()[0]
+            for name, value in serve(images=tf.constant(pixels[None, ..., None])).items()
+        }
+
+    free, defective = found(star), found(star - 45 * scratch)
+    assert defective["score"] > description["calibration"]["limit"]
+    assert defective["score"] > 1.5 * free["score"]
+    inside = defective["mask"][scratch].mean() / 255
+    assert inside > 0.3 and inside > 5 * defective["mask"][~scratch].mean() / 255
