@@ -163,6 +163,7 @@ REDUCED = dict(
     segnet_steps=800,
     segnet_stages=4,
     cam_steps=800,
+    cam_stages=3,
 )
 
 # Without --data
