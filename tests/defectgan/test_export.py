@@ -58,7 +58,7 @@ def test_files_and_description(exported):
     text = (exported["saved_model"] / "assets.extra" / "model.json").read_text()
     description = json.loads(text)
     assert Calibration(**description.pop("calibration")) == CALIBRATION
-    assert description == {"set": "waves", "tile": TILE, "channels": 1}
+    assert description == {"set": "waves", "tile": TILE, "reduce": 1, "channels": 1}
 
 
 def test_saved_model_signatures(generator, exported):
