@@ -236,7 +236,8 @@ def test_what_is_given_goes_before_the_presets(settings, data):
     ):
         config = settings(arguments)
         chosen = {name: getattr(config, name) for name in preset}
-        assert chosen | {"reduce": None} == preset | {"reduce": None}
+        set_by_data = {"reduce": None, "channels": None}
+        assert chosen | set_by_data == preset | set_by_data
         assert config.reduce >= 1
         config = settings(arguments, "--width 5 --candidates 1 --no-weak-labels --reduce 3")
         assert (config.width, config.candidates, config.weak_labels) == (5, 1, False)
