@@ -44,37 +44,40 @@ DAMAGE = (
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
 
-def list_images(paths):
+def list_images(paths, suffixes=SUFFIXES):
     """Lists image files.
 
     Args:
         paths: a path or an iterable of paths; of a folder, its images (not those of
             folders inside it, nor hidden files) sorted by name.
+        suffixes: of the files that count, in lower case; any case is found.
 
     Returns:
         list of `Path` in the order given, each file once.
 
     Raises:
         InputError: a path does not exist, a folder holds no image, a file has none of
-            the suffixes in `SUFFIXES` (in any case), nothing is listed.
+            the `suffixes`, nothing is listed.
     """
     if isinstance(paths, (str, os.PathLike)):
         paths = [paths]
-    images = []
+    images, known = [], " ".join(suffixes)
     for path in map(Path, paths):
         if path.is_dir():
             found = sorted(
                 file
                 for file in path.iterdir()
-                if _is_image_name(file) and not file.name.startswith(".") and file.is_file()
+                if file.suffix.lower() in suffixes
+                and not file.name.startswith(".")
+                and file.is_file()
             )
             if not found:
-                raise InputError(f"{path}: no images in this folder ({_known()} are read)")
+                raise InputError(f"{path}: no images in this folder ({known} are read)")
             images += found
         elif not path.exists():
             raise InputError(f"{path}: no such file or folder")
-        elif not _is_image_name(path):
-            raise InputError(f"{path}: not an image that can be read ({_known()} are)")
+        elif path.suffix.lower() not in suffixes:
+            raise InputError(f"{path}: not an image that can be read ({known} are)")
         else:
             images.append(path)
     if not images:

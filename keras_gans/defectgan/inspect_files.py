@@ -76,7 +76,7 @@ def detect_files(paths, out, model=None, min_area=1, as_json=False):
     out = Path(out)
     if min_area < 1:
         raise InputError(f"--min-area must be at least 1 pixel. Received: {min_area}")
-    paths = list_images(paths)
+    paths = images.list_images(paths, SUFFIXES)
     targets = output_paths(paths, out)
     detector = find_model(model)
     check_folder(out)
@@ -251,40 +251,6 @@ def load(detector):
 
 
 # The files ----------------------------------------------------------------------------------
-
-
-def list_images(paths):
-    """Lists image files: as `images.list_images`, with .bmp.
-
-    Raises:
-        InputError: a path does not exist, a folder holds no image, a file has none of the
-            `SUFFIXES` (in any case), nothing is listed.
-    """
-    listed, known = [], " ".join(SUFFIXES)
-    for path in map(Path, paths):
-        if path.is_dir():
-            found = sorted(
-                file
-                for file in path.iterdir()
-                if file.suffix.lower() in SUFFIXES
-                and not file.name.startswith(".")
-                and file.is_file()
-            )
-            if not found:
-                raise InputError(f"{path}: no images in this folder ({known} are read)")
-            listed += found
-        elif not path.exists():
-            raise InputError(f"{path}: no such file or folder")
-        elif path.suffix.lower() not in SUFFIXES:
-            raise InputError(f"{path}: not an image that can be read ({known} are)")
-        else:
-            listed.append(path)
-    if not listed:
-        raise InputError("no image is given: name files or folders")
-    once = {}
-    for path in listed:
-        once.setdefault(path.resolve(), path)
-    return list(once.values())
 
 
 def output_paths(paths, out):
