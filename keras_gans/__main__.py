@@ -94,6 +94,63 @@ def detect(
         sys.exit(1)
 
 
+@app.command
+def classify(
+    images: Annotated[
+        Positional[list[Path]],
+        arg(metavar="IMAGE [IMAGE ...]", help_behavior_hint=""),
+    ],
+    /,
+    model: Path | None = None,
+    out: Path | None = None,
+    as_json: Annotated[bool, arg(name="json")] = False,
+):
+    """Tells what is on images, of the classes that the model was trained on.
+
+    Prints a table: the likeliest class of each image, its probability, and the second guess;
+    with --out also as a CSV file. Of images that are not square the middle is looked at.
+    Nothing is written if any input is bad.
+
+    Example: python -m keras_gans classify digits/ door.jpg --out classes.csv
+
+    Args:
+        images: Images, or folders of images (.jpg .jpeg .png .tif .tiff).
+        model: SavedModel's folder, of which the highest version is taken, or a version's. By
+            default saved_models/frgan-classifier.
+        out: CSV file to write. No input is overwritten.
+        as_json: Print a JSON list, with the probabilities of all classes, instead of the table.
+    """
+    from keras_gans.frgan.classify import classify_files
+
+    classify_files(images, out, model=model, as_json=as_json)
+
+
+@app.command
+def generate(
+    out: Path,
+    model: Path | None = None,
+    count: int = 24,
+    seed: int = 0,
+):
+    """Makes images with a trained generator.
+
+    Writes 00001.png, 00002.png and so on, and grid.png, the first 100 side by side. The same
+    seed gives the same images; a larger count gives more after them.
+
+    Example: python -m keras_gans generate --count 100 --seed 7 --out made
+
+    Args:
+        out: Folder for the images; made if it is missing. No file in it is overwritten.
+        model: SavedModel's folder, of which the highest version is taken, or a version's. By
+            default saved_models/frgan-generator.
+        count: Number of images.
+        seed: Where the random numbers start: 0 to 2**63 - 1.
+    """
+    from keras_gans.generate import generate
+
+    generate(out, model=model, count=count, seed=seed)
+
+
 @report_input_errors
 def main(args=None):
     """Runs one subcommand.

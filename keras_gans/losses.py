@@ -70,3 +70,50 @@ def cycle_consistency(images, cycled):
         scalar.
     """
     return ops.mean(ops.abs(images - cycled))
+
+
+def k_plus_one_adversarial(logits, real):
+    """Adversarial loss of a classifier of K classes (FR-GAN, eq. 6): mean of `-log D` for
+    real and `-log(1 - D)` for generated images, `D = Z / (Z + 1)`, `Z = sum_k exp(l_k)`.
+
+    With the logit of a (K+1)th class, "generated", held at zero, D is one minus that class's
+    probability; and D is the sigmoid of `log Z`, so that no exponential overflows. (Eq. 6 as
+    printed has `log(1 - D)` for real images as well; the algorithm of section 2.2 has it right.)
+
+    Args:
+        logits: (..., K).
+        real: bool; with `True` on generated images, the generator's loss, non-saturating (the
+            paper prints `log(-D)`, which is not defined).
+
+    Returns:
+        scalar.
+    """
+    return log_adversarial(ops.logsumexp(logits, axis=-1), real)
+
+
+def consistency(logits, others):
+    """Squared distance of two predictions for the same images (FR-GAN, eq. 9 without w):
+    mean of `|z - z'|^2`, where z is the softmax of the logits.
+
+    Args:
+        logits, others: (N, K), from two passes under different noise, dropout and translation.
+
+    Returns:
+        scalar in [0, 2].
+    """
+    difference = ops.softmax(logits, axis=-1) - ops.softmax(others, axis=-1)
+    return ops.mean(ops.sum(ops.square(difference), axis=-1))
+
+
+def feature_matching(features, generated):
+    """Squared distance of mean features (Salimans et al. 2016, section 3.1).
+
+    Args:
+        features: (N, F), of real images.
+        generated: (M, F), of generated ones.
+
+    Returns:
+        scalar.
+    """
+    difference = ops.mean(features, axis=0) - ops.mean(generated, axis=0)
+    return ops.mean(ops.square(difference))

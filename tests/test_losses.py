@@ -7,7 +7,10 @@ import tensorflow as tf
 
 from keras_gans.losses import (
     angular_error,
+    consistency,
     cycle_consistency,
+    feature_matching,
+    k_plus_one_adversarial,
     least_squares_adversarial,
     log_adversarial,
 )
@@ -90,3 +93,81 @@ def test_cycle_consistency_by_hand():
     assert float(cycle_consistency(images, cycled)) == (0 + 2 + 0.5 + 0.5) / 4
     assert float(cycle_consistency(cycled, images)) == 0.75
     assert float(cycle_consistency(images, images)) == 0
+
+
+# FR-GAN ---------------------------------------------------------------------------------------
+
+
+def softmax(logits):
+    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return exponentials / exponentials.sum(axis=-1, keepdims=True)
+
+
+@pytest.mark.parametrize("scale", [0.1, 1, 10])
+@pytest.mark.parametrize("classes", [1, 2, 10])
+def test_k_plus_one_adversarial_is_a_softmax_over_k_plus_one_classes(scale, classes):
+    logits = scale * np.random.default_rng(0).normal(size=(7, classes))
+    generated = softmax(np.pad(logits, [(0, 0), (0, 1)]))[:, -1]
+    real = -np.mean(np.log1p(-generated))
+    assert float(k_plus_one_adversarial(logits, True)) == pytest.approx(real, rel=1e-6)
+    fake = -np.mean(np.log(generated))
+    assert float(k_plus_one_adversarial(logits, False)) == pytest.approx(fake, rel=1e-6)
+
+
+def test_k_plus_one_adversarial_by_hand():
+    # Z = 3 and D = 3/4; Z = 1/2 + 1/2 and D = 1/2
+    logits = np.log(np.float32([[1, 2], [0.5, 0.5]]))
+    real, fake = math.log(4 / 3) + math.log(2), math.log(4) + math.log(2)
+    assert float(k_plus_one_adversarial(logits, True)) == pytest.approx(real / 2)
+    assert float(k_plus_one_adversarial(logits, False)) == pytest.approx(fake / 2)
+
+
+@pytest.mark.parametrize("real, sign", [(True, -1), (False, 1)])
+def test_k_plus_one_adversarial_far_from_zero(real, sign):
+    logits = tf.Variable([[1e4, -1e4, 0], [-1e4, -1e4, -2e4], [1e4, 1e4, 1e4]])
+    with tf.GradientTape() as tape:
+        loss = k_plus_one_adversarial(logits, real)
+    if real:  # log Z is 10000, -10000 + log 2, 10000 + log 3
+        expected = 1e4 - math.log(2)
+        slopes = [[0, 0, 0], [1 / 2, 1 / 2, 0], [0, 0, 0]]
+    else:
+        expected = 2e4 + math.log(3)
+        slopes = [[1, 0, 0], [0, 0, 0], [1 / 3, 1 / 3, 1 / 3]]
+    assert float(loss) == pytest.approx(expected / 3, rel=1e-6)
+    gradient = tape.gradient(loss, logits)
+    np.testing.assert_allclose(gradient, sign * np.array(slopes) / 3, atol=1e-4)
+
+
+def test_consistency_by_hand():
+    logits = np.log(np.float32([[1, 3], [1, 1]]))  # softmax 1/4, 3/4 and 1/2, 1/2
+    others = np.log(np.float32([[3, 1], [4, 1]])) + 5  # 3/4, 1/4 and 4/5, 1/5
+    expected = (2 * 0.5**2 + 2 * 0.3**2) / 2
+    assert float(consistency(logits, others)) == pytest.approx(expected)
+    assert float(consistency(others, logits)) == pytest.approx(expected)
+    assert float(consistency(logits, logits - 3)) == pytest.approx(0, abs=1e-12)
+
+
+def test_consistency_is_at_most_2():
+    certain = np.float32([[1e4, 0, -1e4], [0, 1e4, 0]])
+    assert float(consistency(certain, certain[::-1])) == 2
+    logits = np.random.default_rng(0).normal(0, 9, (2, 500, 4)).astype(np.float32)
+    assert 0 < float(consistency(*logits)) < 2
+
+
+def test_consistency_has_gradients_in_both():
+    logits, others = (tf.Variable([row]) for row in ([0.0, 1.0], [1.0, -1.0]))
+    with tf.GradientTape() as tape:
+        loss = consistency(logits, others)
+    first, second = tape.gradient(loss, [logits, others])
+    # with p and q the first probabilities: 2 (p - q)^2, of slope 4 (p - q) p (1 - p)
+    p, q = 1 / (1 + math.e), 1 / (1 + math.exp(-2))
+    slope, other = 4 * (p - q) * p * (1 - p), 4 * (q - p) * q * (1 - q)
+    np.testing.assert_allclose(first, [[slope, -slope]], rtol=1e-5)
+    np.testing.assert_allclose(second, [[other, -other]], rtol=1e-5)
+
+
+def test_feature_matching_by_hand():
+    features = np.float32([[1, 0, 2], [3, 0, 4]])  # means 2, 0, 3
+    generated = np.float32([[0, 1, 3], [0, 1, 3], [3, 1, 3]])  # means 1, 1, 3
+    assert float(feature_matching(features, generated)) == pytest.approx((1 + 1 + 0) / 3)
+    assert float(feature_matching(features, features[::-1])) == 0

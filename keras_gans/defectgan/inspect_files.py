@@ -20,6 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from scipy import ndimage
 
+from keras_gans import commands
 from keras_gans.data import images
 from keras_gans.errors import InputError
 from keras_gans.files import check_folder, replacing
@@ -185,36 +186,21 @@ def find_model(folder=None):
     Raises:
         InputError: no model there, or no or another model's description.
     """
-    train = "train one with `python train_defectgan.py --data DIR --reduced`"
-    if folder is None and not MODEL.exists():
-        raise InputError(
-            f"no model is given, and there is no {MODEL}: {train}, or name one with --model"
-        )
-    folder = MODEL if folder is None else Path(folder)
-    if not (folder / "saved_model.pb").is_file():
-        found = folder.glob("[0-9]*/saved_model.pb")
-        versions = [pb.parent for pb in found if pb.parent.name.isdecimal()]
-        if not versions:
-            raise InputError(
-                f"{folder}: no SavedModel in this folder: {train}, or name another with --model"
-            )
-        folder = max(versions, key=lambda version: int(version.name))
-    file = folder / "assets.extra" / "model.json"
-    try:
-        description = json.loads(file.read_text(encoding="utf-8"))
-        channels = description["channels"]
-        calibration = description["calibration"]
-        limit = float(max(calibration[name] for name in ("threshold", "peak", "limit")))
-    except OSError:
-        raise InputError(f"{file}: missing: export the model again") from None
-    except (ValueError, KeyError, TypeError, AttributeError):
-        channels = None
-    if channels not in (1, 3):
-        raise InputError(
-            f"{file}: not a DefectGAN's (channels, 1 or 3, and calibration are expected): name "
-            "another model, or export it again"
-        )
-    return Detector(folder, channels, limit)
+
+    def read(description):
+        channels, calibration = description["channels"], description["calibration"]
+        if channels not in (1, 3):
+            raise ValueError(channels)
+        return channels, float(max(calibration[x] for x in ("threshold", "peak", "limit")))
+
+    folder, found = commands.find_model(
+        folder,
+        train="python train_defectgan.py --data DIR --reduced",
+        read=read,
+        expected="not a DefectGAN's (channels, 1 or 3, and calibration are expected)",
+        default=MODEL,
+    )
+    return Detector(folder, *found)
 
 
 def load(detector):

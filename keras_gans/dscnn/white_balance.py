@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
+from keras_gans import commands
 from keras_gans.data import images
 from keras_gans.errors import InputError
 from keras_gans.files import check_folder
@@ -215,27 +216,12 @@ def find_model(folder, view="model"):
     Raises:
         InputError: no model there, no or wrong description, a view smaller than a patch.
     """
-    folder = Path(folder)
-    if not (folder / "saved_model.pb").is_file():
-        found = folder.glob("[0-9]*/saved_model.pb")
-        versions = [pb.parent for pb in found if pb.parent.name.isdecimal()]
-        if not versions:
-            raise InputError(
-                f"{folder}: no SavedModel in this folder: train one with "
-                "`python train_dscnn.py`, or name another with --model"
-            )
-        folder = max(versions, key=lambda version: int(version.name))
-    file = folder / "assets.extra" / "model.json"
-    try:
-        description = json.loads(file.read_text())
-        patch, trained_view = int(description["patch_size"]), description["view"]
-    except OSError:
-        raise InputError(f"{file}: missing: export the model again") from None
-    except (ValueError, KeyError, TypeError):
-        raise InputError(
-            f"{file}: a JSON object with patch_size and view is expected: "
-            "export the model again"
-        ) from None
+    folder, (patch, trained_view) = commands.find_model(
+        folder,
+        train="python train_dscnn.py",
+        read=lambda description: (int(description["patch_size"]), description["view"]),
+        expected="a JSON object with patch_size and view is expected",
+    )
     view = trained_view if view == "model" else view
     if view not in ("whole", "native") and not (isinstance(view, int) and view >= patch):
         raise InputError(

@@ -13,7 +13,7 @@ from keras_gans.export.tflite import runner
 from keras_gans.quiet import stderr_hidden
 
 
-def compare(paths, inputs, expected, difference, repeats=5):
+def compare(paths, inputs, expected, difference, repeats=5, more=None):
     """Runs TFLite files on inputs and compares what comes out with a reference.
 
     Args:
@@ -22,6 +22,7 @@ def compare(paths, inputs, expected, difference, repeats=5):
         expected: list of what the reference gives, one an input.
         difference: function (expected, dict of outputs) -> number, or array of numbers.
         repeats: timed runs, after one that is not.
+        more: function (list of a file's dicts of outputs) -> dict of further columns.
 
     Returns:
         `pandas.DataFrame`, a row a file: `name`, `size_kb` (1000 bytes), `latency_ms`
@@ -32,8 +33,9 @@ def compare(paths, inputs, expected, difference, repeats=5):
         run = runner(path)
         with stderr_hidden():  # the interpreter announces its delegate at the first run
             run(**inputs[0])
+        outputs = [run(**x) for x in inputs]
         drift = [
-            np.ravel(difference(e, run(**x))) for x, e in zip(inputs, expected, strict=True)
+            np.ravel(difference(e, given)) for e, given in zip(expected, outputs, strict=True)
         ]
         drift = np.concatenate(drift)
         rows.append(
@@ -43,6 +45,7 @@ def compare(paths, inputs, expected, difference, repeats=5):
                 "latency_ms": 1000 * _median_seconds(run, inputs[0], repeats),
                 "mean": float(drift.mean()),
                 "max": float(drift.max()),
+                **(more(outputs) if more else {}),
             }
         )
     return pd.DataFrame(rows)

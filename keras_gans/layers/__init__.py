@@ -9,6 +9,7 @@ from keras_gans.layers.spectral_norm import (
     SpectralDense,
     update_spectral_norms,
 )
+from keras_gans.layers.squeeze_excite import SqueezeExcite
 from keras_gans.layers.weight_norm import (
     WeightNormConv2D,
     WeightNormConv2DTranspose,
@@ -24,6 +25,7 @@ __all__ = [
     "SpectralConv2D",
     "SpectralConv2DTranspose",
     "SpectralDense",
+    "SqueezeExcite",
     "WeightNormConv2D",
     "WeightNormConv2DTranspose",
     "WeightNormDense",

@@ -1,0 +1,148 @@
+"""Files from the web, whole and unchanged or not at all."""
+
+import hashlib
+import http.client
+import os
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from keras_gans.errors import InputError
+
+TIMEOUT = 30  # seconds without a byte
+BLOCK = 1 << 18  # bytes read at a time
+
+
+def download(url, path, checksum, size=None):
+    """Fetches a file, unless it is there already.
+
+    What has arrived lies in `NAME.part` beside it. After an interruption the next call goes
+    on from there, if the server can do that (HTTP ranges). Only a file with the right
+    checksum gets its name. Bytes, speed and remaining time are shown on stderr.
+
+    Args:
+        url: where it is, http or https.
+        path: where to put it; folders are made.
+        checksum: its MD5 or SHA-256, as hex digits.
+        size: its length in bytes, if it is known.
+
+    Returns:
+        `Path`, the file.
+
+    Raises:
+        InputError: not reachable, refused, cut off, another checksum or size; a file with
+            another checksum at `path`; not writable.
+        ValueError: a checksum of another length.
+    """
+    path, checksum = Path(path), checksum.lower()
+    kind = {32: "MD5", 64: "SHA-256"}.get(len(checksum))
+    if kind is None:
+        raise ValueError(f"A checksum has 32 or 64 hex digits. Received: {checksum!r}")
+    by_hand = f"or fetch it by hand and put it at {path}"
+    part = path.with_name(path.name + ".part")
+    try:
+        if path.exists():
+            if _checksum(path, kind) == checksum:
+                return path
+            raise InputError(
+                f"{path}: another file than {url} (its {kind} is not {checksum}): move it away"
+            )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if size is None or not part.exists() or part.stat().st_size != size:
+            _fetch(url, part, size, by_hand)
+        received = _checksum(part, kind)
+        if received == checksum:
+            os.replace(part, path)
+            return path
+        part.unlink()
+    except OSError as error:
+        name = error.filename or part
+        raise InputError(f"{name}: cannot be written or read ({error.strerror})") from None
+    raise InputError(
+        f"{part}: damaged on its way from {url} ({kind} {received}, expected {checksum}) and "
+        f"removed: try again {by_hand}"
+    )
+
+
+def _checksum(path, kind):
+    method = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}[kind]
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, lambda: method(usedforsecurity=False)).hexdigest()
+
+
+def _fetch(url, part, size, by_hand):
+    """Completes the file `part`, or begins it anew where the server knows no ranges."""
+    have = part.stat().st_size if part.exists() else 0
+    if size is not None and have > size:
+        have = 0
+    request = urllib.request.Request(url)
+    if have:
+        request.add_header("Range", f"bytes={have}-")
+    try:
+        response = urllib.request.urlopen(request, timeout=TIMEOUT)
+    except urllib.error.HTTPError as error:
+        error.close()
+        if have and error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            return  # nothing is missing: the checksum tells
+        raise InputError(
+            f"{url}: HTTP {error.code} {error.reason}: try again later, {by_hand}"
+        ) from None
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", None) or error
+        reason = getattr(reason, "strerror", None) or reason
+        raise InputError(
+            f"{url}: not reachable ({reason}): look after the connection, {by_hand}"
+        ) from None
+    with response:
+        if response.status != http.HTTPStatus.PARTIAL_CONTENT:
+            have = 0
+        length = response.headers.get("Content-Length")
+        total = size if length is None else have + int(length)
+        if size is not None and total != size:
+            raise InputError(
+                f"{url}: {total} bytes are offered, {size} are expected: it is another file "
+                f"now, or something between answers instead; try again later, {by_hand}"
+            )
+        received = _store(response, part, have, total)
+    if total is not None and received < total:
+        raise InputError(
+            f"{url}: the connection broke after {received} of {total} bytes: try again, it "
+            f"goes on from there, {by_hand}"
+        )
+
+
+def _store(response, part, have, total):
+    """Appends to `part` (writes it anew if `have` is 0) what arrives; the length then."""
+    progress = Progress(
+        TextColumn(part.stem),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+    with open(part, "ab" if have else "wb") as file, progress:
+        task = progress.add_task("", total=total, completed=have)
+        while block := _read(response):
+            file.write(block)
+            have += len(block)
+            progress.update(task, completed=have)
+    return have
+
+
+def _read(response):
+    """The next bytes, none at the end or when the connection breaks."""
+    try:
+        return response.read(BLOCK)
+    except (ConnectionError, TimeoutError, http.client.HTTPException):
+        return b""

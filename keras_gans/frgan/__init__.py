@@ -1,0 +1,1 @@
+"""FR-GAN: image classification from few labels with a semi-supervised GAN."""

@@ -1,0 +1,140 @@
+"""From images to batches: random views of them, as functions of a seed."""
+
+import tensorflow as tf
+
+from keras_gans.data.order import endless_order
+
+
+def semi_supervised_batches(
+    images,
+    labelled,
+    labels,
+    batch_size,
+    seed,
+    steps,
+    first_step=0,
+    views=2,
+    translate=2,
+    mirror=False,
+):
+    """Batches for `FRGAN.fit`: labelled images, and views of unlabelled ones.
+
+    All images are drawn as unlabelled ones, with or without a label. Step `i` is a function of
+    (seed, i) alone, so a run that is resumed at step `i` sees what it would have seen.
+
+    Args:
+        images: uint8 (N, S, S, C), all training images.
+        labelled: int64 (M,), indices of those whose label may be used.
+        labels: int64 (M,), their labels.
+        batch_size: labelled images, and unlabelled images, in a batch.
+        seed: int.
+        steps: number of the last step plus one.
+        first_step: number of the first step.
+        views: random views of each unlabelled image: 2, or 1 without the consistency term.
+        translate: pixels by which an image is moved at most, each way in each direction.
+        mirror: whether images are mirrored left to right at random (not for digits).
+
+    Returns:
+        `tf.data.Dataset` of ((labelled float32 (B, S, S, C), labels (B,)), views float32
+        (V, B, S, S, C)), in [-1, 1].
+    """
+    draw_labelled = _drawer(images[labelled], batch_size, [seed, 0])
+    draw_unlabelled = _drawer(images, batch_size, [seed, 1])
+    labels = tf.constant(labels)
+
+    def batch(step):
+        x, chosen = draw_labelled(step)
+        x = view(x, translate, mirror, _key(seed, step, 0))
+        unlabelled, _ = draw_unlabelled(step)
+        both = [
+            view(unlabelled, translate, mirror, _key(seed, step, i + 1)) for i in range(views)
+        ]
+        return (to_float(x), tf.gather(labels, chosen)), to_float(tf.stack(both))
+
+    return _dataset(batch, first_step, steps)
+
+
+def labelled_batches(
+    images, labels, batch_size, seed, steps, first_step=0, translate=2, mirror=False
+):
+    """Batches for the baseline: the labelled half of `semi_supervised_batches`.
+
+    Args:
+        images: uint8 (M, S, S, C), labelled.
+        labels: int64 (M,).
+        batch_size, seed, steps, first_step, translate, mirror: see there.
+
+    Returns:
+        `tf.data.Dataset` of images float32 (B, S, S, C) in [-1, 1] and labels (B,).
+    """
+    draw = _drawer(images, batch_size, [seed, 0])
+    labels = tf.constant(labels)
+
+    def batch(step):
+        x, chosen = draw(step)
+        x = view(x, translate, mirror, _key(seed, step, 0))
+        return to_float(x), tf.gather(labels, chosen)
+
+    return _dataset(batch, first_step, steps)
+
+
+def view(images, translate, mirror, key):
+    """Moves every image by some whole pixels, and mirrors some (the function f of section 2).
+
+    What moves in from beyond the border is the image's mirror image.
+
+    Args:
+        images: (N, S, S, C).
+        translate: pixels, at most, each way in each direction; S or less.
+        mirror: whether half of the images are mirrored left to right.
+        key: int64 (2,), of which the draw is a function.
+
+    Returns:
+        (N, S, S, C), of the same type.
+    """
+    count, size = tf.shape(images)[0], images.shape[1]
+    shifts = tf.random.stateless_uniform(
+        [2, count, 1], key, -translate, translate + 1, dtype=tf.int32
+    )
+    rows, columns = tf.unstack(_reflected(tf.range(size) + shifts, size))
+    if mirror:
+        other_key = key + [0, 1 << 40]  # no step's
+        turned = tf.random.stateless_uniform([count, 1], other_key) < 0.5
+        columns = tf.where(turned, columns[:, ::-1], columns)
+    images = tf.gather(images, rows, axis=1, batch_dims=1)
+    return tf.gather(images, columns, axis=2, batch_dims=1)
+
+
+def to_float(pixels):
+    """uint8 0..255 to float32 [-1, 1]."""
+    return tf.cast(pixels, tf.float32) / 127.5 - 1
+
+
+def _reflected(indices, size):
+    """Indices beyond 0..size-1 back into it, mirrored at the border."""
+    indices = tf.where(indices < 0, -1 - indices, indices)
+    return tf.where(indices >= size, 2 * size - 1 - indices, indices)
+
+
+def _drawer(images, batch_size, seed):
+    """A function step -> (images, their indices): all in turn, each pass in a new order."""
+    pixels = tf.constant(images)
+
+    def draw(step):
+        positions = step * batch_size + tf.range(batch_size, dtype=tf.int64)
+        indices = endless_order(positions, len(images), seed)
+        return tf.gather(pixels, indices), indices
+
+    return draw
+
+
+def _key(seed, step, use):
+    return tf.stack([tf.constant(4 * seed + use, tf.int64), step])
+
+
+def _dataset(batch, first_step, steps):
+    return (
+        tf.data.Dataset.range(first_step, steps)
+        .map(batch, num_parallel_calls=2, deterministic=True)
+        .prefetch(4)
+    )

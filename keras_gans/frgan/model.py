@@ -1,0 +1,184 @@
+"""Section 2: the losses, the ramp of the consistency term, the training step."""
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from keras_gans.losses import consistency, feature_matching, k_plus_one_adversarial
+
+
+def ramp_up(step, steps, maximum):
+    """Weight w(t) of the consistency term (eq. 9): `maximum exp(-5 (1 - t)^2)`.
+
+    t rises from 0 to 1 within `steps` and stays there. Laine and Aila's form; the paper says
+    that the weight starts near 0, rises and becomes constant.
+
+    Args:
+        step: scalar tensor or number.
+        steps: length of the ramp; 0 for none.
+        maximum: w_max.
+
+    Returns:
+        float32 scalar.
+    """
+    if steps == 0:
+        return ops.convert_to_tensor(maximum, "float32")
+    t = ops.minimum(ops.cast(step, "float32") / steps, 1.0)
+    return maximum * ops.exp(-5.0 * ops.square(1 - t))
+
+
+class FRGAN(keras.Model):
+    """A generator, and a discriminator that is the classifier.
+
+    A step updates the discriminator on labelled images (cross-entropy), on unlabelled and
+    generated ones (real or not), and on two random views of the unlabelled ones, for which it
+    should say the same; then the generator, on new z as in the paper's algorithm (k = 1).
+
+    Args:
+        generator, discriminator: from `build_generator` and `build_discriminator`.
+        consistency_weight: w_max of eq. 9; 0 leaves the term and its second view out.
+        ramp_steps: steps in which its weight rises.
+        adversarial_weight: of eq. 6 in the discriminator's loss; 1 in the paper, 0.5 in
+            Improved-GAN's code.
+        feature_matching: whether the generator matches mean features of real images, as in
+            Improved-GAN, instead of the paper's loss.
+        average: decay of a moving average of the discriminator's weights, in `averaged`; 0
+            for none, as in the paper.
+        seed: of z.
+
+    Example:
+
+        gan = FRGAN(build_generator(), build_discriminator(), consistency_weight=1.4)
+        gan.compile(keras.optimizers.Adam(3e-4, beta_1=0.5),
+                    keras.optimizers.Adam(3e-4, beta_1=0.5))
+        gan.fit(batches)  # of ((labelled, labels), views)
+
+    labelled: float32 (M, S, S, C) in [-1, 1]; labels: int (M,); views: float32 (V, N, S, S, C),
+    V = 2 random views of the same N unlabelled images (1 without the consistency term).
+    """
+
+    METRICS = ("loss", "supervised", "adversarial", "consistency", "generator_loss")
+
+    def __init__(
+        self,
+        generator,
+        discriminator,
+        consistency_weight=1.0,
+        ramp_steps=0,
+        adversarial_weight=1.0,
+        feature_matching=False,
+        average=0.0,
+        seed=0,
+    ):
+        super().__init__()
+        self.generator, self.discriminator = generator, discriminator
+        self.consistency_weight = consistency_weight
+        self.ramp_steps = ramp_steps
+        self.adversarial_weight = adversarial_weight
+        self.feature_matching = feature_matching
+        self.average = average
+        self.averaged = discriminator
+        if average:
+            self.averaged = keras.models.clone_model(discriminator)
+            self.averaged.set_weights(discriminator.get_weights())
+        self.features = keras.Model(
+            discriminator.input, discriminator.get_layer("features").output, name="features"
+        )
+        self.seeds = keras.random.SeedGenerator(seed)
+        self.trackers = [keras.metrics.Mean(name=name) for name in self.METRICS]
+        self.accuracy = keras.metrics.SparseCategoricalAccuracy(name="labelled_accuracy")
+
+    def compile(self, g_optimizer, d_optimizer, **kwargs):
+        super().compile(optimizer=None, **kwargs)
+        self.g_optimizer, self.d_optimizer = g_optimizer, d_optimizer
+        g_optimizer.build(self.generator.trainable_variables)
+        d_optimizer.build(self.discriminator.trainable_variables)
+
+    @property
+    def metrics(self):
+        return [*self.trackers, self.accuracy]
+
+    def call(self, images, training=False):
+        return self.discriminator(images, training=training)
+
+    def train_step(self, batch):
+        (labelled, labels), views = batch[:2]
+        count = ops.shape(views)[1]
+
+        generated = self.generator(self.latents(count), training=True)
+        images = ops.concatenate([labelled, *ops.unstack(views), generated])
+        with tf.GradientTape() as tape:
+            logits = self.discriminator(images, training=True)
+            on_labelled = logits[: -(views.shape[0] + 1) * count]
+            on_views = logits[-(views.shape[0] + 1) * count : -count]
+            supervised = ops.mean(
+                ops.sparse_categorical_crossentropy(labels, on_labelled, from_logits=True)
+            )
+            adversarial = k_plus_one_adversarial(on_views[:count], True)
+            adversarial += k_plus_one_adversarial(logits[-count:], False)
+            loss = supervised + self.adversarial_weight * adversarial
+            difference = tf.zeros([])
+            if self.consistency_weight:
+                difference = consistency(on_views[:count], on_views[count:])
+                loss += difference * ramp_up(
+                    self.d_optimizer.iterations, self.ramp_steps, self.consistency_weight
+                )
+        variables = self.discriminator.trainable_variables
+        self.d_optimizer.apply(tape.gradient(loss, variables), variables)
+        self._move_average()
+
+        z = self.latents(count)
+        with tf.GradientTape() as tape:
+            generator_loss = self._generator_loss(self.generator(z, training=True), views[0])
+        variables = self.generator.trainable_variables
+        self.g_optimizer.apply(tape.gradient(generator_loss, variables), variables)
+
+        losses = loss, supervised, adversarial, difference, generator_loss
+        for tracker, value in zip(self.trackers, losses):
+            tracker.update_state(value)
+        self.accuracy.update_state(labels, on_labelled)
+        return {metric.name: metric.result() for metric in self.metrics}
+
+    def latents(self, count):
+        """z (count, latent), uniform in [-1, 1] (section 2.2)."""
+        length = self.generator.input_shape[1]
+        return keras.random.uniform((count, length), -1.0, 1.0, seed=self.seeds)
+
+    def _generator_loss(self, generated, real):
+        if not self.feature_matching:
+            return k_plus_one_adversarial(self.discriminator(generated, training=True), True)
+        both = self.features(ops.concatenate([real, generated]), training=True)
+        count = ops.shape(generated)[0]
+        return feature_matching(tf.stop_gradient(both[:-count]), both[-count:])
+
+    def _move_average(self):
+        if self.average:
+            step = ops.cast(self.d_optimizer.iterations, "float32")
+            decay = ops.minimum(self.average, step / (step + 9))  # forgets the start soon
+            for moving, variable in zip(
+                self.averaged.trainable_variables, self.discriminator.trainable_variables
+            ):
+                moving.assign(decay * moving + (1 - decay) * variable)
+
+
+def compile_labels_only(network, learning_rate, beta_1=0.5, average=0.0, jit_compile=False):
+    """Compiles a discriminator to be trained on labels alone, FR-GAN's baseline.
+
+    `fit` then takes batches of labelled images float32 (M, S, S, C) in [-1, 1] and labels (M,).
+
+    Args:
+        network: from `build_discriminator`.
+        learning_rate, beta_1: of Adam.
+        average: decay of a moving average of the weights, which take its values at the end of
+            `fit`; 0 for none.
+        jit_compile: XLA, for GPUs.
+    """
+    moving = {"use_ema": True, "ema_momentum": average} if average else {}
+    optimizer = keras.optimizers.Adam(learning_rate, beta_1, **moving)
+    optimizer.build(network.trainable_variables)  # so that checkpoints hold its state
+    network.compile(
+        optimizer=optimizer,
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=[keras.metrics.SparseCategoricalAccuracy(name="labelled_accuracy")],
+        jit_compile=jit_compile,
+    )

@@ -1,0 +1,140 @@
+"""Inception score (Salimans et al. 2016, https://arxiv.org/abs/1606.03498) and its network."""
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+from scipy.special import rel_entr
+
+from keras_gans.errors import InputError
+
+INCEPTION_2015 = "inception-2015-12-05"
+OUTPUTS = {"probabilities": 1008, "features": 2048}
+
+INPUT, POOL, LOGITS = "ExpandDims", "pool_3", "softmax/logits/MatMul"
+
+
+def inception_score(probabilities, splits=10):
+    """exp of the mean of KL(p(y|x) || p(y)) over images, for each split of them.
+
+    The images are divided as they stand, without scrambling: images in the order of their
+    classes have to be mixed before. As in the authors' code the scatter is of the splits, with
+    N in the denominator. The score grows with the number of images in a split.
+
+    Args:
+        probabilities: (N, K), p(y|x) of each image; each row adds up to 1.
+        splits: of equal size, or sizes that differ by 1.
+
+    Returns:
+        mean and standard deviation over the splits; a score is between 1 and K.
+
+    Raises:
+        ValueError: if these are no probabilities, or fewer images than splits.
+    """
+    p = np.asarray(probabilities, np.float64)
+    if p.ndim != 2 or not (p >= 0).all() or not np.allclose(p.sum(axis=1), 1, atol=1e-3):
+        raise ValueError(
+            "`probabilities` must be (N, K), at least 0, rows that add up to 1. "
+            f"Received: shape {p.shape}, from {p.min(initial=1)} to {p.max(initial=0)}"
+        )
+    if not 1 <= splits <= len(p):
+        raise ValueError(
+            f"`splits` must be from 1 to the number of images, {len(p)}. Received: {splits}"
+        )
+    bounds = np.arange(splits + 1) * len(p) // splits
+    scores = []
+    for start, end in zip(bounds, bounds[1:]):
+        part = p[start:end]
+        divergences = rel_entr(part, part.mean(axis=0)).sum(axis=1)  # 0 log 0 = 0
+        scores.append(np.exp(divergences.mean()))
+    return float(np.mean(scores)), float(np.std(scores))
+
+
+def score_name(network):
+    """What a score is called: `inception_score` only with the graph it is defined on.
+
+    Args:
+        network: `INCEPTION_2015`, or the name of another network, such as `"classifier"`.
+    """
+    return "inception_score" if network == INCEPTION_2015 else f"inception_score_{network}"
+
+
+def inception_2015(path, output="probabilities", batch_size=50):
+    """Loads the published network on which the Inception score and FID are defined.
+
+    What goes in and out is as in the code of Salimans et al.: the graph's own bilinear
+    resizing to 299x299 (corners not aligned, no half pixels) and scaling; the softmax of all
+    1008 logits without their bias.
+
+    The graph of 2015 runs in a session of its own: it has an operation that TensorFlow
+    computes only for graphs of that age, not within a `tf.function`.
+
+    Args:
+        path: the file `classify_image_graph_def.pb` of `inception-2015-12-05.tgz`.
+        output: `"probabilities"`, or `"features"`: the layer `pool_3`, of FID.
+        batch_size: images at once; bounds the memory.
+
+    Returns:
+        function from images uint8 (N, H, W, 3) to float32 (N, 1008) or (N, 2048).
+
+    Raises:
+        InputError: if the file cannot be read, or is not that graph.
+        ValueError: for another `output`; the function, for other images.
+    """
+    if output not in OUTPUTS:
+        raise ValueError(f"`output` must be one of {list(OUTPUTS)}. Received: {output!r}")
+    graph_def = _read_graph(path)
+    graph = tf.Graph()
+    with graph.as_default():
+        pixels = tf.compat.v1.placeholder(tf.float32, (None, None, None, 3))
+        try:
+            pool, product = tf.import_graph_def(
+                graph_def, {f"{INPUT}:0": pixels}, [f"{POOL}:0", LOGITS], name=""
+            )
+            features = tf.squeeze(pool, (1, 2))
+            weights = product.inputs[1]
+            probabilities = tf.nn.softmax(features @ weights)
+        except (ValueError, KeyError, tf.errors.OpError) as error:
+            raise _not_the_graph(path, str(error).splitlines()[0]) from None
+    if weights.shape != (OUTPUTS["features"], OUTPUTS["probabilities"]):
+        raise _not_the_graph(path, f"its last layer is {tuple(weights.shape)}")
+    fetched = {"probabilities": probabilities, "features": features}[output]
+    session = tf.compat.v1.Session(graph=graph)
+
+    def run(images):
+        images = np.asarray(images)
+        if images.ndim != 4 or images.shape[-1] != 3 or images.dtype != np.uint8:
+            raise ValueError(
+                f"images must be uint8 (N, H, W, 3). Received: {images.dtype} {images.shape}"
+            )
+        results = np.empty((len(images), OUTPUTS[output]), np.float32)
+        for start in range(0, len(images), batch_size):
+            batch = images[start : start + batch_size]
+            results[start : start + batch_size] = session.run(fetched, {pixels: batch})
+        return results
+
+    return run
+
+
+def _read_graph(path):
+    graph_def = tf.compat.v1.GraphDef()
+    try:
+        graph_def.ParseFromString(Path(path).read_bytes())
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be read ({error.strerror or error}); {MEND}"
+        ) from None
+    except DecodeError:
+        raise _not_the_graph(path, "not a GraphDef") from None
+    missing = {INPUT, POOL, LOGITS} - {node.name for node in graph_def.node}
+    if missing:
+        raise _not_the_graph(path, f"no node {sorted(missing)[0]}")
+    return graph_def
+
+
+MEND = "give classify_image_graph_def.pb, unpacked from inception-2015-12-05.tgz"
+
+
+def _not_the_graph(path, reason):
+    return InputError(f"{path}: not the Inception graph of 2015 ({reason}); {MEND}")

@@ -1,0 +1,50 @@
+"""`Model.fit` with what every training of the house shows and writes."""
+
+import sys
+
+import keras
+
+from keras_gans.training.callbacks import MetricsLog, Speed, StopOnNaN
+from keras_gans.training.checkpoint import EpochCheckpoint
+
+
+def fit(folder, model, batches, steps_per_epoch, epochs, optimizers, batch_size, callbacks=()):
+    """Trains from the last checkpoint on; nothing happens if all epochs are done.
+
+    Args:
+        folder: of this training, with `checkpoints/`, `metrics.jsonl` and `tensorboard/`.
+        model: compiled.
+        batches: function of the first step's number -> `tf.data.Dataset`.
+        steps_per_epoch, epochs: int.
+        optimizers: dict name -> built optimizer of the model.
+        batch_size: images in a step, for the speed shown.
+        callbacks: more of them; what they add to the logs of an epoch is written too.
+
+    Returns:
+        epochs that were done before.
+    """
+    checkpoint = EpochCheckpoint(model, optimizers, folder / "checkpoints")
+    first = checkpoint.restore()
+    print(f"\n{folder.name}: {epochs} epochs of {steps_per_epoch} steps"
+          + (f", going on after epoch {first}" if first else ""))  # fmt: skip
+    if first == epochs:
+        return first
+    log = MetricsLog(folder / "metrics.jsonl")
+    log.keep_epochs(first)
+    model.fit(
+        batches(first * steps_per_epoch),
+        steps_per_epoch=steps_per_epoch,
+        epochs=epochs,
+        initial_epoch=first,
+        callbacks=[
+            StopOnNaN(),
+            Speed(batch_size),
+            *callbacks,
+            log,
+            keras.callbacks.TensorBoard(folder / "tensorboard", profile_batch=0),
+            checkpoint,
+        ],
+        verbose=1 if sys.stdout.isatty() else 2,
+        shuffle=False,
+    )
+    return first

@@ -1,0 +1,126 @@
+import json
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_gans.errors import InputError
+from keras_gans.export.generator import draw_latent, export_generator
+from keras_gans.export.tflite import runner
+
+LATENT = 5
+
+
+@pytest.fixture(scope="module")
+def generator():
+    keras.utils.set_random_seed(0)
+    z = keras.Input((LATENT,))
+    x = keras.layers.Dense(4 * 4 * 8, kernel_initializer="random_normal")(z)
+    x = keras.layers.ReLU()(keras.layers.BatchNormalization()(x))
+    x = keras.layers.Reshape((4, 4, 8))(x)
+    wide = keras.initializers.RandomNormal(stddev=8.0)  # so that tanh reaches both its ends
+    x = keras.layers.Conv2DTranspose(
+        3, 5, 2, "same", activation="tanh", kernel_initializer=wide
+    )(x)
+    return keras.Model(z, x)
+
+
+@pytest.fixture(scope="module")
+def exported(generator, tmp_path_factory):
+    base = tmp_path_factory.mktemp("export") / "some-generator"
+    return export_generator(generator, base, {"set": "none"})
+
+
+@pytest.fixture(scope="module")
+def loaded(exported):
+    return tf.saved_model.load(exported["saved_model"])
+
+
+def from_seed(loaded, first, count, seed):
+    first, seed = tf.constant(first, tf.int64), tf.constant(seed, tf.int64)
+    signature = loaded.signatures["from_seed"]
+    return signature(first=first, count=tf.constant(count), seed=seed)["images"].numpy()
+
+
+def pixels(generator, z):
+    return np.clip(np.rint((generator(z, training=False).numpy() + 1) * 127.5), 0, 255)
+
+
+def test_files_and_description(exported):
+    base = exported["saved_model"].parent
+    names = ["some-generator-float32", "some-generator-float16"]
+    assert list(exported) == ["saved_model", *names]
+    assert {child.name for child in base.iterdir()} == {"1", *(f"{n}.tflite" for n in names)}
+    text = (exported["saved_model"] / "assets.extra" / "model.json").read_text()
+    assert json.loads(text) == {
+        "set": "none", "latent": LATENT, "image_size": 8, "channels": 3
+    }  # fmt: skip
+
+
+def test_images_of_z(generator, loaded):
+    z = np.random.default_rng(0).uniform(-1, 1, (6, LATENT)).astype(np.float32)
+    images = loaded.signatures["serving_default"](z=tf.constant(z))["images"].numpy()
+    assert images.dtype == np.uint8 and images.shape == (6, 8, 8, 3)
+    assert images.min() == 0 and images.max() == 255
+    np.testing.assert_allclose(images, pixels(generator, z), atol=1)
+
+
+def test_an_image_depends_on_its_number_and_seed_alone(generator, loaded):
+    many = from_seed(loaded, 0, 40, 7)
+    np.testing.assert_array_equal(from_seed(loaded, 0, 40, 7), many)
+    np.testing.assert_array_equal(from_seed(loaded, 0, 3, 7), many[:3])
+    np.testing.assert_array_equal(from_seed(loaded, 33, 7, 7), many[33:])
+    assert from_seed(loaded, 4, 0, 7).shape == (0, 8, 8, 3)
+    assert len(np.unique(many.reshape(40, -1), axis=0)) == 40
+    other = from_seed(loaded, 0, 40, 8)
+    assert not (other == many).all(axis=(1, 2, 3)).any()
+    z = np.stack([draw_latent(7, number, LATENT) for number in range(40)])
+    np.testing.assert_allclose(many, pixels(generator, z), atol=1)
+
+
+def test_z_is_uniform():
+    places = ((seed, number) for seed in (0, 2**63 - 1) for number in (0, 1))
+    z = np.stack([draw_latent(seed, number, 100) for seed, number in places])
+    assert z.dtype == np.float32 and z.min() >= -1 and z.max() < 1
+    assert len(np.unique(z)) > 390  # no draw repeats another
+    # mean and variance of 400 draws, at five standard errors: 0.58 / 20 and 0.30 / 20
+    assert abs(z.mean()) < 0.15 and abs(z.var() - 1 / 3) < 0.075
+
+
+@pytest.mark.parametrize("precision, levels", [("float32", 1), ("float16", 3)])
+def test_tflite(generator, exported, precision, levels):
+    run = runner(exported[f"some-generator-{precision}"])
+    for z in np.random.default_rng(1).uniform(-1, 1, (4, 1, LATENT)).astype(np.float32):
+        images = run(z=z)["images"]
+        assert images.dtype == np.uint8 and images.shape == (1, 8, 8, 3)
+        np.testing.assert_allclose(images, pixels(generator, z), atol=levels)
+
+
+READ = """
+import sys
+
+sys.modules.update(keras=None, keras_gans=None)  # an import of either now fails
+import numpy as np
+import tensorflow as tf
+
+loaded = tf.saved_model.load(sys.argv[1])
+first, count, seed = tf.constant(2, tf.int64), tf.constant(3), tf.constant(7, tf.int64)
+made = loaded.signatures["from_seed"](first=first, count=count, seed=seed)["images"]
+np.save(sys.argv[2], made)
+"""
+
+
+def test_same_images_in_a_process_without_our_code(exported, loaded, tmp_path):
+    command = [sys.executable, "-c", READ, exported["saved_model"], tmp_path / "made.npy"]
+    subprocess.run(command, check=True, cwd=tmp_path, capture_output=True)
+    made = np.load(tmp_path / "made.npy")
+    np.testing.assert_array_equal(made, from_seed(loaded, 2, 3, 7))
+
+
+def test_folder_that_cannot_be_written(generator, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="file: cannot be written"):
+        export_generator(generator, tmp_path / "file", {})

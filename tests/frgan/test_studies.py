@@ -1,0 +1,156 @@
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_gans.errors import InputError
+from keras_gans.frgan import studies
+from keras_gans.frgan.studies import Variant
+
+
+@dataclass(frozen=True)
+class Config:
+    seeds: tuple[int, ...] = (0, 1)
+    study_labels: tuple[int, ...] = ()
+    labels: int | None = 1000
+    se: bool = False  # of no effect: variants say it
+    consistency: bool = False
+    label_noise: float = 0.3
+    supervised_only: bool = True
+    seed: int = 7
+
+
+def give(folder, variant, **result):
+    path = studies.run_path(folder, variant)
+    path.mkdir(parents=True)
+    (path / "result.json").write_text(json.dumps(result))
+
+
+def test_variants_of_every_study():
+    assert [len(studies.variants(s, Config())) for s in studies.STUDIES] == [8, 16, 24]
+    for study in studies.STUDIES:
+        made = studies.variants(study, Config())
+        assert len({studies.run_path("x", v) for v in made}) == len(made)
+        settings = {tuple(sorted(v.changes.items(), key=str)) for v in made}
+        assert len(settings) == len(made)
+        for variant in made:
+            assert hasattr(Config(), "seed") and set(variant.changes) <= set(vars(Config()))
+            assert set(studies.FRGAN) <= set(variant.changes)
+        assert [v.changes["seed"] for v in made] == sorted(v.changes["seed"] for v in made)
+
+    table_3 = studies.variants("table-3", Config(seeds=(4,), study_labels=(50,)))
+    on = {"labels": 50, "label_noise": 0.0, "seed": 4}
+    assert [(v.row, v.column, v.changes) for v in table_3] == [
+        ("labels only", "50",
+         on | {"se": True, "consistency": False, "supervised_only": True}),
+        ("FR-GAN without consistency", "50",
+         on | {"se": True, "consistency": False, "supervised_only": False}),
+        ("FR-GAN without SE", "50",
+         on | {"se": False, "consistency": True, "supervised_only": False}),
+        ("FR-GAN", "50", on | {"se": True, "consistency": True, "supervised_only": False}),
+    ]  # fmt: skip
+    crossed = {(v.changes["se"], v.changes["consistency"])
+               for v in studies.variants("table-2", Config())}  # fmt: skip
+    assert len(crossed) == 4
+    noise = {v.changes["label_noise"] for v in studies.variants("figure-4", Config())}
+    assert noise == {0, 0.1, 0.2, 0.3, 0.4, 0.5}
+    assert {v.changes["labels"] for v in studies.variants("figure-4", Config())} == {None}
+    with pytest.raises(ValueError, match="`study` must be one of"):
+        studies.variants("table-4", Config())
+
+
+def test_table_3_is_mean_and_sample_scatter_beside_the_papers(tmp_path, capsys):
+    config = Config(seeds=(0, 1, 2))
+    errors = {0: 7.0, 1: 8.0, 2: 9.0}
+    for variant in studies.variants("table-3", config):
+        if variant.row == "FR-GAN":
+            extra = 6 if variant.column == "500" else 0
+            give(tmp_path, variant, test_error=errors[variant.changes["seed"]] + extra)
+    give(tmp_path, Variant("labels only", "500", {"seed": 0}), test_error=40.0)
+
+    frame = studies.collect("table-3", tmp_path)
+    assert frame["column"].tolist() == ["500", *["500"] * 3, *["1000"] * 3]
+    shown = studies.write("table-3", config, tmp_path, "SVHN").set_index(["row", "column"])
+    assert shown.loc[("FR-GAN", "500")].tolist() == [14.0, 1.0, 3, "13.41 ± 0.20"]
+    assert shown.loc[("FR-GAN", "1000")].tolist() == [8.0, 1.0, 3, "7.20 ± 0.16"]
+    alone = shown.loc[("labels only", "500")]
+    assert alone["n"] == 1 and np.isnan(alone["std"]) and alone["paper"] == ""
+
+    printed = capsys.readouterr().out
+    assert "14.00 ± 1.00" in printed and "13.41 ± 0.20" in printed
+    missing = [line for line in printed.splitlines() if line.startswith("missing: ")]
+    assert len(missing) == 6 and "missing: labels only, 500 labels, seeds 1 2" in missing
+    assert len(studies.missing("table-3", config, tmp_path)) == 24 - 7
+    assert (tmp_path / "table-3.csv").read_text().count("FR-GAN,") == 6
+    with Image.open(tmp_path / "table-3.png") as picture:
+        assert min(picture.size) > 150
+    # elsewhere the paper's figures say nothing
+    assert "paper" not in studies.table("table-3", frame, "synthetic street digits")
+
+
+def scores(value, images=1000, network=""):
+    name = f"inception_score{network}"
+    conditions = {"images": images, "splits": 10, "seed": 0, "network": network}
+    return {name: value, f"{name}_std": 0.1, f"{name}_conditions": conditions}
+
+
+def test_table_2_keeps_networks_and_conditions_apart(tmp_path):
+    config = Config(seeds=(0,))
+    absent = studies.missing("table-2", config, tmp_path)
+    assert len(absent) == 5 and absent[-1] == studies.real_images(0)
+    give(tmp_path, studies.real_images(0), **scores(3.0), **scores(9.0, network="_classifier"))
+    for variant in studies.variants("table-2", config)[2:]:
+        of_classifier = scores(8.0, 500, "_classifier")
+        give(tmp_path, variant, test_error=5.0, **scores(2.5), **of_classifier)
+    frame = studies.write("table-2", config, tmp_path, "SVHN")
+    assert len(studies.missing("table-2", config, tmp_path)) == 2
+    by_column = dict(list(frame.groupby("column")))
+    assert list(by_column) == [
+        "inception_score (1000 in 10 splits)",
+        "inception_score_classifier (1000 in 10 splits)",
+        "inception_score_classifier (500 in 10 splits)",
+    ]
+    ours, theirs = (frame["column"].str.contains("classifier"), frame["paper"] != "")
+    assert not (ours & theirs).any()
+    assert frame.loc[theirs, "paper"].tolist() == [
+        *["3.24 ± 0.17", "3.02 ± 0.14", "2.95 ± 0.43"]
+    ]
+    assert (tmp_path / "table-2.png").exists()
+
+
+def test_figure_4_is_accuracy_and_draws_what_is_there(tmp_path):
+    config = Config()
+    for variant in studies.variants("figure-4", config)[:-3]:
+        error = 5 + 40 * variant.changes["label_noise"] + variant.changes["seed"]
+        give(tmp_path, variant, test_error=error)
+    frame = studies.collect("figure-4", tmp_path)
+    first = frame[frame["row"] == "FR-GAN"]
+    assert first["column"].tolist()[:4] == ["0", "0", "10", "10"]
+    assert first["value"].tolist()[:4] == [95, 94, 91, 90]
+    studies.draw("figure-4", frame, tmp_path / "figure-4.png")
+    with Image.open(tmp_path / "figure-4.png") as picture:
+        assert len(picture.convert("RGB").getcolors(1 << 20)) > 10
+
+
+def test_a_study_without_results_says_so(tmp_path, capsys):
+    assert studies.write("figure-4", Config(), tmp_path).empty
+    assert capsys.readouterr().out.count("missing: ") == 12
+    assert not (tmp_path / "figure-4.png").exists()
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"test_error": null}', '{"loss": 1}'])
+def test_a_broken_result_is_named(tmp_path, content):
+    path = studies.run_path(tmp_path, Variant("FR-GAN", "500", {"seed": 0}))
+    path.mkdir(parents=True)
+    (path / "result.json").write_text(content)
+    with pytest.raises(InputError, match="seed-0/result.json: not the result of a run of"):
+        studies.collect("table-3", tmp_path)
+
+
+def test_a_run_without_its_score_is_named(tmp_path):
+    """One that was stopped between training and scoring."""
+    give(tmp_path, Variant("FR-GAN", "score", {"seed": 0}), test_error=5.0)
+    with pytest.raises(InputError, match="not the result of a run of table-2; remove it"):
+        studies.collect("table-2", tmp_path)

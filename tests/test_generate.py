@@ -1,0 +1,172 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from keras_gans import generate as room
+from keras_gans.__main__ import main
+
+
+class Numbers(tf.Module):
+    """The signature of an exported generator: flat images of the colour (number, seed, 7)."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.channels = channels
+        shapes = (("first", tf.int64), ("count", tf.int32), ("seed", tf.int64))
+        signature = [tf.TensorSpec([], dtype, name=name) for name, dtype in shapes]
+        self.serve = tf.function(self.serve, input_signature=signature)
+
+    def serve(self, first, count, seed):
+        numbers = first + tf.range(tf.cast(count, tf.int64))
+        colour = tf.stack([numbers, 0 * numbers + seed, 0 * numbers + 7], axis=1) % 256
+        colour = tf.cast(colour[:, None, None, : self.channels], tf.uint8)
+        return {"images": tf.tile(colour, [1, 4, 6, 1])}
+
+
+def save_model(folder, channels=3):
+    module = Numbers(channels)
+    tf.saved_model.save(module, str(folder), signatures={"from_seed": module.serve})
+    (folder / "assets.extra").mkdir()
+    (folder / "assets.extra" / "model.json").write_text('{"latent": 5}')
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("saved_models") / "frgan-generator"
+    save_model(folder / "3")
+    return folder
+
+
+def run(capsys, *args):
+    main(["generate", *map(str, args)])
+    return capsys.readouterr()
+
+
+def fails(capsys, *args):
+    with pytest.raises(SystemExit) as stop:
+        main(["generate", *map(str, args)])
+    captured = capsys.readouterr()
+    assert stop.value.code == 2 and captured.out == ""
+    assert captured.err.startswith("keras_gans: error: ") and captured.err.count("\n") == 1
+    return captured.err
+
+
+def test_images_in_batches_and_their_grid(tmp_path, capsys, model, monkeypatch):
+    monkeypatch.setattr(room, "BATCH", 2)
+    monkeypatch.setattr(room, "GRID_IMAGES", 4)
+    out = tmp_path / "deep" / "out"
+    captured = run(capsys, "--model", model, "--count", 5, "--seed", 2**40 + 9, "--out", out)
+    assert captured.err == ""
+    assert captured.out == f"5 images of 6 x 4, seed {2**40 + 9}, and grid.png in {out}\n"
+    names = [f"{number:05}.png" for number in range(1, 6)]
+    assert sorted(path.name for path in out.iterdir()) == [*names, "grid.png"]
+    for number, name in enumerate(names):
+        with Image.open(out / name) as image:
+            assert image.mode == "RGB" and image.size == (6, 4)
+            assert np.unique(np.asarray(image).reshape(-1, 3), axis=0).tolist() == [
+                [number, 9, 7]
+            ]
+    grid = np.asarray(Image.open(out / "grid.png"))
+    assert grid.shape == (2 + 2 * (4 + 2), 2 + 2 * (6 + 2), 3)
+    assert [grid[y, x, 0] for y in (3, 9) for x in (3, 11)] == [0, 1, 2, 3]
+
+
+def test_grid_by_hand():
+    images = [np.full((2, 1, 3), level, np.uint8) for level in (10, 20, 30)]
+    grid = room.draw_grid(images)
+    white = [255] * 8
+    first, second = white.copy(), white.copy()
+    first[2], first[5], second[2] = 10, 20, 30
+    expected = [white] * 2 + [first] * 2 + [white] * 2 + [second] * 2 + [white] * 2
+    np.testing.assert_array_equal(grid[..., 1], np.array(expected)[:, :8])
+    assert room.draw_grid(images[:1]).shape == (6, 5, 3)
+
+
+def test_grey_images(tmp_path, capsys):
+    save_model(tmp_path / "model", channels=1)
+    run(capsys, "--model", tmp_path / "model", "--count", 2, "--out", tmp_path / "out")
+    assert (
+        np.asarray(Image.open(tmp_path / "out" / "00002.png")).tolist() == [[[1] * 3] * 6] * 4
+    )
+
+
+def test_nothing_is_overwritten(tmp_path, capsys, model):
+    options = ["--model", model, "--out", tmp_path / "out", "--count"]
+    run(capsys, *options, 2)
+    (tmp_path / "out" / "grid.png").rename(tmp_path / "out" / "00004.png")
+    before = {path: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    assert "00001.png: is there already" in fails(capsys, *options, 5)
+    for name in ("00001.png", "00002.png"):
+        (tmp_path / "out" / name).unlink()
+    assert "00004.png: is there already" in fails(capsys, *options, 5)
+    (tmp_path / "out" / "00004.png").rename(tmp_path / "out" / "grid.png")
+    assert "grid.png: is there already: give another --out" in fails(capsys, *options, 1)
+    after = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    assert after == {"grid.png": before[tmp_path / "out" / "00004.png"]}
+
+
+def test_settings_and_folders(tmp_path, capsys, model, monkeypatch):
+    out, file = tmp_path / "out", tmp_path / "file"
+    file.write_text("")
+    options = ["--model", model, "--out", out]
+    assert "--count must be at least 1. Received: 0" in fails(capsys, *options, "--count", 0)
+    for seed in (-1, 2**63):
+        assert f"Received: {seed}" in fails(capsys, *options, "--seed", seed)
+    message = fails(capsys, "--model", model, "--out", file)
+    assert "a file, where a folder is needed" in message
+    monkeypatch.setattr(room, "MODEL", tmp_path / "none")
+    assert "no model is given" in fails(capsys, "--out", out)
+    monkeypatch.setattr(room, "MODEL", model)
+    run(capsys, "--out", tmp_path / "default", "--count", 1)
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    assert "not writable" in fails(capsys, "--out", out)
+    assert not out.exists()
+
+
+def test_model_that_cannot_be_used(tmp_path, capsys):
+    folder, out = tmp_path / "model", tmp_path / "out"
+    save_model(folder)
+    (folder / "saved_model.pb").write_bytes(b"broken")
+    message = fails(capsys, "--model", folder, "--out", out)
+    assert "not a generator's SavedModel (its from_seed does not make images of" in message
+    (folder / "assets.extra" / "model.json").write_text(json.dumps({"classes": ["a", "b"]}))
+    message = fails(capsys, "--model", folder, "--out", out)
+    assert "model.json: not a generator's (latent is expected)" in message
+    assert not out.exists()
+
+
+def test_failing_halfway_leaves_complete_files_only(tmp_path, capsys, model, monkeypatch):
+    kept = Image.Image.save
+
+    def full_disk(self, file, **kwargs):
+        if "00003" in file.name:
+            file.write_bytes(b"half")
+            raise OSError(28, "No space left on device")
+        kept(self, file, **kwargs)
+
+    monkeypatch.setattr(Image.Image, "save", full_disk)
+    message = fails(capsys, "--model", model, "--out", tmp_path)
+    assert "00003.png: cannot be written (No space left on device)" in message
+    assert {path.name for path in tmp_path.iterdir()} == {"00001.png", "00002.png"}
+
+
+COMMAND = """
+import sys
+
+sys.modules.update({"keras": None, "keras_gans.layers": None})  # an import of them now fails
+from keras_gans.__main__ import main
+
+main(["generate", *sys.argv[1:]])
+"""
+
+
+def test_the_command_needs_no_network_code(tmp_path, model):
+    command = [sys.executable, "-c", COMMAND, "--model", model, "--out", tmp_path, "--count=1"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "00001.png").exists()
