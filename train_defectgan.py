@@ -7,6 +7,8 @@ Network", 2019.
                                                       minutes on 2 cores
     python train_defectgan.py --data DIR --reduced    your surfaces with a small network, for
                                                       CPUs
+    python train_defectgan.py --data DIR --small-marks  the same for marks of some pixels on
+                                                      large, unevenly lit images
     python train_defectgan.py --data DIR              the paper's network and schedule, for
                                                       GPUs; see docs/defectgan.md
 
@@ -41,9 +43,15 @@ from keras_gans.defectgan.evaluate import (
     run_detector,
     segnet_detector,
 )
-from keras_gans.defectgan.export import compare_defectgan, export_defectgan
+from keras_gans.defectgan.export import compare_defectgan, cut_tiles, export_defectgan
+from keras_gans.defectgan.flatten import flattened_surfaces
 from keras_gans.defectgan.model import DefectGAN, ImagePool, TwoPhases
-from keras_gans.defectgan.networks import build_discriminator, build_generator
+from keras_gans.defectgan.networks import (
+    build_discriminator,
+    build_generator,
+    build_guided_generator,
+    build_local_discriminator,
+)
 from keras_gans.defectgan.segnet import build_segnet, class_weights, compile_segnet
 from keras_gans.defectgan.synthetic import synthetic_surfaces
 from keras_gans.errors import InputError, report_input_errors
@@ -62,6 +70,8 @@ class Config:
     """Folder of a data set. Without it: built-in synthetic surfaces, reduced settings."""
     reduced: bool = False
     """A small network and our additions to the losses, where not given: for CPUs."""
+    small_marks: bool = False
+    """`--reduced` for defects of some pixels on large, unevenly lit images."""
     types: tuple[str, ...] = ()
     """The types of defects to train and test on; all where none is given."""
     hold_out: str | None = None
@@ -76,10 +86,15 @@ class Config:
     reduce: int | None = 1
     """Whole factor by which images are reduced before all else; masks come back at full size.
     None chooses it so that a crop shows much of an image."""
+    flatten: int = 0
+    """Flat-field correction before all else: the mean of so many pixels to every side is taken
+    off, their standard deviation divided by (ours). 0 for none."""
     width: int = 64
     """Filters of the generators' first convolution."""
     blocks: int = 9
     critic_width: int = 64
+    critic: Literal["patch", "local"] = "patch"
+    """The discriminators: the paper's, of patches of 70 pixels, or one of 16 (ours)."""
     residual: bool = False
     """The generators give the change of the image, at first none (ours)."""
 
@@ -95,6 +110,8 @@ class Config:
     """Crops drawn for each that the generators train on, the least clean one (ours)."""
     patch_share: float = 1.0
     """Share of an image's patches that the adversarial losses look at, the worst (ours)."""
+    margin: float | None = None
+    """Patches count relative to their image's mean, which defects exceed by so much (ours)."""
     weak_labels: bool = False
     """The discriminators also learn to tell real NG from real P (ours)."""
     critic_warmup: int = 0
@@ -113,6 +130,8 @@ class Config:
     """Strength of random changes of the crops' light, so that the light does not tell the
     classes apart (ours)."""
 
+    guided: bool = False
+    """When used, G1 changes an image only where D_P finds that it stands out (ours)."""
     calibration: CalibrationRule = field(default_factory=CalibrationRule)
     """How the mask's thresholds are chosen, from training images without masks."""
 
@@ -166,6 +185,25 @@ REDUCED = dict(
     cam_stages=3,
 )
 
+# For defects of some pixels on large, unevenly lit images, beside REDUCED
+SMALL_MARKS = dict(
+    image_size=160,
+    flatten=16,
+    critic="local",
+    margin=2.0,
+    patch_share=0.001,
+    batch_size=2,
+    change_weight=20.0,
+    guided=True,
+    calibration=CalibrationRule(reach=100, share=0.4),
+    critic_warmup=600,
+    epochs=9,
+    relight=0.0,
+    baseline_batch_size=8,
+    segnet_steps=700,
+    cam_steps=300,
+)
+
 # Without --data
 BUILT_IN = REDUCED | dict(
     image_size=80,
@@ -181,6 +219,7 @@ BUILT_IN = REDUCED | dict(
 BUILT_IN_IMAGES = dict(free=400, defective=400)
 
 WARMUP_RATE = 1e-3
+CRITICS = {"patch": build_discriminator, "local": build_local_discriminator}
 
 
 def build_defectgan(config, steps, jit_compile):
@@ -195,7 +234,7 @@ def build_defectgan(config, steps, jit_compile):
             )
             for _ in range(2)
         ),
-        *(build_discriminator(config.channels, config.critic_width) for _ in range(2)),
+        *(CRITICS[config.critic](config.channels, config.critic_width) for _ in range(2)),
         adversarial=config.adversarial,
         cycle_weight=config.cycle_weight,
         identity_weight=config.identity_weight,
@@ -203,6 +242,7 @@ def build_defectgan(config, steps, jit_compile):
         pools=pools if config.pool else None,
         candidates=config.candidates,
         patch_share=config.patch_share,
+        margin=config.margin,
         weak_labels=config.weak_labels,
         critic_warmup=config.critic_warmup,
     )
@@ -332,13 +372,24 @@ def fit(folder, model, batches, per_epoch, epochs, optimizers, speed, more=()):
     )
 
 
-def measure(config, run, surfaces, gan, segnet, cam):
+def cleaner_of(config, surfaces, gan):
+    """What cleans images when used: G1, alone or guided by D_P."""
+    if not config.guided:
+        return gan.cleaner
+    chosen = surfaces.take(spread(surfaces.train & surfaces.defective)).reduced(config.reduce)
+    return build_guided_generator(
+        gan.cleaner, gan.clean_critic,
+        np.concatenate(cut_tiles(chosen.images, config.image_size)),
+    )  # fmt: skip
+
+
+def measure(config, run, surfaces, cleaner, segnet, cam):
     """Calibrates the detection, tests all methods on the same images, writes the report.
 
     Returns:
         `Calibration`, and the figures of DefectGAN as a dict.
     """
-    clean = traced_cleaner(gan.cleaner, config.image_size, reduce=config.reduce)
+    clean = traced_cleaner(cleaner, config.image_size, reduce=config.reduce)
     free, defective = (
         [surfaces.images[i] for i in spread(surfaces.train & (surfaces.defective == kind))]
         for kind in (False, True)
@@ -373,7 +424,7 @@ def measure(config, run, surfaces, gan, segnet, cam):
     return calibration, figures.loc["DefectGAN"].dropna().round(4).to_dict()
 
 
-def export(config, surfaces, gan, calibration, figures):
+def export(config, surfaces, cleaner, calibration, figures):
     """Writes SavedModel and TFLite files; prints what they cost and how far they drift."""
     settings = to_json(config)
     settings.pop("data")  # a path of the machine that trained
@@ -385,12 +436,12 @@ def export(config, surfaces, gan, calibration, figures):
     images = surfaces.take(spread(surfaces.train, 80)).reduced(config.reduce).images
     base = config.export / ("defectgan" if config.data else "defectgan-synthetic")
     paths = export_defectgan(
-        gan.cleaner, calibration, config.image_size, base, metadata, images[::2],
-        config.reduce,
+        cleaner, calibration, config.image_size, base, metadata, images[::2],
+        config.reduce, config.flatten,
     )  # fmt: skip
     saved_model = paths.pop("saved_model")
     print_parity(
-        compare_defectgan(gan.cleaner, paths, images[1::2][:20]),
+        compare_defectgan(cleaner, paths, images[1::2][:20]),
         f"TFLite, one thread, the generator on a tile of {config.image_size}x"
         f"{config.image_size} pixels; distance from the Keras model",
         "grey levels",
@@ -416,6 +467,7 @@ def check(config):
         "test_share": (0, 0.9),
         "image_size": (32, 4096),
         "reduce": (1, 64),
+        "flatten": (0, 4096),
         "width": (1, 1024),
         "blocks": (1, 100),
         "critic_width": (1, 1024),
@@ -425,6 +477,7 @@ def check(config):
         "pool": (0, 10**5),
         "candidates": (1, 1000),
         "patch_share": (1e-6, 1),
+        "margin": (0, 100),
         "critic_warmup": (0, 10**7),
         "batch_size": (1, 10**4),
         "epochs": (1, 10**6),
@@ -475,7 +528,12 @@ def check_surfaces(config, surfaces):
 @report_input_errors
 def main():
     config = tyro.cli(Config)
-    preset = BUILT_IN if config.data is None else REDUCED if config.reduced else {}
+    if config.data is None:
+        preset = BUILT_IN
+    elif config.small_marks:
+        preset = REDUCED | SMALL_MARKS
+    else:
+        preset = REDUCED if config.reduced else {}
     config = tyro.cli(Config, default=replace(config, **preset))
     check(config)
     if config.data is None:
@@ -495,6 +553,8 @@ def main():
     if config.hold_out:
         surfaces = hold_out(surfaces, config.hold_out)
     print(describe(surfaces))
+    if config.flatten:
+        surfaces = flattened_surfaces(surfaces, config.flatten)
     check_surfaces(config, surfaces)
     with RunFolder("train_defectgan", config) as run:
         print(f"run: {run.path}")
@@ -504,9 +564,10 @@ def main():
         if config.baselines:
             segnet = train_segnet(config, run, jit_compile, surfaces)
             cam = train_cam(config, run, jit_compile, surfaces)
-        calibration, figures = measure(config, run, surfaces, gan, segnet, cam)
+        cleaner = cleaner_of(config, surfaces, gan)
+        calibration, figures = measure(config, run, surfaces, cleaner, segnet, cam)
         if config.export:
-            export(config, surfaces, gan, calibration, figures)
+            export(config, surfaces, cleaner, calibration, figures)
         print(f"figures and pictures: {run.path}")
 
 

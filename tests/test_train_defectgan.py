@@ -23,8 +23,9 @@ SCRIPT = train_defectgan.__file__
 SMALL = (
     "--image-size 32 --reduce 2 --channels 1 --width 2 --blocks 1 --critic-width 2 --epochs 3 "
     "--steps-per-epoch 30 --critic-warmup 15 --pool 3 --candidates 2 --patch-share 0.5 "
-    "--identity-weight 0.5 --weak-labels --baseline-width 2 --baseline-batch-size 2 "
-    "--segnet-steps 10 --segnet-stages 1 --cam-steps 10 --cam-stages 1 --mirror turn "
+    "--identity-weight 0.5 --weak-labels --flatten 4 --critic local --margin 1 --guided "
+    "--baseline-width 2 --baseline-batch-size 2 --segnet-steps 10 --segnet-stages 1 "
+    "--cam-steps 10 --cam-stages 1 --mirror turn "
     "--hold-out stain --export None"
 )
 
@@ -166,6 +167,8 @@ def test_resume_after_sigkill_equals_the_run_never_interrupted(
         ("--data small --reduced --image-size 34", "must be a multiple of 4. Received: 34"),
         ("--image-size 34", "must be a multiple of 4. Received: 34"),
         ("--data small --baseline-batch-size 3", "--baseline-batch-size must be a multiple"),
+        ("--data small --flatten -1", "--flatten must be from 0 to 4096. Received: -1"),
+        ("--data small --margin -1", "--margin must be from 0 to 100. Received: -1.0"),
         ("--data small --patch-share 0", "--patch-share must be from 1e-06 to 1"),
         ("--data small --learning-rate nan", "--learning-rate must be"),
         ("--data small --hold-out rust", "no defects of type 'rust'"),
@@ -227,11 +230,17 @@ def test_the_defaults_are_the_papers(settings, data):
     assert (config.candidates, config.patch_share, config.pool) == (1, 1, 0)
     assert not (config.residual or config.weak_labels or config.critic_warmup)
     assert not (config.identity_weight or config.change_weight)
+    assert (config.critic, config.margin, config.flatten) == ("patch", None, 0)
+    assert not config.guided
 
 
 def test_what_is_given_goes_before_the_presets(settings, data):
     for preset, arguments in (
         (train_defectgan.REDUCED, f"--data {data} --reduced"),
+        (
+            train_defectgan.REDUCED | train_defectgan.SMALL_MARKS,
+            f"--data {data} --small-marks",
+        ),
         (train_defectgan.BUILT_IN, ""),
     ):
         config = settings(arguments)
@@ -245,7 +254,9 @@ def test_what_is_given_goes_before_the_presets(settings, data):
 
 
 def test_presets_leave_steps_for_the_generators():
-    for preset in (train_defectgan.REDUCED, train_defectgan.BUILT_IN):
+    reduced = train_defectgan.REDUCED
+    marks = reduced | train_defectgan.SMALL_MARKS
+    for preset in (reduced, marks, train_defectgan.BUILT_IN):
         config = dataclasses.replace(train_defectgan.Config(), **preset)
         assert config.critic_warmup < config.epochs * config.steps_per_epoch
 

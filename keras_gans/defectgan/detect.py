@@ -18,6 +18,7 @@ import tensorflow as tf
 from scipy import ndimage
 from skimage import filters, measure
 
+from keras_gans.defectgan.flatten import flattened
 from keras_gans.defectgan.tiles import clean_in_tiles, mirrored
 from keras_gans.errors import InputError
 
@@ -183,12 +184,15 @@ def detect(clean, image, calibration):
     return Detection(cleaned, values, mask_of(values, calibration), float(values.max()))
 
 
-def build_detection_graph(generator, calibration, tile, overlap=None, reduce=1):
+def build_detection_graph(generator, calibration, tile, overlap=None, reduce=1, flatten=0):
     """Detection as TensorFlow operations, for the exported model.
 
     Args:
         generator, tile, overlap, reduce: see `traced_cleaner`.
         calibration: `Calibration`.
+        flatten: radius of the flat-field correction that the generator's images and the
+            calibration's had, see `flatten.flattened`; 0 for none. The difference is then that
+            of the flattened images; what is cleaned has the light of the images as they are.
 
     Returns:
         function from uint8 (N, H, W, C), any N, H and W, to a dict of
@@ -201,13 +205,18 @@ def build_detection_graph(generator, calibration, tile, overlap=None, reduce=1):
         It runs eagerly and in graphs; `tf.function` traces it with the signature uint8
         [None, None, None, C].
     """
-    def run(images):
+    def run(taken):
+        images, scale = flattened(taken, flatten) if flatten else (taken, None)
         cleaned = _clean(generator, images, tile, overlap, reduce)
         values = _difference(images, cleaned, calibration.bias, calibration.sigma)
         peaks = _largest_near(values, calibration.reach)
         found = values > tf.maximum(peaks * calibration.share, calibration.threshold)
         found = tf.cast(found & (peaks > calibration.peak), tf.float32)
         found = _largest_near(found, calibration.dilation)
+        if flatten:
+            change = tf.cast(cleaned, tf.float32) - tf.cast(images, tf.float32)
+            restored = tf.round(tf.cast(taken, tf.float32) + change * scale)
+            cleaned = tf.cast(tf.clip_by_value(restored, 0, 255), tf.uint8)
         return {
             "cleaned": cleaned,
             "difference": values,

@@ -15,7 +15,7 @@ OUTPUTS = ("mask", "score", "cleaned")  # with a signature of their own
 
 
 def export_defectgan(
-    generator, calibration, tile, base, metadata, representative, reduce=1
+    generator, calibration, tile, base, metadata, representative, reduce=1, flatten=0
 ):
     """Exports a generator: with the detection around it, and alone for phones.
 
@@ -25,7 +25,7 @@ def export_defectgan(
       `images`, uint8 (N, H, W, C) of any size, and give what `build_detection_graph`
       describes: `serving_default` all of it; `mask`, `score` and `cleaned` one output each.
       `assets.extra/model.json` holds `metadata`, and beside it `calibration` (a dict),
-      `tile`, `reduce` and `channels`.
+      `tile`, `reduce`, `flatten` and `channels`.
     - `base/defectgan-float32.tflite`, `-float16`, `-int8`: the generator alone, from `images`
       (1, tile, tile, C) in [-1, 1] to `cleaned`, the same.
 
@@ -36,8 +36,10 @@ def export_defectgan(
         base: folder, made if missing.
         metadata: dict of what can be written as JSON (what it was trained on, its figures).
         representative: sequence of uint8 (H, W, C), training images of both kinds; int8
-            measures its ranges on one tile of each. A few dozen are enough. Already reduced.
+            measures its ranges on one tile of each. A few dozen are enough. Already
+            flattened and reduced.
         reduce: see `traced_cleaner`; the TFLite files take images already reduced.
+        flatten: see `build_detection_graph`; the TFLite files take images already flattened.
 
     Returns:
         dict: `saved_model` and the names of the TFLite files (without suffix) -> `Path`.
@@ -57,10 +59,13 @@ def export_defectgan(
         "calibration": asdict(calibration),
         "tile": tile,
         "reduce": reduce,
+        "flatten": flatten,
         "channels": channels,
     }
     images = tf.TensorSpec([None, None, None, channels], tf.uint8, name="images")
-    detector = build_detection_graph(generator, calibration, tile, reduce=reduce)
+    detector = build_detection_graph(
+        generator, calibration, tile, reduce=reduce, flatten=flatten
+    )
     detector = tf.function(detector, input_signature=[images])  # one graph for all endpoints
     endpoints = {name: (_only(detector, name), [images]) for name in OUTPUTS}
     endpoints["serving_default"] = detector, [images]

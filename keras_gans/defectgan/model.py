@@ -102,6 +102,10 @@ class DefectGAN(keras.Model):
         patch_share: share of the patches of an image that its losses look at: the least clean
             ones for D_P, the most defective ones for D_NG (ours: most patches of a defective
             image are clean). 1 as in the paper: all.
+        margin: where given, a patch's logit counts relative to the mean of its image's, by
+            which it must stand out by so much to be as likely a defect as not (ours: what all
+            of an image shows, its light or grain, cannot tell the classes apart then). Not in
+            the paper: `None`.
         weak_labels: D_P also learns that NG is not P, and D_NG that P is not NG, from the
             images as they are (ours).
         critic_warmup: steps at the start that train the discriminators alone, on real images
@@ -131,6 +135,7 @@ class DefectGAN(keras.Model):
         pools=None,
         candidates=1,
         patch_share=1.0,
+        margin=None,
         weak_labels=False,
         critic_warmup=0,
     ):
@@ -144,6 +149,7 @@ class DefectGAN(keras.Model):
         self.pools = pools
         self.candidates = candidates
         self.patch_share = patch_share
+        self.margin = margin
         self.weak_labels = weak_labels
         self.critic_warmup = critic_warmup
         self.trackers = [keras.metrics.Mean(name=name) for name in self.METRICS]
@@ -232,6 +238,8 @@ class DefectGAN(keras.Model):
         return self._highest(self.defect_critic(images, training=True))
 
     def _highest(self, logits):
+        if self.margin is not None:
+            logits -= ops.mean(logits, axis=(1, 2, 3), keepdims=True) + self.margin
         if self.patch_share == 1:
             return logits
         logits = ops.reshape(logits, (ops.shape(logits)[0], -1))

@@ -1,6 +1,7 @@
 """Tables I and II: the generator and the discriminator, as functional models."""
 
 import keras
+import tensorflow as tf
 from keras import layers, ops
 
 from keras_gans.layers import InstanceNormalization
@@ -71,6 +72,69 @@ def build_discriminator(channels=3, width=64, image_size=None):
         x = layers.LeakyReLU(0.2)(x)
     logits = _conv(1, 4)(layers.ZeroPadding2D(1)(x))
     return keras.Model(images, logits, name="discriminator")
+
+
+def build_local_discriminator(channels=3, width=64, image_size=None):
+    """Builds a discriminator of local marks: one logit for every 2x2 pixels (ours).
+
+    Four convolutions, of which the first alone has stride 2; a patch is 16x16 pixels. Without
+    normalisation, which would tell each patch about the whole image.
+
+    Args:
+        channels, width, image_size: see `build_discriminator`.
+
+    Returns:
+        Model from images (N, H, W, channels) in [-1, 1] to logits (N, about H/2, about W/2, 1),
+        positive for real.
+    """
+    images = keras.Input((image_size, image_size, channels), name="images")
+    x = images
+    for factor, size, strides in ((1, 4, 2), (2, 3, 1), (2, 3, 1), (2, 3, 1)):
+        x = layers.Conv2D(
+            width * factor, size, strides, padding="same", kernel_initializer="he_normal"
+        )(x)
+        x = layers.LeakyReLU(0.2)(x)
+    logits = layers.Dense(1)(x)
+    return keras.Model(images, logits, name="local_discriminator")
+
+
+def build_guided_generator(generator, critic, images, quantile=0.999):
+    """Joins G1 and D_P: an image is changed where it also stands out as not clean (ours).
+
+    The change is multiplied by `clip(u / top, 0, 1)`: u says how far a patch's logit lies below
+    the mean of its image's, enlarged to the image's size; `top` is the level that the share
+    `quantile` of the patches of the given images does not exceed. A generator also changes what
+    does not matter, a discriminator sees marks wider than they are: both together say more.
+
+    Args:
+        generator: G1, see `build_generator`.
+        critic: D_P, trained with weak labels and a margin; see `DefectGAN`.
+        images: float32 (N, S, S, channels) in [-1, 1], defective training images.
+        quantile: see above.
+
+    Returns:
+        Model from images (N, H, W, channels) in [-1, 1] to such images. Its networks are those
+        given, not copies.
+    """
+    logits = [critic(image[None], training=False) for image in images]
+    below = [ops.mean(values) - values for values in logits]
+    top = max(float(ops.quantile(ops.stack(below), quantile)), 1e-3)
+
+    inputs = keras.Input(generator.input_shape[1:], name="images")
+    logits = critic(inputs)
+    below = ops.mean(logits, axis=(1, 2, 3), keepdims=True) - logits
+    share = _Resized(name="share")([ops.clip(below / top, 0.0, 1.0), inputs])
+    outputs = inputs + share * (generator(inputs) - inputs)
+    return keras.Model(inputs, outputs, name="guided_generator")
+
+
+@keras.saving.register_keras_serializable(package="keras_gans")
+class _Resized(layers.Layer):
+    """Values (N, h, w, C), bilinearly resized to the height and width of images."""
+
+    def call(self, inputs):
+        values, images = inputs
+        return tf.image.resize(values, tf.shape(images)[1:3])
 
 
 def _conv(filters, size, **options):

@@ -9,7 +9,14 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 
-from keras_gans.defectgan.detect import Calibration, boxes, detect, difference, mask_of
+from keras_gans.defectgan.detect import (
+    Calibration,
+    boxes,
+    build_detection_graph,
+    detect,
+    difference,
+    mask_of,
+)
 from keras_gans.defectgan.export import (
     compare_defectgan,
     convert_generator,
@@ -58,7 +65,8 @@ def test_files_and_description(exported):
     text = (exported["saved_model"] / "assets.extra" / "model.json").read_text()
     description = json.loads(text)
     assert Calibration(**description.pop("calibration")) == CALIBRATION
-    assert description == {"set": "waves", "tile": TILE, "reduce": 1, "channels": 1}
+    expected = {"set": "waves", "tile": TILE, "reduce": 1, "flatten": 0, "channels": 1}
+    assert description == expected
 
 
 def test_saved_model_signatures(generator, exported):
@@ -80,6 +88,21 @@ def test_saved_model_signatures(generator, exported):
         if size == (TILE, TILE):  # one tile goes through the generator as it is
             expected = (generator(images / np.float32(127.5) - 1).numpy() + 1) * 127.5
             np.testing.assert_allclose(served["cleaned"], expected, atol=0.501)
+
+
+def test_what_is_exported_flattens(generator, images, tmp_path, monkeypatch):
+    monkeypatch.setattr("keras_gans.defectgan.export.PRECISIONS", ())
+    paths = export_defectgan(
+        generator, CALIBRATION, TILE, tmp_path / "flat", {}, images, flatten=5
+    )
+    text = (paths["saved_model"] / "assets.extra" / "model.json").read_text()
+    assert json.loads(text)["flatten"] == 5
+    served = tf.saved_model.load(paths["saved_model"]).signatures["mask"]
+    taken = tf.constant(np.stack(images))
+    expected = build_detection_graph(generator, CALIBRATION, TILE, flatten=5)(taken)["mask"]
+    np.testing.assert_array_equal(served(images=taken)["mask"], expected)
+    unflattened = build_detection_graph(generator, CALIBRATION, TILE)(taken)["mask"]
+    assert (expected.numpy() != unflattened.numpy()).any()
 
 
 def test_tflite_drift(generator, exported, images):

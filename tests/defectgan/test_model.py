@@ -158,6 +158,25 @@ def test_patch_share_looks_at_the_worst_patches():
     )
 
 
+def test_margin_measures_patches_against_their_own_image():
+    ng = np.float32([[[-3, 1], [2, -1]], [[4, 4], [0, 6]]])[..., None]
+    p = np.float32([[[-3, 1], [2, -1]], [[1, 1], [-5, 0]]])[..., None]
+    critics = ((1.0, 0.0), (1.0, 0.0))
+    found = figures(stub(critics=critics, patch_share=0.25, margin=2.0), ng, p)
+    # the least clean patch lies so much below the mean, the most defective one above it
+    below_ng, below_p = np.array([2.75, 3.5]), np.array([2.75, 4.25])
+    above_ng, above_p = np.array([2.25, 2.5]), np.array([2.25, 1.75])
+    loss = logistic(2 - below_ng, True) + logistic(above_p - 2, True)
+    assert found["loss"] == pytest.approx(loss, rel=1e-5)
+    losses = [logistic(2 - below_ng, False), logistic(2 - below_p, True)]
+    losses += [logistic(above_p - 2, False), logistic(above_ng - 2, True)]
+    assert found["critic_loss"] == pytest.approx(sum(losses), rel=1e-5)
+    # what an image shows everywhere says nothing
+    brighter = ng + np.float32([[[[5]]], [[[-9]]]])
+    again = figures(stub(critics=critics, patch_share=0.25, margin=2.0), brighter, p)
+    assert again["critic_loss"] == pytest.approx(found["critic_loss"], rel=1e-5)
+
+
 def test_candidates_the_least_clean_crop_is_taken(rng):
     ng, p = images_of(rng, 6)  # two times three candidates
     ng[1, 2, 3] = ng[5, 0, 0] = p[0, 1, 1] = p[3, 3, 3] = -1

@@ -2,7 +2,12 @@ import keras
 import numpy as np
 import pytest
 
-from keras_gans.defectgan.networks import build_discriminator, build_generator
+from keras_gans.defectgan.networks import (
+    build_discriminator,
+    build_generator,
+    build_guided_generator,
+    build_local_discriminator,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -95,6 +100,39 @@ def test_discriminator_gives_a_logit_a_patch(size, patches):
     assert logits.shape == (2, patches, patches, 1)
     np.testing.assert_allclose(discriminator(images[:1])[0], logits[0], atol=1e-5)
     np.testing.assert_allclose(discriminator(images, training=True), logits, atol=1e-5)
+
+
+def test_local_discriminator_sees_16_pixels():
+    discriminator = build_local_discriminator(1, 4)
+    images = random_images(2, 40, 50, 1)
+    logits = discriminator(images).numpy()
+    assert logits.shape == (2, 20, 25, 1)
+    changed = images.copy()
+    changed[0, 20, 20] += 1
+    rows, columns = np.nonzero((discriminator(changed).numpy() != logits)[0, ..., 0])
+    for found in (rows, columns):  # at most 8 logits, 2 pixels apart
+        assert 6 <= np.ptp(found) + 1 <= 8
+    np.testing.assert_allclose(discriminator(images[1:])[0], logits[1], atol=1e-5)
+
+
+def test_a_guided_generator_changes_what_stands_out():
+    images = keras.Input((None, None, 1))
+    brighter = keras.Model(images, images + 0.5)
+    # logits: a quarter of the images, in steps of 2 pixels
+    critic = keras.Model(images, keras.layers.AveragePooling2D(2)(images) / 4)
+    picture = np.zeros((1, 16, 16, 1), np.float32)
+    picture[0, 4:8, 4:8] = -0.8  # mean -0.05: it lies 0.75 / 4 below
+    picture[0, 12:14, 2:4] = -0.425  # half as far, were the mean -0.05
+    guided = build_guided_generator(brighter, critic, picture, quantile=1.0)
+    change = (guided(picture) - picture).numpy()[0, ..., 0]
+    mean = picture.mean()
+    share = (mean + 0.425) / (mean + 0.8)
+    np.testing.assert_allclose(change[5:7, 5:7], 0.5, atol=1e-6)
+    assert change[12:14, 2:4] == pytest.approx(0.5 * share * 0.75**2, abs=1e-6)  # bilinear
+    assert not change[:2].any() and not change[:, 12:].any()
+    # what the whole image shows changes nothing
+    np.testing.assert_allclose(guided(picture + 0.1) - picture - 0.1, change[None, ..., None],
+                               atol=1e-6)  # fmt: skip
 
 
 @pytest.mark.parametrize("build", [build_generator, build_discriminator])

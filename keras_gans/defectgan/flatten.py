@@ -1,0 +1,63 @@
+"""Flat-field correction: exposure, shading and strength of the texture out of the images.
+
+What every local mark is seen against is made the same everywhere: the mean of the surroundings
+is taken off, and their standard deviation divided by. The same TensorFlow operations serve
+training and the exported detector, so both see the same bytes.
+"""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+MIDDLE, GAIN = 128.0, 32.0  # the mean's and one standard deviation's place in 0..255
+FLOOR = 2.0  # grey levels, added to the standard deviation: noise in the dark stays noise
+
+
+def flattened(images, radius):
+    """Flattens images: `128 + 32 (x - m) / (s + 2)`, rounded and clipped to bytes.
+
+    m is the local mean of each channel, s the local standard deviation over all channels; both
+    are means over squares that reach `radius` pixels to every side, taken twice, of which the
+    part inside the image counts. The outer `radius // 2` pixels, most of whose surroundings are
+    unknown and whose margins would be the strongest marks of all, are neutral.
+
+    Args:
+        images: uint8 (N, H, W, C).
+        radius: whole pixels, some times the width of the marks to be seen.
+
+    Returns:
+        uint8 (N, H, W, C), and float32 (N, H, W, 1): how many grey levels of the image one of
+        the flattened image's stands for.
+    """
+    pixels = tf.cast(images, tf.float32)
+    rest = pixels - _local_mean(pixels, radius)
+    squares = tf.reduce_mean(tf.square(rest), axis=-1, keepdims=True)
+    scale = (tf.sqrt(_local_mean(squares, radius)) + FLOOR) / GAIN
+    inside = tf.ones_like(rest[:, :, :, :1])
+    for axis in (1, 2):
+        place = tf.range(tf.shape(rest)[axis])
+        near = tf.minimum(place, place[::-1]) >= radius // 2
+        inside *= tf.reshape(tf.cast(near, tf.float32), [-1, 1, 1] if axis == 1 else [-1, 1])
+    rest *= inside
+    flat = tf.clip_by_value(tf.round(MIDDLE + rest / scale), 0, 255)
+    return tf.cast(flat, tf.uint8), scale
+
+
+def flattened_surfaces(surfaces, radius):
+    """The same `Surfaces` with flattened images; see `flattened`."""
+    shape = [1, None, None, surfaces.channels]
+
+    @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8)])
+    def run(image):
+        return flattened(image, radius)[0]
+
+    images = [np.asarray(run(image[None]))[0] for image in surfaces.images]
+    return dataclasses.replace(surfaces, images=images)
+
+
+def _local_mean(values, radius):
+    size = 2 * radius + 1
+    for window in 2 * ((size, 1), (1, size)):
+        values = tf.nn.avg_pool2d(values, window, strides=1, padding="SAME")
+    return values
