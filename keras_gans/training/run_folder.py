@@ -62,7 +62,7 @@ class RunFolder:
     def __exit__(self, error, *_):
         os.close(self._lock_file)
         # bad input found after the folder was made, before anything was trained
-        if error is InputError and not any(self.path.glob("*/checkpoints/checkpoint")):
+        if error is InputError and not any(self.path.rglob("checkpoints/checkpoint")):
             shutil.rmtree(self.path)
 
     def _make(self, parent):

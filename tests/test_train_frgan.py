@@ -1,0 +1,450 @@
+"""The script as a user runs it, on small data; it is killed in a process of its own."""
+
+import dataclasses
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+import train_frgan
+from keras_gans.errors import InputError
+from keras_gans.frgan import studies
+from keras_gans.frgan.datasets import load_labelled_images
+
+SCRIPT = train_frgan.__file__
+SMALL = (
+    "--image-size 16 --width 2 --generator-width 2 --latent 3 --labels 6 --batch-size 4 "
+    "--epochs 3 --steps-per-epoch 3 --ramp-epochs 2 --export None"
+)
+FULL = "--average 0.9 --label-noise 0.5"
+
+
+def command(*arguments):
+    return [sys.executable, SCRIPT, *" ".join(map(str, arguments)).split()]
+
+
+def run(folder, *arguments):
+    return subprocess.run(command(*arguments), cwd=folder, capture_output=True, text=True)
+
+
+def save(path, pixels):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+
+
+def write_images(folder, seed=0):
+    """Three classes of 8 + 4 noisy images, and 6 without label."""
+    rng = np.random.default_rng(seed)
+    for number, kind in enumerate(("bolt", "nut", "washer")):
+        for part, count in (("train", 8), ("test", 4)):
+            for name in range(count):
+                pixels = rng.integers(0, 120, (18, 16, 3), "u1")
+                pixels[..., number] += 100
+                save(folder / part / kind / f"{name}.png", pixels)
+    for name in range(6):
+        save(folder / "unlabelled" / f"{name}.png", rng.integers(0, 256, (16, 16, 3), "u1"))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """`small`: images; `whole`: a run that was never interrupted, with all that there is."""
+    path = tmp_path_factory.mktemp("frgan")
+    write_images(path / "small")
+    whole = run(path, f"--data {path}/small", SMALL, FULL, "--run-dir whole")
+    assert whole.returncode == 0, whole.stderr
+    (path / "output.txt").write_text(whole.stdout)
+    return path
+
+
+@pytest.fixture
+def start(monkeypatch, capsys):
+    """Runs the script in this process. Without repeatable bits: that would stay switched on."""
+    monkeypatch.setattr(train_frgan, "set_up", lambda deterministic: False)
+
+    def start(*arguments):
+        arguments = " ".join(map(str, arguments)).split()
+        monkeypatch.setattr(sys, "argv", ["train_frgan.py", "--export", "None", *arguments])
+        train_frgan.main()
+        return capsys.readouterr().out
+
+    return start
+
+
+@pytest.fixture
+def refused(start, capsys):
+    """What the script says when it ends at once."""
+
+    def refused(*arguments):
+        with pytest.raises(SystemExit) as exit_:
+            start(*arguments)
+        assert exit_.value.code == 2
+        error = capsys.readouterr().err
+        assert error.startswith("keras_gans: error: ") and error.count("\n") == 1
+        return error
+
+    return refused
+
+
+def checkpoint_values(folder):
+    reader = tf.train.load_checkpoint(str(folder))
+    names = reader.get_variable_to_shape_map()
+    return {
+        name: reader.get_tensor(name)
+        for name in names
+        if name != "_CHECKPOINTABLE_OBJECT_GRAPH"
+    }
+
+
+def wait_for(condition, process):
+    until = time.monotonic() + 300
+    while not condition():
+        assert process.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def rows(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def read_json(*parts):
+    path, *names = parts
+    return json.loads(path.joinpath(*names).read_text())
+
+
+# A run --------------------------------------------------------------------------------------
+
+
+def test_what_a_run_shows_and_leaves(folder):
+    output = (folder / "output.txt").read_text()
+    assert "small: 3 classes (bolt, nut, washer), 16x16" in output
+    assert "training 6 labelled + 24 unlabelled, testing 12" in output
+    assert "frgan: 3 epochs of 3 steps" in output
+    assert re.search(r"labels only +6 +\d", output) and re.search(r"FR-GAN +6 +\d", output)
+
+    whole = folder / "whole"
+    figures = read_json(whole, "result.json")
+    for name in ("test_error", "labels_only_error"):
+        assert 0 <= figures.pop(name) <= 100
+    assert figures == {"labels": 6, "images": 30, "tested": 12, "seed": 0, "set": "small"}
+    settings = read_json(whole, "config.json")["settings"]
+    assert settings["label_noise"] == 0.5 and settings["ramp_epochs"] == 2
+    for part, names in (
+        ("frgan", {"loss", "supervised", "adversarial", "consistency", "generator_loss"}),
+        ("labels-only", {"loss"}),
+    ):
+        log = rows(whole / part / "metrics.jsonl")
+        assert [row["epoch"] for row in log] == [1, 2, 3]
+        names |= {"labelled_accuracy", "test_error", "images_per_second"}
+        assert all(names <= set(row) and None not in row.values() for row in log)
+        assert list((whole / part / "tensorboard").rglob("events*"))
+    assert log[-1]["labelled_accuracy"] > 0
+    pictures = sorted(path.name for path in (whole / "samples").iterdir())
+    assert pictures == ["epoch-001.png", "epoch-002.png", "epoch-003.png"]
+    assert (whole / "samples" / pictures[0]).read_bytes().startswith(b"\x89PNG")
+
+
+def test_labels_are_balanced_and_half_of_them_wrong(folder):
+    stored = read_json(folder, "whole", "labelled.json")
+    images = load_labelled_images(folder / "small", 16)
+    true = images.train_labels[stored["indices"]]
+    assert true.tolist() == [0, 0, 1, 1, 2, 2]
+    assert np.sum(true != stored["labels"]) == 3
+    assert set(stored["labels"]) <= {0, 1, 2}
+
+
+def test_resume_after_sigkill_equals_the_run_never_interrupted(folder, refused):
+    arguments = [f"--data {folder}/small", SMALL, FULL]
+    with subprocess.Popen(
+        command(*arguments, "--run-dir parts"),
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        # after the first checkpoint: while the next epochs are on their way
+        saved = folder / "parts" / "frgan" / "checkpoints" / "checkpoint"
+        wait_for(saved.exists, process)
+        os.kill(process.pid, signal.SIGKILL)
+    assert not (folder / "parts" / "labels-only").exists()
+
+    resumed = run(folder, *arguments, "--run-dir parts --resume")
+    assert resumed.returncode == 0, resumed.stderr
+    goes_on = re.search(
+        r"frgan: 3 epochs of 3 steps, going on after epoch (\d)", resumed.stdout
+    )
+    assert 1 <= int(goes_on[1]) < 3
+    for part, optimizers in (
+        ("frgan", ["g_optimizer", "d_optimizer"]),
+        ("labels-only", ["optimizer"]),
+    ):
+        ours, theirs = (
+            checkpoint_values(folder / name / part / "checkpoints")
+            for name in ("parts", "whole")
+        )
+        assert ours.keys() == theirs.keys()
+        for name in theirs:
+            np.testing.assert_array_equal(ours[name], theirs[name], err_msg=name)
+        for name in optimizers:
+            assert sum(key.startswith(f"{name}/") for key in theirs) > 10
+        # the averaged weights of the discriminator are there, and differ from the others
+        if part == "frgan":
+            kernels = [v for v in theirs.values() if np.shape(v) == (3, 3, 4, 8)]
+            assert len({kernel.tobytes() for kernel in kernels}) >= 4  # and Adam's moments
+        logs = [pd.DataFrame(rows(folder / name / part / "metrics.jsonl"))
+                .drop(columns=["seconds", "images_per_second"], errors="ignore")
+                for name in ("parts", "whole")]  # fmt: skip
+        pd.testing.assert_frame_equal(*logs)
+    for name in ("result.json", "labelled.json", "samples/epoch-003.png"):
+        assert (folder / "parts" / name).read_bytes() == (folder / "whole" / name).read_bytes()
+
+    changed = [*arguments, f"--run-dir {folder}/whole --resume --translate 1"]
+    assert "--translate was 2, now 1" in refused(*changed)
+
+
+def test_labels_are_not_drawn_again(folder, start, refused, tmp_path, monkeypatch):
+    copy, data = tmp_path / "copy", tmp_path / "small"
+    shutil.copytree(folder / "whole", copy)
+    shutil.copytree(folder / "small", data)
+    settings = read_json(copy, "config.json")
+    settings["settings"]["data"] = str(data)
+    (copy / "config.json").write_text(json.dumps(settings))
+    used = []
+
+    def stop(config, folder, jit_compile, images, labelled, labels):
+        used.append([labelled.tolist(), labels.tolist()])
+        raise InputError("stopped by the test")
+
+    monkeypatch.setattr(train_frgan, "train_frgan", stop)
+    monkeypatch.setattr(
+        train_frgan, "draw_labelled", lambda labels, *_: np.arange(len(labels))[::4]
+    )
+    arguments = [f"--data {data}", SMALL, FULL, f"--run-dir {copy} --resume"]
+    assert "stopped" in refused(*arguments)
+    stored = read_json(copy, "labelled.json")
+    assert used == [[stored["indices"], stored["labels"]]]
+
+    write_images(data, seed=1)
+    assert "labelled.json: drawn from other images" in refused(*arguments)
+    assert len(used) == 1
+    assert (copy / "frgan" / "checkpoints" / "checkpoint").exists()
+
+
+def test_labels_only(folder, start, tmp_path):
+    arguments = [f"--data {folder}/small", SMALL, "--epochs 1 --supervised-only"]
+    output = start(*arguments, f"--run-dir {tmp_path}/run")
+    assert "labels only" in output and "FR-GAN" not in output
+    path = tmp_path / "run"
+    assert "test_error" in read_json(path, "result.json")
+    assert not (path / "frgan").exists() and not (path / "samples").exists()
+    stored = read_json(path, "labelled.json")
+    images = load_labelled_images(folder / "small", 16)
+    assert images.train_labels[stored["indices"]].tolist() == stored["labels"]
+    assert stored["indices"] == read_json(folder, "whole", "labelled.json")["indices"]
+
+
+# Studies ------------------------------------------------------------------------------------
+
+STUDY = "--epochs 1 --steps-per-epoch 1 --study table-3 --seeds 1 --study-labels 3 6"
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """`run_once` without training: a figure of its own for every run."""
+    done = []
+
+    def run_once(config, folder, jit_compile, images):
+        train_frgan.labelled_subset(config, folder, images)
+        (folder / "frgan" / "checkpoints").mkdir(parents=True)
+        (folder / "frgan" / "checkpoints" / "checkpoint").touch()
+        done.append(folder.relative_to(folder.parents[3]).as_posix())
+        return None, {"test_error": float(len(done))}
+
+    monkeypatch.setattr(train_frgan, "run_once", run_once)
+    return done
+
+
+def test_a_study_goes_on_run_by_run(folder, start, tmp_path, quick):
+    arguments = [f"--data {folder}/small", SMALL, STUDY, f"--run-dir {tmp_path}/run"]
+    output = start(*arguments)
+    config = train_frgan.Config(study="table-3", seeds=(1,), study_labels=(3, 6))
+    wanted = [
+        studies.run_path("table-3", variant).as_posix()
+        for variant in studies.variants("table-3", config)
+    ]
+    assert quick == wanted and len(wanted) == 8
+    study = tmp_path / "run" / "table-3"
+    first = (study / "table-3.csv").read_text()
+    assert "missing" not in output and (study / "table-3.png").exists()
+    for path in wanted:
+        stored = read_json(tmp_path / "run" / path, "labelled.json")
+        assert len(stored["indices"]) == int(path.split("/")[-2])
+
+    shutil.rmtree(tmp_path / "run" / wanted[2])
+    (study / "table-3.csv").unlink()
+    start(*arguments, "--resume")
+    assert quick == [*wanted, wanted[2]]
+    again = (study / "table-3.csv").read_text()
+    assert again.replace("9.0", "3.0") == first
+
+
+def test_a_study_is_kept_when_its_images_are_gone(folder, start, refused, tmp_path, quick):
+    data = tmp_path / "small"
+    shutil.copytree(folder / "small", data)
+    arguments = [f"--data {data}", SMALL, STUDY, f"--run-dir {tmp_path}/run"]
+    start(*arguments)
+    lost = tmp_path / "run" / quick[0]
+    (lost / "result.json").unlink()
+    write_images(data, seed=1)
+    assert "drawn from other images" in refused(*arguments, "--resume")
+    assert (tmp_path / "run" / quick[1] / "result.json").exists()
+
+
+def test_a_study_trains(folder, start, tmp_path):
+    arguments = [f"--data {folder}/small", SMALL, STUDY, "--study-labels 3"]
+    output = start(*arguments, f"--run-dir {tmp_path}/run")
+    for row in ("labels only", "FR-GAN without consistency", "FR-GAN without SE"):
+        assert f"{row}, 3, seed 1" in output
+    frame = pd.read_csv(tmp_path / "run" / "table-3" / "table-3.csv")
+    assert len(frame) == 4 and frame["value"].between(0, 100).all()
+    trained = {path.parents[4].name for path in tmp_path.rglob("checkpoints/checkpoint")}
+    assert trained == {
+        "labels-only", "fr-gan-without-consistency", "fr-gan-without-se", "fr-gan"
+    }  # fmt: skip
+
+
+# Settings -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ("--data missing", "missing: no such folder"),
+        ("--data empty", "empty: unknown layout"),
+        ("--data small --labels 25", "class bolt: 9 labelled images asked for, there are 8"),
+        ("--data small --labels 2", "2 labels for 3 classes"),
+        ("--data small --labels 1", "--labels must be from 2 to 1000000000. Received: 1"),
+        ("--data small", "class bolt: 334 labelled images asked for"),
+        ("--data small --label-noise 1.5", "--label-noise must be from 0 to 1"),
+        ("--data small --image-size 20", "--image-size must be a multiple of 8. Received: 20"),
+        ("--data small --image-size 8 --translate 9", "--translate must be at most --image-si"),
+        ("--data small --learning-rate nan", "--learning-rate must be"),
+        ("--data small --batch-size 1", "--batch-size must be from 2 to 100000"),
+        ("--data small --average 1", "--average must be from 0 to 0.999999"),
+        ("--data small --study table-3 --study-labels 6 99", "class bolt: 33 labelled images"),
+        ("--data small --study table-3 --seeds -1", "--seeds must be from 0 to 2147483647"),
+        ("--data small --labels 6 --study table-2 --inception file", "file: "),
+        ("--data few --labels 6 --study table-2", "few: 6 test images; the score of table 2"),
+        ("--extra", "--download and --extra need --data"),
+        ("--download svhn", "--download and --extra need --data"),
+        ("--image-size 8 --labels 20", "size is 16 to 128. Received: 8"),
+        ("--data small --labels 6 --resume", "no run to resume; start one without --resume"),
+        ("--data small --labels 6 --run-dir small", "small: exists already"),
+        ("--data small --labels 6 --run-dir file/x", "file/x: cannot be written"),
+        ("--data small --labels 6 --export file/x", "a file, where a folder is needed"),
+    ],
+)
+def test_bad_input(folder, tmp_path, refused, monkeypatch, arguments, message):
+    shutil.copytree(folder / "small", tmp_path / "small")
+    shutil.copytree(folder / "small", tmp_path / "few")
+    for path in [*(tmp_path / "few" / "test").rglob("[23].png")]:
+        path.unlink()
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").touch()
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    assert message in refused(arguments)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.fixture
+def settings(monkeypatch, refused):
+    """The settings with which the script would train."""
+    found = []
+
+    def stop(script, config):
+        found.append(config)
+        raise InputError("stopped by the test")
+
+    def of(*arguments):
+        refused(*arguments)
+        return found.pop()
+
+    monkeypatch.setattr(train_frgan, "RunFolder", stop)
+    digits = train_frgan.synthetic_digits
+    monkeypatch.setattr(
+        train_frgan, "synthetic_digits", lambda size: digits(train=300, test=10, size=size)
+    )
+    return of
+
+
+def test_the_defaults_are_the_papers(settings, folder):
+    config = settings(f"--data {folder}/small --labels 6")
+    assert config.batch_size == 100 and config.epochs == 300
+    assert (config.learning_rate, config.latent) == (3e-4, 100)
+    assert (config.width, config.generator_width, config.image_size) == (64, 128, 32)
+    assert config.se and config.consistency and config.dropout == 0.2
+    assert (config.noise, config.translate, config.mirror) == (0.15, 2, False)
+    assert not (config.feature_matching or config.average or config.label_noise)
+    assert config.adversarial_weight == 1 and config.consistency_weight is None
+    assert train_frgan.Config().labels == 1000
+
+
+def test_what_is_given_goes_before_the_presets(settings, folder):
+    for preset, arguments in (
+        (train_frgan.REDUCED, f"--data {folder}/small --labels 6 --reduced"),
+        (train_frgan.BUILT_IN, ""),
+    ):
+        config = settings(arguments)
+        assert {**dataclasses.asdict(config), **preset} == dataclasses.asdict(config)
+        config = settings(arguments, "--width 5 --no-se --epochs 7 --labels 12")
+        assert (config.width, config.se, config.epochs, config.labels) == (5, False, 7, 12)
+        assert config.batch_size == preset["batch_size"]
+
+
+def test_figure_4_uses_all_labels_there_are(settings, folder):
+    assert settings(f"--data {folder}/small --study figure-4").labels == 1000
+
+
+@pytest.fixture
+def schedule(monkeypatch, folder, refused):
+    """What FRGAN is made with."""
+    found = []
+
+    def stop(generator, discriminator, *arguments):
+        found.append(arguments)
+        raise InputError("stopped by the test")
+
+    def of(*arguments):
+        refused(f"--data {folder}/small", SMALL, *arguments)
+        return found.pop()
+
+    monkeypatch.setattr(train_frgan, "FRGAN", stop)
+    return of
+
+
+def test_the_schedule_follows_labels_and_epochs(schedule, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    weight, ramp, *rest = schedule("--ramp-epochs None --epochs 600")
+    assert weight == pytest.approx(100 * 6 / 30)
+    assert ramp == 160 * 3  # 80 epochs of 300, of 3 steps
+    assert rest == [1.0, False, 0.0, 0]
+    assert schedule("--steps-per-epoch None")[1] == 2 * 8  # 30 images are 8 batches
+    assert schedule("--consistency-weight 4 --ramp-epochs 0")[:2] == (4, 0)
+    assert schedule("--no-consistency --consistency-weight 4")[0] == 0
+    assert not list(tmp_path.rglob("labelled.json"))
+
+
+def test_spread():
+    assert train_frgan.spread(7, 200).tolist() == list(range(7))
+    few = train_frgan.spread(1000, 5)
+    assert few.tolist() == [0, 249, 499, 749, 999]
