@@ -151,6 +151,42 @@ def generate(
     generate(out, model=model, count=count, seed=seed)
 
 
+@app.command
+def evaluate(
+    real: Path,
+    fake: Path,
+    inception: Path | None = None,
+    network: Path | None = None,
+    seed: int = 0,
+    cache: Path | None = None,
+    as_json: Annotated[bool, arg(name="json")] = False,
+):
+    """Measures how near made images are to real ones: Frechet distance (FID) and KID.
+
+    All images of both folders need one size. A network has to look at them: with the Inception
+    graph of 2015 the distance is FID; with another network it is named after that one, and
+    cannot be compared with published values. A network that classifies also gives the
+    Inception score.
+
+    Example: python -m keras_gans evaluate --real photos --fake made --network classifier.keras
+
+    Args:
+        real: Folder of real images.
+        fake: Folder of made images; grid.png, which generate writes, is left out.
+        inception: classify_image_graph_def.pb (of inception-2015-12-05.tgz), or
+            keras.applications' InceptionV3 weights without top (.h5), which give fid_keras.
+        network: Keras model (.keras) that takes images in [-1, 1]; what its last Dense layer
+            takes are the features.
+        seed: Of the random subsets of KID.
+        cache: Folder that keeps the features of real images, for the next time. By default
+            keras_gans/features in your cache folder.
+        as_json: Print a JSON list instead of the table.
+    """
+    from keras_gans.evaluate import evaluate
+
+    evaluate(real, fake, inception, network, seed=seed, cache=cache, as_json=as_json)
+
+
 @report_input_errors
 def main(args=None):
     """Runs one subcommand.

@@ -3,6 +3,7 @@
 import math
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 
@@ -78,7 +79,7 @@ def k_plus_one_adversarial(logits, real):
 
     With the logit of a (K+1)th class, "generated", held at zero, D is one minus that class's
     probability; and D is the sigmoid of `log Z`, so that no exponential overflows. (Eq. 6 as
-    printed has `log(1 - D)` for real images as well; the algorithm of section 2.2 has it right.)
+    printed has `log(1 - D)` for real images too; the algorithm of section 2.2 has it right.)
 
     Args:
         logits: (..., K).
@@ -117,3 +118,43 @@ def feature_matching(features, generated):
     """
     difference = ops.mean(features, axis=0) - ops.mean(generated, axis=0)
     return ops.mean(ops.square(difference))
+
+
+def wasserstein(real_scores, generated_scores):
+    """Estimate of the Wasserstein distance (Arjovsky et al. 2017): mean score of real images
+    minus mean score of generated ones. A critic maximises it: the first two terms of
+    OKD-SAGAN's eq. 5 are its negative.
+
+    Args:
+        real_scores, generated_scores: any shapes, one score an image.
+
+    Returns:
+        scalar.
+    """
+    return ops.mean(real_scores) - ops.mean(generated_scores)
+
+
+def gradient_penalty(critic, real, generated, epsilon):
+    """Penalty on slopes other than 1 (Gulrajani et al. 2017; OKD-SAGAN, eq. 5 and 8 without
+    lambda): mean of `(|grad critic(x)| - 1)^2` at `x = epsilon generated + (1 - epsilon) real`.
+
+    The length of the gradient of one image's score by that image is `sqrt(sum of squares +
+    1e-12)`, whose own gradient is finite at 0. So no score may depend on other images: no batch
+    normalisation in the critic.
+
+    Args:
+        critic: function from images (N, S, S, C) to scores (N, 1).
+        real, generated: images (N, S, S, C).
+        epsilon: (N, 1, 1, 1), one number an image, uniform in [0, 1).
+
+    Returns:
+        scalar, at least float32.
+    """
+    images = ops.convert_to_tensor(epsilon * generated + (1 - epsilon) * real)
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        scores = critic(images)
+    slopes = tape.gradient(scores, images)
+    slopes = ops.cast(slopes, keras.backend.result_type(slopes.dtype, "float32"))
+    lengths = ops.sqrt(ops.sum(ops.square(slopes), axis=(1, 2, 3)) + 1e-12)
+    return ops.mean(ops.square(lengths - 1))

@@ -10,9 +10,11 @@ from keras_gans.losses import (
     consistency,
     cycle_consistency,
     feature_matching,
+    gradient_penalty,
     k_plus_one_adversarial,
     least_squares_adversarial,
     log_adversarial,
+    wasserstein,
 )
 
 
@@ -171,3 +173,47 @@ def test_feature_matching_by_hand():
     generated = np.float32([[0, 1, 3], [0, 1, 3], [3, 1, 3]])  # means 1, 1, 3
     assert float(feature_matching(features, generated)) == pytest.approx((1 + 1 + 0) / 3)
     assert float(feature_matching(features, features[::-1])) == 0
+
+
+def test_wasserstein_by_hand():
+    assert float(wasserstein(np.float32([[3], [1]]), np.float32([[0], [-1], [4]]))) == 1
+    assert float(wasserstein(np.ones(3), np.ones((2, 2)))) == 0
+
+
+def test_gradient_penalty_of_a_linear_critic():
+    rng = np.random.default_rng(0)
+    real, generated = rng.normal(size=(2, 5, 2, 2, 3)).astype(np.float32)
+    slope = np.float32(rng.normal(size=(2, 2, 3)))
+    epsilon = rng.uniform(size=(5, 1, 1, 1)).astype(np.float32)
+
+    def critic(images):
+        return tf.reduce_sum(images * slope, axis=(1, 2, 3))[:, None] + 4.0
+
+    expected = (np.linalg.norm(slope) - 1) ** 2
+    found = gradient_penalty(critic, real, generated, epsilon)
+    assert float(found) == pytest.approx(expected, rel=1e-5)
+
+
+def test_gradient_penalty_lies_between_the_two_images_of_a_pair():
+    # the slope of |x|^2 / 2 is x itself
+    real, generated = np.full((2, 3, 1, 1, 1), [[[[[4.0]]]], [[[[-2.0]]]]], np.float32)
+    epsilon = np.float32([0, 0.25, 1]).reshape(3, 1, 1, 1)
+    found = gradient_penalty(lambda x: tf.square(x) / 2, real, generated, epsilon)
+    assert float(found) == pytest.approx(((4 - 1) ** 2 + (2.5 - 1) ** 2 + (2 - 1) ** 2) / 3)
+
+
+def test_gradient_penalty_of_a_flat_critic_has_a_finite_gradient():
+    slope = tf.Variable(0.0)
+    images = tf.ones([2, 2, 2, 1])
+    with tf.GradientTape() as tape:
+        penalty = gradient_penalty(lambda x: slope * x, images, images, tf.ones([2, 1, 1, 1]))
+    assert float(penalty) == pytest.approx(1, abs=1e-5)
+    assert np.isfinite(float(tape.gradient(penalty, slope)))
+
+
+def test_gradient_penalty_adds_up_in_float32():
+    images = tf.ones([1, 64, 64, 3], tf.float16)
+    epsilon = tf.ones([1, 1, 1, 1], tf.float16)
+    found = gradient_penalty(lambda x: 10 * x, images, images, epsilon)
+    assert found.dtype == tf.float32  # the sum, 1,228,800, is beyond float16
+    assert float(found) == pytest.approx((10 * math.sqrt(64 * 64 * 3) - 1) ** 2, rel=1e-5)

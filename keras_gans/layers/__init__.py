@@ -3,6 +3,7 @@
 from keras_gans.layers.batch_norm import FusedBatchNormalization
 from keras_gans.layers.instance_norm import InstanceNormalization
 from keras_gans.layers.max_unpool import IndexedMaxPooling2D, MaxUnpooling2D
+from keras_gans.layers.self_attention import SelfAttention
 from keras_gans.layers.spectral_norm import (
     SpectralConv2D,
     SpectralConv2DTranspose,
@@ -22,6 +23,7 @@ __all__ = [
     "IndexedMaxPooling2D",
     "InstanceNormalization",
     "MaxUnpooling2D",
+    "SelfAttention",
     "SpectralConv2D",
     "SpectralConv2DTranspose",
     "SpectralDense",

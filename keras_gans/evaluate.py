@@ -1,0 +1,202 @@
+"""Measures how near a folder of made images is to a folder of real ones."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from keras_gans import commands
+from keras_gans.data import images
+from keras_gans.errors import InputError
+from keras_gans.files import check_folder
+from keras_gans.generate import GRID
+
+BATCH = 50  # images read at a time
+SUBSETS, SUBSET_SIZE = 100, 1000  # of KID
+SPLITS = 10  # of the Inception score
+
+NO_NETWORK = (
+    "no network to look with: give --inception FILE (classify_image_graph_def.pb, from "
+    "inception-2015-12-05.tgz, for FID; or keras.applications' InceptionV3 .h5 without top, "
+    "for fid_keras), or --network MODEL.keras (any model that classifies such images)"
+)
+
+
+def evaluate(real, fake, inception=None, network=None, seed=0, cache=None, as_json=False):
+    """Frechet distance, KID and, of a network that classifies, Inception score of two folders.
+
+    Every image is read once before anything is computed. Prints a table, or JSON, on stdout
+    and progress on stderr.
+
+    Args:
+        real, fake: folders of images, all of one size; `GRID`, which `generate` writes beside
+            its images, is left out.
+        inception: file with an Inception network's weights, see `inception_extractor`.
+        network: file of a Keras model, see `model_extractor`. One of both is needed.
+        seed: of KID's subsets, and of the order of the images for the Inception score.
+        cache: folder for the features of the real images; by default `default_cache()`.
+        as_json: whether to print a JSON list instead of a table.
+
+    Returns:
+        list of dicts, a figure each: metric, value, std (over subsets or splits; `None` where
+        there are none), and its conditions: n_real, n_fake, extractor (its name), sha256 (of
+        it), real, fake, seed, and subset_size or splits.
+
+    Raises:
+        InputError: no network or two; a folder, an image or a network cannot be used; images of
+            different sizes, fewer than two of them.
+    """
+    if seed < 0:
+        raise InputError(f"--seed must not be negative. Received: {seed}")
+    if inception is None and network is None:
+        raise InputError(NO_NETWORK)
+    if inception is not None and network is not None:
+        raise InputError("both --inception and --network are given: choose one")
+    cache = default_cache() if cache is None else Path(cache)
+    check_folder(cache)
+    files = [_list(folder) for folder in (real, fake)]
+    console = Console(stderr=True)
+    with commands.progress(console) as progress:
+        size = _check(files, progress)
+    with console.status("loading TensorFlow and the network"):
+        extractor = _load(inception, network)
+    if extractor.image_size not in (None, size):
+        wanted, found = ("x".join(map(str, each)) for each in (extractor.image_size, size))
+        raise InputError(
+            f"{network}: takes images of {wanted}, these are {found}: give another network, or "
+            "resize all images"
+        )
+    rows = _measure(extractor, real, fake, files, seed, cache, console)
+    if as_json:
+        print(json.dumps(rows, indent=1, ensure_ascii=False))
+    else:
+        _print_table(rows)
+    return rows
+
+
+def default_cache():
+    """The folder for features, in the user's folder for such things."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "keras_gans" / "features"
+
+
+def read(path):
+    """Reads an image: uint8 (H, W, 3), sRGB; deeper images are linear, grey is replicated."""
+    return images.quantize(images.linear_to_srgb(images.read_photo(path)[0]), np.uint8)
+
+
+def _list(folder):
+    files = [file for file in images.list_images(folder) if file.name != GRID]
+    if len(files) < 2:
+        raise InputError(f"{folder}: images in this folder: {len(files)}; give 2 or more")
+    return files
+
+
+def _check(files, progress):
+    """Reads all images once; (H, W), the size of them all."""
+    size = None
+    for listed in files:
+        for path in progress.track(listed, description="checking"):
+            found = read(path).shape[:2]
+            size = size or found
+            if found != size:
+                raise InputError(
+                    f"{path}: {found[1]}x{found[0]} pixels, {files[0][0].name} has "
+                    f"{size[1]}x{size[0]}: all need one size"
+                )
+    return size
+
+
+def _load(inception, network):
+    from keras_gans.quiet import stderr_hidden
+
+    with stderr_hidden():
+        from keras_gans.metrics import features
+    if inception is not None:
+        return features.inception_extractor(inception)
+    return features.model_extractor(network)
+
+
+def _measure(extractor, real, fake, files, seed, cache, console):
+    """The rows of `evaluate`."""
+    from keras_gans.metrics.features import extract, metric_name
+    from keras_gans.metrics.frechet import frechet_distance, kid
+    from keras_gans.metrics.inception_score import inception_score, score_name
+
+    found = []
+    with commands.progress(console) as progress:
+        for listed, kept, text in zip(files, (cache, None), ("real images", "made images")):
+            task = progress.add_task(text, total=len(listed))
+
+            def batches(listed=listed, task=task):
+                progress.reset(task)
+                for start in range(0, len(listed), BATCH):
+                    batch = np.stack([read(path) for path in listed[start : start + BATCH]])
+                    yield batch
+                    progress.advance(task, len(batch))
+
+            found.append(extract(extractor, batches, kept))
+        scores = None
+        if extractor.probabilities is not None:
+            # mixed, as files in the order of their classes would make poor splits
+            mixed = np.random.default_rng(seed).permutation(len(files[1]))
+            listed = [files[1][i] for i in mixed]
+            parts = [listed[start : start + BATCH] for start in range(0, len(listed), BATCH)]
+            scores = np.concatenate(
+                [
+                    extractor.probabilities(np.stack([read(path) for path in part]))
+                    for part in progress.track(parts, description="classifying")
+                ]
+            )
+    conditions = {
+        "n_real": len(files[0]),
+        "n_fake": len(files[1]),
+        "extractor": extractor.name,
+        "sha256": extractor.digest,
+        "real": str(real),
+        "fake": str(fake),
+        "seed": seed,
+    }
+    size = min(SUBSET_SIZE, *map(len, found))
+    with console.status("distances"):
+        distance = frechet_distance(*found)
+        kernel, std = kid(*found, SUBSETS, SUBSET_SIZE, seed)
+    if size == max(map(len, found)):  # there is one subset, of all images
+        std = None
+    rows = [
+        (metric_name("frechet", extractor.name), distance, None, {}),
+        (metric_name("kid", extractor.name), kernel, std, {"subset_size": size}),
+    ]
+    if scores is not None:
+        splits = min(SPLITS, len(scores))
+        score = inception_score(scores, splits)
+        rows.append((score_name(extractor.name), *score, {"splits": splits}))
+    return [
+        {"metric": name, "value": value, "std": std, **conditions, **more}
+        for name, value, std, more in rows
+    ]
+
+
+def _print_table(rows):
+    first = rows[0]
+    table = Table(title=f"{first['fake']} against {first['real']}", title_justify="left")
+    table.caption_justify = "left"
+    for column in ("metric", "value", "±", "conditions"):
+        justify = "left" if column in ("metric", "conditions") else "right"
+        table.add_column(column, justify=justify, overflow="fold")
+    for row in rows:
+        numbers = f"{row['n_real']} real, {row['n_fake']} made"
+        if "subset_size" in row:
+            numbers += f", subsets of {row['subset_size']}"
+        if "splits" in row:
+            numbers = f"{row['n_fake']} made, {row['splits']} splits"
+        std = "" if row["std"] is None else f"{row['std']:.4g}"
+        table.add_row(row["metric"], f"{row['value']:.5g}", std, numbers)
+    table.caption = (
+        f"network: {first['extractor']}, seed {first['seed']}. A Frechet distance depends on "
+        "the number of images: compare equal numbers only."
+    )
+    Console().print(table)

@@ -1,0 +1,265 @@
+"""Features of images: the networks that Frechet distance, KID and Inception score look with."""
+
+import functools
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_gans.errors import InputError
+from keras_gans.files import check_folder, replacing
+from keras_gans.metrics.inception_score import INCEPTION_2015, inception_2015
+
+KERAS_INCEPTION = "keras-inception-v3"
+INCEPTION_SIZE = 299
+BATCH = 50  # images at once; bounds the memory
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """A network that turns images into features.
+
+    Attributes:
+        name: what it is called where its figures are given; see `metric_name`.
+        digest: hex digits that tell its structure and weights from others'.
+        features: function from images uint8 (N, H, W, 3) to float32 (N, D).
+        probabilities: function from the same to float32 (N, K), p(y|x), for the Inception
+            score; `None` if the network does not classify.
+        image_size: (H, W) that images must have, `None` where any will do.
+    """
+
+    name: str
+    digest: str
+    features: Callable
+    probabilities: Callable | None = None
+    image_size: tuple | None = None
+
+
+def metric_name(metric, network):
+    """What a figure is called, so that its name says which network it was measured with.
+
+    Args:
+        metric: `"frechet"` or `"kid"`.
+        network: the extractor's name.
+
+    Returns:
+        str: `fid`, `kid` only with the graph on which FID is defined; `fid_keras`, `kid_keras`
+        with the weights of keras.applications; else `frechet_<network>`, `kid_<network>`.
+    """
+    if metric not in ("frechet", "kid"):
+        raise ValueError(f"`metric` must be frechet or kid. Received: {metric!r}")
+    inception = {"frechet": "fid", "kid": "kid"}[metric]
+    if network == INCEPTION_2015:
+        return inception
+    return f"{inception}_keras" if network == KERAS_INCEPTION else f"{metric}_{network}"
+
+
+def inception_extractor(path):
+    """The Inception network from a file with its weights.
+
+    Args:
+        path: `classify_image_graph_def.pb`, the graph of 2015 on which FID is defined; or
+            weights of keras.applications' InceptionV3 without its top (`.h5`), another network,
+            to which images are enlarged bilinearly.
+
+    Returns:
+        `Extractor` named `INCEPTION_2015`, with probabilities; or `KERAS_INCEPTION`, without.
+
+    Raises:
+        InputError: the file cannot be read, or is neither.
+    """
+    path = Path(path)
+    digest = _file_digest(path)
+    if path.suffix == ".pb":
+        classify = functools.cache(lambda: inception_2015(path))  # loaded only if it is used
+        return Extractor(
+            INCEPTION_2015,
+            digest,
+            inception_2015(path, "features", BATCH),
+            lambda images: classify()(images),
+        )
+    if path.suffix not in (".h5", ".keras"):
+        raise InputError(
+            f"{path}: not an Inception network's file: give classify_image_graph_def.pb, or "
+            "the .h5 weights of keras.applications' InceptionV3 without top"
+        )
+    try:
+        network = keras.applications.InceptionV3(
+            weights=str(path), include_top=False, pooling="avg"
+        )
+    except Exception:  # Keras and h5py raise nearly every type there is on other weights
+        raise InputError(
+            f"{path}: not the weights of keras.applications' InceptionV3 without top: give "
+            "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5"
+        ) from None
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3), tf.uint8)])
+    def run(images):
+        enlarged = tf.image.resize(images, (INCEPTION_SIZE, INCEPTION_SIZE))
+        return network(enlarged / 127.5 - 1, training=False)
+
+    return Extractor(KERAS_INCEPTION, digest, _in_batches(run))
+
+
+def model_extractor(model, name=None, layer=None):
+    """Any Keras model that was trained on images, looked into.
+
+    Args:
+        model: `keras.Model`, or the path of a `.keras` file, that takes images float32
+            (N, H, W, 3) in [-1, 1].
+        name: what to call it; by default the file's name without suffix, or the model's name.
+        layer: name of the layer whose output is taken. By default what its last Dense layer
+            takes, or, if there is none, what its last layer takes. Maps become their means
+            over all places.
+
+    Returns:
+        `Extractor`, with probabilities if the model ends with a softmax.
+
+    Raises:
+        InputError: the file cannot be read, is no model, or takes something else.
+        ValueError: no layer of that name.
+    """
+    if not isinstance(model, keras.Model):
+        path = Path(model)
+        _file_digest(path)
+        try:
+            model = keras.saving.load_model(path, compile=False)
+        except Exception:  # Keras raises nearly every type there is on other files
+            raise InputError(
+                f"{path}: not a model that Keras can load: save one with model.save as .keras"
+            ) from None
+        name = name or path.stem
+    name = name or model.name
+    shape = getattr(model, "input_shape", None)
+    if not isinstance(shape, tuple) or len(shape) != 4 or shape[-1] != 3:
+        raise InputError(
+            f"{name}: takes {shape}, a model that takes images (N, H, W, 3) is expected"
+        )
+    if layer is not None:
+        features = model.get_layer(layer).output
+    else:
+        dense = [each for each in model.layers if isinstance(each, keras.layers.Dense)]
+        features = (dense or model.layers)[-1].input
+    if len(features.shape) > 2:
+        features = keras.ops.mean(features, axis=tuple(range(1, len(features.shape) - 1)))
+    network = keras.Model(model.inputs, features)
+    size = tuple(shape[1:3]) if None not in shape[1:3] else None
+    probabilities = None
+    if _ends_with_softmax(model):
+        probabilities = _in_batches(_on_floats(model), size)
+    return Extractor(
+        name,
+        model_digest(model, f"layer {layer}"),
+        _in_batches(_on_floats(network), size),
+        probabilities,
+        size,
+    )
+
+
+def extract(extractor, images, cache=None):
+    """Features of images, computed a batch at a time.
+
+    Args:
+        extractor: `Extractor`.
+        images: uint8 (N, H, W, 3); or a function without arguments that gives an iterable of
+            such arrays, for images that should not all be in memory. It is called once more
+            if there is a cache.
+        cache: folder in which features are kept, for sets that are measured against again and
+            again, as real ones; `None` for none. They are found by a hash of the pixels and of
+            the network. The folder is made.
+
+    Returns:
+        float32 (N, D).
+
+    Raises:
+        InputError: the cache cannot be written.
+    """
+    batches = images if callable(images) else lambda: _slices(images)
+    if cache is None:
+        return np.concatenate([extractor.features(batch) for batch in batches()])
+    check_folder(cache)
+    file = Path(cache) / f"{content_hash(extractor, batches())}.npy"
+    try:
+        return np.load(file)
+    except (OSError, ValueError, EOFError):
+        pass  # not there, or damaged
+    features = extract(extractor, batches)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(file) as temporary, open(temporary, "wb") as opened:
+        np.save(opened, features)
+    return features
+
+
+def content_hash(extractor, batches):
+    """Hex digits that stand for images as a network sees them.
+
+    Args:
+        extractor: `Extractor`.
+        batches: iterable of uint8 (n, H, W, 3); how they are divided makes no difference.
+
+    Returns:
+        str, SHA-256 of the network's name and digest and of the pixels, in their order.
+    """
+    content = hashlib.sha256(f"{extractor.name} {extractor.digest}".encode())
+    for batch in batches:
+        for image in batch:
+            content.update(str(image.shape).encode())
+            content.update(np.ascontiguousarray(image))
+    return content.hexdigest()
+
+
+def model_digest(model, *more):
+    """SHA-256 of a Keras model's structure and weights, and of `more` strings."""
+    content = hashlib.sha256(model.to_json().encode())
+    for text in more:
+        content.update(text.encode())
+    for weight in model.get_weights():
+        content.update(np.ascontiguousarray(weight))
+    return content.hexdigest()
+
+
+def _on_floats(network):
+    @tf.function(reduce_retracing=True)
+    def run(images):
+        return network(tf.cast(images, tf.float32) / 127.5 - 1, training=False)
+
+    return run
+
+
+def _in_batches(run, size=None):
+    """Runs a function of a tensor on an array of images, `BATCH` at a time."""
+
+    def run_all(images):
+        images = np.asarray(images)
+        wrong = images.ndim != 4 or images.shape[-1] != 3 or images.dtype != np.uint8
+        if wrong or size not in (None, images.shape[1:3]):
+            expected = "N, H, W" if size is None else f"N, {size[0]}, {size[1]}"
+            raise ValueError(
+                f"images must be uint8 ({expected}, 3). Received: {images.dtype} {images.shape}"
+            )
+        return np.concatenate([run(batch).numpy() for batch in _slices(images)])
+
+    return run_all
+
+
+def _slices(images):
+    return (images[start : start + BATCH] for start in range(0, len(images), BATCH))
+
+
+def _ends_with_softmax(model):
+    last = model.layers[-1]
+    activation = getattr(last, "activation", None)
+    softmax = isinstance(last, keras.layers.Softmax) or activation is keras.activations.softmax
+    return softmax and len(last.output.shape) == 2
+
+
+def _file_digest(path):
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None

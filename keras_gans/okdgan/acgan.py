@@ -1,0 +1,72 @@
+"""ACGAN (Odena et al. 2017, https://arxiv.org/abs/1610.09585), the paper's second base."""
+
+import keras
+from keras import ops
+
+from keras_gans.losses import log_adversarial
+from keras_gans.okdgan.gan import GAN
+
+
+class ACGAN(GAN):
+    """A generator of images of a given class, and a critic that also tells classes.
+
+    OKD-SAGAN's paper says no more than that ACGAN was a base too. So the losses are those of
+    ACGAN's section 3: L_S, cross-entropy of real and generated images, without penalty, and
+    L_C, cross-entropy of their classes. The critic minimises both on real and generated images,
+    the generator both on its own, L_S in its non-saturating form. The networks are SAGAN's with
+    classes, spectral normalisation included; `attention=()` leaves out what ACGAN had not.
+
+    The classes of the generated images are those of the batch's labels, in the same order: they
+    come exactly as often as in the data.
+
+    Args:
+        generator, critic: from `build_generator` and `build_critic`, with classes.
+        class_weight: of L_C; 1 in ACGAN.
+        options: of `GAN`: `augmentations`, `average`, `seed`.
+
+    Example:
+
+        gan = ACGAN(build_generator(classes=5), build_critic(classes=5))
+        gan.compile(*(keras.optimizers.Adam(rate, 0.0, 0.9) for rate in (1e-4, 4e-4)))
+        gan.fit(batches)  # of (images float32 (N, S, S, C) in [-1, 1], labels int (N,))
+    """
+
+    FIGURES = ("class_loss", "real_accuracy", "generated_accuracy")
+
+    def __init__(self, generator, critic, class_weight=1.0, **options):
+        super().__init__(generator, critic, **options)
+        self.class_weight = class_weight
+
+    def sample_latents(self, batch):
+        """z (N, latent), standard normal, and the labels of the batch (N,)."""
+        return [super().sample_latents(batch), ops.convert_to_tensor(batch[1])]
+
+    def critic_loss(self, batch, generated):
+        """-L_S - L_C; the figures are -L_C and the shares of images whose class is told."""
+        real, labels = batch[:2]
+        scores, logits = self.critic(
+            self.augmented(ops.concatenate([real, generated])), training=True
+        )
+        real_scores, generated_scores = ops.split(scores, 2)
+        loss = log_adversarial(real_scores, True) + log_adversarial(generated_scores, False)
+        halves = ops.split(logits, 2)
+        class_loss = sum(class_cross_entropy(labels, half) for half in halves)
+        accuracies = [share_right(labels, half) for half in halves]
+        return loss + self.class_weight * class_loss, (class_loss, *accuracies)
+
+    def generator_loss(self, batch, generated):
+        """-log of the critic's belief that the images are real, and -L_C on them."""
+        scores, logits = self.critic(self.augmented(generated), training=True)
+        class_loss = class_cross_entropy(batch[1], logits)
+        return log_adversarial(scores, True) + self.class_weight * class_loss
+
+
+def class_cross_entropy(labels, logits):
+    """Mean over images of -log of the softmax at the label; labels (N,), logits (N, K)."""
+    return ops.mean(keras.losses.sparse_categorical_crossentropy(labels, logits, True))
+
+
+def share_right(labels, logits):
+    """Share of images whose highest logit (N, K) is that of their label (N,)."""
+    right = ops.equal(ops.cast(labels, "int64"), ops.cast(ops.argmax(logits, -1), "int64"))
+    return ops.mean(ops.cast(right, "float32"))

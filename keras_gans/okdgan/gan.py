@@ -1,0 +1,146 @@
+"""What SAGAN and ACGAN share: a generator and a critic that train alone, or as a student."""
+
+from functools import partial
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from keras_gans.layers import update_spectral_norms
+from keras_gans.losses import gradient_penalty, wasserstein
+from keras_gans.okdgan.augment import augment
+
+
+class GAN(keras.Model):
+    """A generator and a critic. A subclass says what they minimise:
+
+    - `critic_loss(batch, generated)`: a scalar, and a tuple of further scalars to show, whose
+      names are in `FIGURES`;
+    - `generator_loss(batch, generated)`: a scalar.
+
+    `batch` is what the data give, images float32 (N, S, S, C) or a tuple that starts with them;
+    `generated` are images of the same shape.
+
+    A step makes one batch of images. With them the critic is updated, then, against the new
+    critic, the generator: its pass is recorded once and serves both. The vectors `u` of
+    spectral normalisation advance once a step, the generator's before it makes the images, the
+    critic's before its update.
+
+    `OnlineDistillation` wraps any models that offer what this class and those two methods do.
+
+    Args:
+        generator: network from latents to images.
+        critic: network on images.
+        augmentations: names of `keras_gans.okdgan.augment.AUGMENTATIONS`, for all images that
+            the critic sees; none by default, as in the paper.
+        average: decay of a moving average of the generator's weights, in `averaged` (which is
+            the generator itself without one); 0 for none, as in the paper.
+        seed: of latents, interpolation and augmentation.
+    """
+
+    FIGURES = ()
+
+    def __init__(self, generator, critic, augmentations=(), average=0.0, seed=0):
+        super().__init__()
+        self.generator, self.critic = generator, critic
+        self.augmentations = tuple(augmentations)
+        self.average = average
+        self.averaged = generator
+        if average:
+            self.averaged = keras.models.clone_model(generator)
+            self.averaged.set_weights(generator.get_weights())
+        self.seeds = keras.random.SeedGenerator(seed)
+        names = "critic_loss", "generator_loss", *self.FIGURES
+        self.trackers = [keras.metrics.Mean(name=name) for name in names]
+        self.built = True  # the networks are
+
+    def compile(self, g_optimizer, d_optimizer, **kwargs):
+        super().compile(optimizer=None, **kwargs)
+        self.g_optimizer, self.d_optimizer = g_optimizer, d_optimizer
+        g_optimizer.build(self.generator.trainable_variables)
+        d_optimizer.build(self.critic.trainable_variables)
+
+    @property
+    def optimizers(self):
+        """dict name -> optimizer, as checkpoints want them."""
+        return {"g_optimizer": self.g_optimizer, "d_optimizer": self.d_optimizer}
+
+    @property
+    def metrics(self):
+        return self.trackers
+
+    def call(self, latents, training=False):
+        return self.generator(latents, training=training)
+
+    def train_step(self, batch):
+        latents = self.sample_latents(batch)
+        update_spectral_norms(self.generator)
+        with tf.GradientTape() as g_tape:
+            images = self.generator(latents, training=True)
+
+        update_spectral_norms(self.critic)
+        with tf.GradientTape() as tape:
+            critic_loss, figures = self.critic_loss(batch, tf.stop_gradient(images))
+        variables = self.critic.trainable_variables
+        self.d_optimizer.apply(tape.gradient(critic_loss, variables), variables)
+
+        with g_tape:  # goes on recording
+            generator_loss = self.generator_loss(batch, images)
+        variables = self.generator.trainable_variables
+        self.g_optimizer.apply(g_tape.gradient(generator_loss, variables), variables)
+        self.move_average(self.g_optimizer.iterations)
+
+        for tracker, value in zip(self.trackers, (critic_loss, generator_loss, *figures)):
+            tracker.update_state(value)
+        return {tracker.name: tracker.result() for tracker in self.trackers}
+
+    def sample_latents(self, batch):
+        """Latents for as many images as the batch has: z (N, latent), standard normal."""
+        count = ops.shape(images_of(batch))[0]
+        return keras.random.normal((count, self.generator.inputs[0].shape[1]), seed=self.seeds)
+
+    def augmented(self, images):
+        """The images as the critic sees them."""
+        if not self.augmentations:
+            return images
+        key = keras.random.randint((2,), 0, 2**31 - 1, seed=self.seeds)
+        return augment(images, key, self.augmentations)
+
+    def move_average(self, step):
+        """Moves `averaged` after the generator's update number `step` (the first is 1).
+
+        The mean is of all weights, batch normalisation's moving averages included. In the first
+        steps it forgets faster: the start is worth nothing.
+        """
+        if not self.average:
+            return
+        step = ops.cast(step, "float32")
+        decay = ops.minimum(self.average, step / (step + 9))
+        for moving, weight in zip(self.averaged.weights, self.generator.weights):
+            moving.assign(decay * moving + (1 - decay) * weight)
+        update_spectral_norms(self.averaged)  # a mean of unit vectors is not one
+
+
+def images_of(batch):
+    """The images of a batch of images, or of (images, labels)."""
+    return batch[0] if isinstance(batch, (tuple, list)) else batch
+
+
+def wgan_gp_loss(critic, real, generated, penalty, seeds):
+    """What a critic (eq. 5) or a connector (eq. 8) minimises.
+
+    Args:
+        critic: network from images to scores (N, 1).
+        real, generated: images (N, S, S, C); the first are to get the higher scores.
+        penalty: lambda.
+        seeds: `keras.random.SeedGenerator` for the interpolation.
+
+    Returns:
+        scalars: minus the distance plus `penalty` times the gradient penalty, and the distance
+        (`keras_gans.losses.wasserstein`).
+    """
+    scores = critic(ops.concatenate([real, generated]), training=True)
+    distance = wasserstein(*ops.split(scores, 2))
+    epsilon = keras.random.uniform((ops.shape(real)[0], 1, 1, 1), seed=seeds)
+    slopes = gradient_penalty(partial(critic, training=True), real, generated, epsilon)
+    return penalty * slopes - distance, distance
