@@ -17,7 +17,6 @@ DIR is DAGM 2007, the magnetic tiles, or has the folders positive/ (defect-free)
 open is said beside the argument.
 """
 
-import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -57,9 +56,9 @@ from keras_gans.defectgan.synthetic import synthetic_surfaces
 from keras_gans.errors import InputError, report_input_errors
 from keras_gans.export.parity import print_parity
 from keras_gans.files import check_folder
-from keras_gans.training.callbacks import MetricsLog, Speed, StopOnNaN
-from keras_gans.training.checkpoint import EpochCheckpoint
+from keras_gans.training.fit import fit
 from keras_gans.training.run_folder import RunFolder, to_json
+from keras_gans.training.settings import check_limits
 
 
 @dataclass(frozen=True)
@@ -285,8 +284,8 @@ def train_defectgan(config, run, jit_compile, surfaces):
 
     fit(
         run.path / "defectgan", gan, batches, per_epoch, config.epochs,
-        optimizers={"g_optimizer": gan.g_optimizer, "d_optimizer": gan.d_optimizer},
-        speed=Speed(config.batch_size), more=[watch],
+        {"g_optimizer": gan.g_optimizer, "d_optimizer": gan.d_optimizer},
+        config.batch_size, [watch],
     )  # fmt: skip
     return gan
 
@@ -339,37 +338,9 @@ def train_baseline(config, folder, network, training, size, steps, masks):
 
     fit(
         folder, network, batches, per_epoch, epochs,
-        optimizers={"optimizer": network.optimizer}, speed=Speed(config.baseline_batch_size),
+        {"optimizer": network.optimizer}, config.baseline_batch_size,
     )  # fmt: skip
     return network
-
-
-def fit(folder, model, batches, per_epoch, epochs, optimizers, speed, more=()):
-    """`model.fit` from the last checkpoint on, with what every training shows and writes."""
-    checkpoint = EpochCheckpoint(model, optimizers, folder / "checkpoints")
-    first = checkpoint.restore()
-    print(f"\n{folder.name}: {epochs} epochs of {per_epoch} steps"
-          + (f", going on after epoch {first}" if first else ""))  # fmt: skip
-    if first == epochs:
-        return
-    log = MetricsLog(folder / "metrics.jsonl")
-    log.keep_epochs(first)
-    model.fit(
-        batches(first * per_epoch),
-        steps_per_epoch=per_epoch,
-        epochs=epochs,
-        initial_epoch=first,
-        callbacks=[
-            StopOnNaN(),
-            speed,
-            *more,
-            log,
-            keras.callbacks.TensorBoard(folder / "tensorboard", profile_batch=0),
-            checkpoint,
-        ],
-        verbose=1 if sys.stdout.isatty() else 2,
-        shuffle=False,
-    )
 
 
 def cleaner_of(config, surfaces, gan):
@@ -494,12 +465,7 @@ def check(config):
         "cam_stages": (1, 5),
         "seed": (0, 2**31 - 1),
     }
-    for name, (low, high) in limits.items():
-        value = getattr(config, name)
-        if value is not None and not low <= value <= high:
-            raise InputError(
-                f"--{name.replace('_', '-')} must be from {low} to {high}. Received: {value}"
-            )
+    check_limits(config, limits)
     for name in ("image_size", "baseline_batch_size"):
         multiple = {"image_size": 4, "baseline_batch_size": 2}[name]
         value = getattr(config, name)

@@ -12,7 +12,6 @@ ICAART 2019.
 Defaults are the paper's; what it leaves open is said beside the argument.
 """
 
-import sys
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -42,9 +41,9 @@ from keras_gans.dscnn.synthetic import synthetic_scenes
 from keras_gans.errors import InputError, report_input_errors
 from keras_gans.export.parity import print_parity
 from keras_gans.files import check_folder
-from keras_gans.training.callbacks import MetricsLog, Speed, StopOnNaN
-from keras_gans.training.checkpoint import EpochCheckpoint
+from keras_gans.training.fit import fit
 from keras_gans.training.run_folder import RunFolder, to_json
+from keras_gans.training.settings import check_limits
 
 
 @dataclass(frozen=True)
@@ -136,44 +135,22 @@ def train(run, jit_compile, config, scenes, selection, name, augmentation=None):
     rate = SCHEDULES[config.schedule](config.learning_rate, steps * config.epochs)
     compile_dscnn(network, rate, jit_compile)
 
-    folder = run.path / name
-    checkpoint = EpochCheckpoint(
-        network, {"optimizer": network.optimizer}, folder / "checkpoints"
-    )
-    first = checkpoint.restore()
-    print(f"\n{name}: {len(selection)} scenes, {config.epochs} epochs of {steps} steps"
-          + (f", going on after epoch {first}" if first else ""))  # fmt: skip
-    if first == config.epochs:
-        return network
-
     patches = draw_patches(scenes, selection, config.patches, config.patch_size, config.seed)
     training, validation = split_patches(patches, config.validation_share, config.seed)
-    print(f"{len(training)} patches to train on, {len(validation)} to validate")
-    log = MetricsLog(folder / "metrics.jsonl")
-    log.keep_epochs(first)
-    network.fit(
-        training_batches(
-            training,
-            config.batch_size,
-            steps * config.epochs,
-            config.seed,
-            augmentation,
-            first_step=steps * first,
-        ),
-        steps_per_epoch=steps,
-        epochs=config.epochs,
-        initial_epoch=first,
+    print(f"\n{name}: {len(selection)} scenes, {len(training)} patches to train on, "
+          f"{len(validation)} to validate")  # fmt: skip
+
+    def batches(first_step):
+        return training_batches(
+            training, config.batch_size, steps * config.epochs, config.seed, augmentation,
+            first_step=first_step,
+        )  # fmt: skip
+
+    fit(
+        run.path / name, network, batches, steps, config.epochs,
+        {"optimizer": network.optimizer}, config.batch_size,
         validation_data=evaluation_batches(validation, 256) if len(validation) else None,
-        callbacks=[
-            StopOnNaN(),
-            Speed(config.batch_size),
-            log,
-            keras.callbacks.TensorBoard(folder / "tensorboard", profile_batch=0),
-            checkpoint,
-        ],
-        verbose=1 if sys.stdout.isatty() else 2,
-        shuffle=False,
-    )
+    )  # fmt: skip
     return network
 
 
@@ -257,12 +234,7 @@ def check(config):
         "bn_momentum": (0, 1),
         "seed": (0, 2**31 - 1),
     }
-    for name, (low, high) in limits.items():
-        value = getattr(config, name)
-        if not low <= value <= high:
-            raise InputError(
-                f"--{name.replace('_', '-')} must be from {low} to {high}. Received: {value}"
-            )
+    check_limits(config, limits)
     if config.photos and config.data is None:
         raise InputError("--photos needs --data, the folder of the photos")
     if config.export:

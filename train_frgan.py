@@ -126,7 +126,8 @@ class Config:
     study_labels: tuple[int, ...] = (500, 1000)
     """Columns of table 3."""
     score_images: int = 10_000
-    """Samples of which table 2 takes the Inception score."""
+    """Samples of which table 2 takes the Inception score, and real images; as many as there are
+    to test on, if that is less."""
     inception: Path | None = None
     """The frozen Inception graph of 2015 (classify_image_graph_def.pb), which makes it *the*
     Inception score. Without it a classifier trained on all labels of the set takes its place,
@@ -308,8 +309,9 @@ def run_study(config, run, jit_compile, images):
     """All trainings of one of the paper's experiments, then its table and picture."""
     folder = run.path / config.study
     scored = config.study == "table-2"
-    score = scorer(config, run.path, jit_compile, images) if scored else None
     if scored:
+        score = scorer(config, run.path, jit_compile, images)
+        count = min(config.score_images, len(images.test_images))
         real = studies.run_path(folder, studies.real_images(config.seed))
         real.mkdir(parents=True, exist_ok=True)
         write_json(real / "result.json", score(images.test_images))
@@ -319,7 +321,7 @@ def run_study(config, run, jit_compile, images):
         print(f"\n{variant.row}, {variant.column}, seed {changed.seed}")
         gan, figures = run_once(changed, path, jit_compile, images)
         if scored:
-            figures |= score(sample(gan.generator, config.score_images, changed.seed))
+            figures |= score(sample(gan.generator, count, changed.seed))
             np.save(path / "samples.npy", sample(gan.generator, 64, changed.seed))
         write_json(path / "result.json", figures)
     studies.write(config.study, config, folder, images.name)
@@ -351,8 +353,9 @@ def scorer(config, folder, jit_compile, images):
         error = test_error(classifier, images.test_images, images.test_labels)
         probabilities_of = partial(predict_probabilities, classifier)
     return lambda shown: sample_scores(
-        shown, probabilities_of, network, seed=config.seed, network_error=error
-    )
+        shown, probabilities_of, network, config.seed, network_error=error,
+        count=min(config.score_images, len(shown)),
+    )  # fmt: skip
 
 
 def export(config, images, gan, figures):

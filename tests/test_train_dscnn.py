@@ -80,9 +80,9 @@ def test_resume_after_sigkill_equals_the_run_never_interrupted(tmp_path, data):
 
     resumed = run(tmp_path, *arguments, "--run-dir parts --resume")
     assert resumed.returncode == 0, resumed.stderr
-    goes_on = re.search(r"fold-0: 12 scenes, .* going on after epoch (\d+)", resumed.stdout)
+    goes_on = re.search(r"fold-0: 8 epochs .* going on after epoch (\d+)", resumed.stdout)
     assert 2 <= int(goes_on[1]) < 8  # the third checkpoint may not have been complete
-    assert "paper: 24 scenes, 8 epochs of 8 steps, going on after epoch 8" in resumed.stdout
+    assert "paper: 8 epochs of 8 steps, going on after epoch 8" in resumed.stdout
     trainings = sorted(log.parent.name for log in tmp_path.glob("whole/*/metrics.jsonl"))
     assert trainings == ["all", "fold-0", "fold-1", "paper"]
     for training in trainings:

@@ -16,7 +16,6 @@ import numpy as np
 from PIL import Image
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from scipy import ndimage
 
@@ -85,7 +84,7 @@ def detect_files(paths, out, model=None, min_area=1, as_json=False):
     with console.status("loading TensorFlow and the model"):
         detector = load(detector)
 
-    with _progress(console) as progress:
+    with commands.progress(console) as progress:
         for path in progress.track(paths, description="checking"):
             read(path, detector.channels)
         out.mkdir(parents=True, exist_ok=True)
@@ -212,27 +211,12 @@ def load(detector):
     Raises:
         InputError: not a SavedModel with this signature.
     """
-    from keras_gans.quiet import tensorflow as tf
-
-    expected = tf.TensorSpec([None, None, None, detector.channels], tf.uint8)
-    try:
-        loaded = tf.saved_model.load(str(detector.folder))
-        signature = loaded.signatures["serving_default"]
-        fits = expected.is_compatible_with(signature.structured_input_signature[1]["images"])
-        fits = fits and set(signature.structured_outputs) >= {"mask", "score"}
-    except (OSError, KeyError, ValueError, AttributeError, tf.errors.OpError):
-        fits = False
-    if not fits:
-        raise InputError(
-            f"{detector.folder}: not a DefectGAN's SavedModel (its serving_default does not "
-            f"make mask and score of 8-bit images of {detector.channels} channels): export the "
-            "model again"
-        )
-
-    def run(batch):
-        return signature(images=tf.constant(batch, tf.uint8))
-
-    run.model = loaded  # the signature does not keep its variables alive
+    run = commands.load_signature(
+        detector.folder,
+        "a DefectGAN's",
+        inputs={"images": ("uint8", (None, None, None, detector.channels))},
+        outputs=["mask", "score"],
+    )
     return Detector(detector.folder, detector.channels, detector.limit, run)
 
 
@@ -270,7 +254,7 @@ def output_paths(paths, out):
 
 def _detect_file(path, targets, detector, min_area):
     image = read(path, detector.channels)
-    outputs = detector.signature(image[None])
+    outputs = detector.signature(images=image[None])
     score = float(outputs["score"][0])
     mask = (outputs["mask"].numpy()[0] > 0) & (score > detector.limit)
     mask, boxes = keep_large(mask, min_area)
@@ -303,10 +287,6 @@ def _write_report(path, rows):
             boxes = "; ".join(" ".join(map(str, corners)) for corners in row["boxes"])
             writer.writerow({**row, "defective": int(row["defective"]), "boxes": boxes})
 
-
-def _progress(console):
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    return Progress(*columns, console=console, disable=not console.is_terminal)
 
 
 def _print_table(rows, out, limit):

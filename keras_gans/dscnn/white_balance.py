@@ -18,7 +18,6 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from keras_gans import commands
@@ -85,7 +84,7 @@ def white_balance(photos, out, model=None, view="model", as_json=False):
         estimators = {kind: load(estimator) for kind, estimator in estimators.items()}
 
     work = list(zip(paths, targets, [estimators[kind] for kind in kinds]))
-    with _progress(console) as progress:
+    with commands.progress(console) as progress:
         for path, _, estimator in progress.track(work, description="checking"):
             _read(path, estimator)
         out.mkdir(parents=True, exist_ok=True)
@@ -164,7 +163,7 @@ def _run(image, estimator):
     maps, lit = [], []
     for top in range(0, image.shape[0] - patch + 1, band):
         part = image[top : top + band]
-        outputs = estimator.signature(part[None])
+        outputs = estimator.signature(images=part[None])
         maps.append(outputs["local_map"].numpy()[0].astype(np.float64))
         rows, columns = maps[-1].shape[:2]
         lights = part[: rows * patch, : columns * patch].max(axis=-1) > 0
@@ -239,24 +238,12 @@ def load(estimator):
     Raises:
         InputError: not a SavedModel with this signature.
     """
-    from keras_gans.quiet import tensorflow as tf
-
-    try:
-        loaded = tf.saved_model.load(str(estimator.folder))
-        signature = loaded.signatures["serving_default"]
-        outputs = set(signature.structured_outputs)
-    except (OSError, KeyError, ValueError, AttributeError, tf.errors.OpError):
-        outputs = set()
-    if not outputs >= {"illuminant", "local_map"}:
-        raise InputError(
-            f"{estimator.folder}: not a white-balance SavedModel (its serving_default "
-            "gives no illuminant and local_map): export the model again"
-        )
-
-    def run(batch):
-        return signature(images=tf.constant(batch, tf.float32))
-
-    run.model = loaded  # the signature does not keep its variables alive
+    run = commands.load_signature(
+        estimator.folder,
+        "a white-balance",
+        inputs={"images": ("float32", (None, None, None, 3))},
+        outputs=["illuminant", "local_map"],
+    )
     return Estimator(estimator.folder, estimator.patch_size, estimator.view, run)
 
 
@@ -323,10 +310,6 @@ def _correct_file(path, targets, estimator):
         "map": str(targets[1]),
     }
 
-
-def _progress(console):
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    return Progress(*columns, console=console, disable=not console.is_terminal)
 
 
 def _print_table(rows, out):

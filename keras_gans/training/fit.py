@@ -8,7 +8,17 @@ from keras_gans.training.callbacks import MetricsLog, Speed, StopOnNaN
 from keras_gans.training.checkpoint import EpochCheckpoint
 
 
-def fit(folder, model, batches, steps_per_epoch, epochs, optimizers, batch_size, callbacks=()):
+def fit(
+    folder,
+    model,
+    batches,
+    steps_per_epoch,
+    epochs,
+    optimizers,
+    batch_size,
+    callbacks=(),
+    validation_data=None,
+):
     """Trains from the last checkpoint on; nothing happens if all epochs are done.
 
     Args:
@@ -19,6 +29,7 @@ def fit(folder, model, batches, steps_per_epoch, epochs, optimizers, batch_size,
         optimizers: dict name -> built optimizer of the model.
         batch_size: images in a step, for the speed shown.
         callbacks: more of them; what they add to the logs of an epoch is written too.
+        validation_data: see `keras.Model.fit`.
 
     Returns:
         epochs that were done before.
@@ -36,6 +47,7 @@ def fit(folder, model, batches, steps_per_epoch, epochs, optimizers, batch_size,
         steps_per_epoch=steps_per_epoch,
         epochs=epochs,
         initial_epoch=first,
+        validation_data=validation_data,
         callbacks=[
             StopOnNaN(),
             Speed(batch_size),
