@@ -157,7 +157,7 @@ REDUCED = dict(
     batch_size=50,
     epochs=40,
     steps_per_epoch=100,
-    learning_rate=1e-3,
+    learning_rate=2e-3,
 )
 
 # Without --data

@@ -131,6 +131,7 @@ def generate(
     model: Path | None = None,
     count: int = 24,
     seed: int = 0,
+    label: str | None = None,
 ):
     """Makes images with a trained generator.
 
@@ -145,10 +146,12 @@ def generate(
             default saved_models/frgan-generator.
         count: Number of images.
         seed: Where the random numbers start: 0 to 2**63 - 1.
+        label: Name of the class to make images of, if the model was trained with classes. By
+            default each image has one at random.
     """
     from keras_gans.generate import generate
 
-    generate(out, model=model, count=count, seed=seed)
+    generate(out, model=model, count=count, seed=seed, label=label)
 
 
 @app.command

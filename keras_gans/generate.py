@@ -1,7 +1,8 @@
 """Makes images with an exported generator: no network code is needed.
 
 The model is a SavedModel as `keras_gans.export.generator.export_generator` writes it: its
-signature `from_seed` makes images number `first` to `first + count - 1` of a `seed`.
+signature `from_seed` makes images number `first` to `first + count - 1` of a `seed`, of a
+`label` if it was trained with classes.
 """
 
 from pathlib import Path
@@ -21,7 +22,7 @@ GRID_IMAGES = 100  # at most, the first ones
 GAP, WHITE = 2, 255  # between the images of the grid: pixels, grey level
 
 
-def generate(out, model=None, count=24, seed=0):
+def generate(out, model=None, count=24, seed=0, label=None):
     """Makes images and writes them as 00001.png and so on, and the first of them as `GRID`.
 
     Image number i of a seed is the same whatever `count` is. Prints what was made on stdout,
@@ -33,12 +34,14 @@ def generate(out, model=None, count=24, seed=0):
             taken; by default `MODEL`.
         count: of images, 1 or more.
         seed: int from 0 to 2**63 - 1.
+        label: name of the class to make images of, for a model that was trained with classes;
+            by default each image has one at random.
 
     Returns:
         list of `Path`, the images and the grid.
 
     Raises:
-        InputError: the count, the seed, the model or the folder cannot be used.
+        InputError: the count, the seed, the label, the model or the folder cannot be used.
     """
     out = Path(out)
     if count < 1:
@@ -49,20 +52,26 @@ def generate(out, model=None, count=24, seed=0):
     for target in [*targets, out / GRID]:
         if target.exists():
             raise InputError(f"{target}: is there already: give another --out")
-    folder, _ = commands.find_model(
+    folder, classes = commands.find_model(
         model,
         train="python train_frgan.py",
-        read=lambda description: description["latent"],
+        read=_classes,
         expected="not a generator's (latent is expected)",
         default=MODEL,
     )
+    options = {"label": _number(label, classes, folder)} if classes or label else {}
     check_folder(out)
     console = Console(stderr=True)
     with console.status("loading TensorFlow and the model"):
         make = commands.load_signature(
             folder,
             "a generator's",
-            inputs={"first": ("int64", ()), "count": ("int32", ()), "seed": ("int64", ())},
+            inputs={
+                "first": ("int64", ()),
+                "count": ("int32", ()),
+                "seed": ("int64", ()),
+                **{name: ("int32", ()) for name in options},
+            },
             outputs=["images"],
             name="from_seed",
         )
@@ -72,7 +81,7 @@ def generate(out, model=None, count=24, seed=0):
     with commands.progress(console) as progress:
         task = progress.add_task("generating", total=count)
         for first in range(0, count, BATCH):
-            batch = make(first=first, count=min(BATCH, count - first), seed=seed)
+            batch = make(first=first, count=min(BATCH, count - first), seed=seed, **options)
             for image in batch["images"].numpy():
                 image = image.repeat(3 // image.shape[2], axis=2)
                 write_png(targets[progress.tasks[task].completed], image)
@@ -83,6 +92,22 @@ def generate(out, model=None, count=24, seed=0):
     height, width = image.shape[:2]
     print(f"{count} images of {width} x {height}, seed {seed}, and {GRID} in {out}")
     return [*targets, out / GRID]
+
+
+def _classes(description):
+    """Names of a generator's classes; () if it was trained without."""
+    description["latent"]  # which all generators have
+    return tuple(map(str, description.get("classes", ())))
+
+
+def _number(label, classes, folder):
+    """What the model takes for the name of a class, -1 for `None`."""
+    if label is None:
+        return -1
+    if label not in classes:
+        known = f"its classes are {', '.join(classes)}" if classes else "it has no classes"
+        raise InputError(f"{folder}: no class {label!r}: {known}")
+    return classes.index(label)
 
 
 def draw_grid(images):

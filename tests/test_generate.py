@@ -155,6 +155,43 @@ def test_failing_halfway_leaves_complete_files_only(tmp_path, capsys, model, mon
     assert {path.name for path in tmp_path.iterdir()} == {"00001.png", "00002.png"}
 
 
+class Coloured(tf.Module):
+    """As `Numbers`, of a generator with classes: the colour is (number, seed, label + 1)."""
+
+    def __init__(self):
+        super().__init__()
+        shapes = [("first", tf.int64), ("count", tf.int32), ("seed", tf.int64)]
+        shapes.append(("label", tf.int32))
+        signature = [tf.TensorSpec([], dtype, name=name) for name, dtype in shapes]
+        self.serve = tf.function(self.serve, input_signature=signature)
+
+    def serve(self, first, count, seed, label):
+        numbers = first + tf.range(tf.cast(count, tf.int64))
+        label = tf.cast(label, tf.int64)
+        colour = tf.stack([numbers, 0 * numbers + seed, 0 * numbers + label + 1], axis=1)
+        colour = tf.cast(colour[:, None, None], tf.uint8)
+        return {"images": tf.tile(colour, [1, 4, 6, 1])}
+
+
+def test_images_of_a_class(tmp_path, capsys, model):
+    folder, out = tmp_path / "model", tmp_path / "out"
+    module = Coloured()
+    tf.saved_model.save(module, str(folder), signatures={"from_seed": module.serve})
+    (folder / "assets.extra").mkdir()
+    description = {"latent": 5, "classes": ["crack", "stain"]}
+    (folder / "assets.extra" / "model.json").write_text(json.dumps(description))
+    for name, expected in (("stain", 2), ("crack", 1), (None, 0)):
+        options = ["--label", name] if name else []
+        run(capsys, "--model", folder, "--count", 1, "--out", out / str(name), *options)
+        with Image.open(out / str(name) / "00001.png") as image:
+            assert image.getpixel((0, 0)) == (0, 0, expected)
+    options = ["--out", out / "none", "--label", "bar", "--model"]
+    message = fails(capsys, *options, folder)
+    assert "no class 'bar': its classes are crack, stain" in message
+    assert "no class 'bar': it has no classes" in fails(capsys, *options, model)
+    assert not (out / "none").exists()
+
+
 COMMAND = """
 import sys
 

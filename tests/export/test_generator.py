@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from keras_gans.errors import InputError
-from keras_gans.export.generator import draw_latent, export_generator
+from keras_gans.export.generator import draw_label, draw_latent, export_generator
 from keras_gans.export.tflite import runner
 
 LATENT = 5
@@ -124,3 +124,87 @@ def test_folder_that_cannot_be_written(generator, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="file: cannot be written"):
         export_generator(generator, tmp_path / "file", {})
+
+
+# With classes -------------------------------------------------------------------------------
+
+NAMES = ["crack", "stain", "bar"]
+
+
+@pytest.fixture(scope="module")
+def conditional():
+    """Images of 2x2 pixels: the first is 10 label, the others are 20 z (but for rounding)."""
+    z, label = keras.Input((3,)), keras.Input((), dtype="int32")
+    values = keras.ops.concatenate([keras.ops.cast(label, "float32")[:, None], 2 * z], axis=-1)
+    scale = keras.layers.Rescaling(10 / 127.5)
+    x = keras.layers.Reshape((2, 2, 1))(scale(values))
+    return keras.Model([z, label], x)
+
+
+@pytest.fixture(scope="module")
+def labelled(conditional, tmp_path_factory):
+    base = tmp_path_factory.mktemp("export") / "acgan"
+    paths = export_generator(conditional, base, {}, "normal", NAMES)
+    return paths, tf.saved_model.load(paths["saved_model"])
+
+
+def label_from_seed(labelled, label, count=60, first=0, seed=7):
+    first, seed = tf.constant(first, tf.int64), tf.constant(seed, tf.int64)
+    options = {"first": first, "count": tf.constant(count), "seed": seed}
+    made = labelled[1].signatures["from_seed"](**options, label=tf.constant(label))
+    return made["images"].numpy(), made["labels"].numpy()
+
+
+def test_a_class_is_asked_for_or_drawn(conditional, labelled):
+    text = (labelled[0]["saved_model"] / "assets.extra" / "model.json").read_text()
+    assert json.loads(text) == {
+        "latent": 3, "image_size": 2, "channels": 1, "distribution": "normal", "classes": NAMES
+    }  # fmt: skip
+    stains, labels = label_from_seed(labelled, 1)
+    assert set(labels) == {1} and set(stains[:, 0, 0, 0]) == {round(127.5 + 10)}
+    drawn, labels = label_from_seed(labelled, -1)
+    assert labels.tolist() == [int(draw_label(7, number, 3)) for number in range(60)]
+    assert np.bincount(labels).min() >= 10  # of 20 expected, deviation 3.7
+    # the class takes nothing from z
+    np.testing.assert_array_equal(drawn.reshape(60, 4)[:, 1:], stains.reshape(60, 4)[:, 1:])
+    part, few = label_from_seed(labelled, -1, count=5, first=33)
+    np.testing.assert_array_equal(part, drawn[33:38])
+    assert few.tolist() == labels[33:38].tolist()
+    z = np.stack([draw_latent(7, number, 3, "normal") for number in range(60)])
+    expected = np.clip(np.rint(127.5 + 20 * z), 0, 255)
+    np.testing.assert_allclose(drawn.reshape(60, 4)[:, 1:], expected, atol=1)
+
+
+def test_classes_of_serving_and_tflite(labelled):
+    serve = labelled[1].signatures["serving_default"]
+    z = np.float32([[0.5, -0.5, 1], [0, 0, -1]])
+    made = serve(z=tf.constant(z), label=tf.constant([2, 0]))
+    assert made["labels"].numpy().tolist() == [2, 0]
+    run = runner(labelled[0]["acgan-float32"])
+    for row, label, image in zip(z, (2, 0), made["images"].numpy()):
+        one = run(z=row[None], label=np.int32([label]))["images"]
+        np.testing.assert_allclose(one[0], image, atol=1)
+        np.testing.assert_allclose(
+            image.ravel(), 127.5 + 10 * np.array([label, *(2 * row)]), atol=0.51
+        )
+    for wrong in ([3, 0], [0, -1]):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="label must be from 0 to 2"):
+            serve(z=tf.constant(z), label=tf.constant(wrong))
+    for wrong in (3, -2):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="label must be from -1 to 2"):
+            label_from_seed(labelled, wrong)
+
+
+def test_normal_z():
+    z = np.stack([draw_latent(2**63 - 1, number, 200, "normal") for number in (0, 1)])
+    assert len(np.unique(z)) > 390
+    # mean and variance of 400 draws, at five standard errors: 1 / 20 and 1.41 / 20
+    assert abs(z.mean()) < 0.25 and abs(z.var() - 1) < 0.36 and np.abs(z).max() > 2
+
+
+def test_arguments_that_do_not_fit(generator, conditional, tmp_path):
+    for wrong in ((generator, "cauchy", ()), (generator, "normal", NAMES),
+                  (conditional, "normal", ())):  # fmt: skip
+        with pytest.raises(ValueError, match="`distribution` must be one of"):
+            export_generator(wrong[0], tmp_path / "new", {}, *wrong[1:])
+    assert not (tmp_path / "new").exists()

@@ -1,0 +1,345 @@
+"""The script as a user runs it, on small data; it is killed in a process of its own."""
+
+import dataclasses
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+import train_okdgan
+from keras_gans.errors import InputError
+
+SCRIPT = train_okdgan.__file__
+SMALL = (
+    "--image-size 16 --width 2 --latent 3 --students 2 --batch-size 4 --steps 8 --every 2 "
+    "--count 9 --score-images 6 --classifier-epochs 1"
+)
+FULL = "--no-single --average 0.9 --augment color cutout --mirror --export None"
+
+
+def command(*arguments):
+    return [sys.executable, SCRIPT, *" ".join(map(str, arguments)).split()]
+
+
+def run(folder, *arguments):
+    return subprocess.run(command(*arguments), cwd=folder, capture_output=True, text=True)
+
+
+def write_photos(folder, seed=0):
+    """Three noisy photos of each of two classes."""
+    rng = np.random.default_rng(seed)
+    for number, kind in enumerate(("bar", "crack")):
+        (folder / kind).mkdir(parents=True, exist_ok=True)
+        for name in range(3):
+            pixels = rng.integers(0, 120, (40, 40, 3), "u1")
+            pixels[..., number] += 100
+            Image.fromarray(pixels).save(folder / kind / f"{name}.png")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """`photos`; `whole`: a run that was never interrupted, with all that there is."""
+    path = tmp_path_factory.mktemp("okdgan")
+    write_photos(path / "photos")
+    whole = run(path, f"--data {path}/photos", SMALL, FULL, "--run-dir whole")
+    assert whole.returncode == 0, whole.stderr
+    (path / "output.txt").write_text(whole.stdout)
+    return path
+
+
+@pytest.fixture
+def start(monkeypatch, capsys):
+    """Runs the script in this process. Without repeatable bits: that would stay switched on."""
+    monkeypatch.setattr(train_okdgan, "set_up", lambda deterministic: False)
+
+    def start(*arguments):
+        arguments = " ".join(map(str, arguments)).split()
+        monkeypatch.setattr(sys, "argv", ["train_okdgan.py", "--export", "None", *arguments])
+        train_okdgan.main()
+        return capsys.readouterr().out
+
+    return start
+
+
+@pytest.fixture
+def refused(start, capsys):
+    """What the script says when it ends at once."""
+
+    def refused(*arguments):
+        with pytest.raises(SystemExit) as exit_:
+            start(*arguments)
+        assert exit_.value.code == 2
+        error = capsys.readouterr().err
+        assert error.startswith("keras_gans: error: ") and error.count("\n") == 1
+        return error
+
+    return refused
+
+
+def checkpoint_values(folder):
+    reader = tf.train.load_checkpoint(str(folder))
+    names = reader.get_variable_to_shape_map()
+    return {
+        name: reader.get_tensor(name)
+        for name in names
+        if name != "_CHECKPOINTABLE_OBJECT_GRAPH"
+    }
+
+
+def wait_for(condition, process):
+    until = time.monotonic() + 300
+    while not condition():
+        assert process.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def rows(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def read_json(*parts):
+    path, *names = parts
+    return json.loads(path.joinpath(*names).read_text())
+
+
+# A run --------------------------------------------------------------------------------------
+
+
+def test_what_a_run_shows_and_leaves(folder):
+    output = (folder / "output.txt").read_text()
+    assert "photos: 9 crops of 16x16 from 6 photos; bar" in output
+    assert re.search(r"crop_classifier: \d+\.\d % of \d held-out crops right", output)
+    assert "students: 4 epochs of 2 steps" in output
+    assert "SAGAN on photos, 8 steps, 6 samples, 9 real" in output
+    for row in ("student 1", "student 2", "mean", "best"):
+        assert re.search(rf"{row} +\d+\.\d\d +-?\d+\.\d{{4}} ± \d", output)
+
+    whole = folder / "whole"
+    figures = read_json(whole, "result.json")
+    assert set(figures["models"]) == {"student 1", "student 2"}
+    distances = [figures["models"][f"student {i}"]["frechet"] for i in (1, 2)]
+    assert figures["best"] == 1 + distances.index(min(distances))
+    assert 0 <= figures["network_held_out_accuracy"] <= 100
+    known = {name: figures[name] for name in ("samples", "real", "steps", "set", "network")}
+    assert known == {
+        "samples": 6, "real": 9, "steps": 8, "set": "photos", "network": "crop_classifier"
+    }  # fmt: skip
+    table = pd.read_csv(whole / "table.csv")
+    assert list(table["model"]) == ["student 1", "student 2", "mean", "best"]
+    assert table["frechet_crop_classifier"][3] == pytest.approx(min(distances))
+    names = {"student2_critic_loss", "student1_distance", "connector2_distance"}
+    log = rows(whole / "students" / "metrics.jsonl")
+    assert [row["epoch"] for row in log] == [1, 2, 3, 4]
+    assert all(names <= set(row) and None not in row.values() for row in log)
+    pictures = sorted(path.name for path in (whole / "students" / "samples").iterdir())
+    assert pictures == [f"epoch-{number:03d}.png" for number in range(1, 5)]
+    for name in ("samples.png", "table.png"):
+        assert (whole / name).read_bytes().startswith(b"\x89PNG")
+    assert (whole / "classifier.keras").exists()
+    assert not list(whole.glob(".*"))
+
+
+def test_resume_after_sigkill_equals_the_run_never_interrupted(folder, refused):
+    arguments = [f"--data {folder}/photos", SMALL, FULL]
+    with subprocess.Popen(
+        command(*arguments, "--run-dir parts"),
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        # after the first checkpoint: while the next epochs are on their way
+        saved = folder / "parts" / "students" / "checkpoints" / "checkpoint"
+        wait_for(saved.exists, process)
+        os.kill(process.pid, signal.SIGKILL)
+    assert not (folder / "parts" / "table.csv").exists()
+
+    resumed = run(folder, *arguments, "--run-dir parts --resume")
+    assert resumed.returncode == 0, resumed.stderr
+    goes_on = re.search(
+        r"students: 4 epochs of 2 steps, going on after epoch (\d)", resumed.stdout
+    )
+    assert 1 <= int(goes_on[1]) < 4
+    ours, theirs = (
+        checkpoint_values(folder / name / "students" / "checkpoints")
+        for name in ("parts", "whole")
+    )
+    assert ours.keys() == theirs.keys()
+    for name in theirs:
+        np.testing.assert_array_equal(ours[name], theirs[name], err_msg=name)
+    for name in ("g_optimizer", "d_optimizer", "c_optimizer"):
+        assert sum(key.startswith(f"{name}/") for key in theirs) > 10
+    logs = [pd.DataFrame(rows(folder / name / "students" / "metrics.jsonl"))
+            .drop(columns=["seconds", "images_per_second"], errors="ignore")
+            for name in ("parts", "whole")]  # fmt: skip
+    pd.testing.assert_frame_equal(*logs)
+    for name in ("result.json", "crops.csv", "samples.png", "students/samples/epoch-004.png"):
+        assert (folder / "parts" / name).read_bytes() == (folder / "whole" / name).read_bytes()
+
+    changed = [*arguments, f"--run-dir {folder}/whole --resume --rho 1"]
+    assert "--rho was 0.1, now 1.0" in refused(*changed)
+
+
+def test_crops_are_not_drawn_again(folder, refused, tmp_path, monkeypatch):
+    copy, data = tmp_path / "copy", tmp_path / "photos"
+    shutil.copytree(folder / "whole", copy)
+    shutil.copytree(folder / "photos", data)
+    settings = read_json(copy, "config.json")
+    settings["settings"]["data"] = str(data)
+    (copy / "config.json").write_text(json.dumps(settings))
+    used = []
+
+    def stop(config, folder, jit_compile, crops):
+        used.append(crops)
+        raise InputError("stopped by the test")
+
+    monkeypatch.setattr(train_okdgan, "run_all", stop)
+    monkeypatch.delattr(train_okdgan.datasets, "load_crops")
+    arguments = [f"--data {data}", SMALL, FULL, f"--run-dir {copy} --resume"]
+    assert "stopped" in refused(*arguments)
+    assert len(used[0]) == 9 and used[0].classes == ("bar", "crack")
+    listed = pd.read_csv(copy / "crops.csv")
+    assert listed["x"].tolist() == used[0].places[:, 0].tolist()
+
+    write_photos(data, seed=1)
+    assert "crops.csv: the photos have changed" in refused(*arguments)
+    assert len(used) == 1 and (copy / "students" / "checkpoints" / "checkpoint").exists()
+
+
+def test_acgan_beside_a_single_one_is_exported(folder, start, tmp_path):
+    output = start(
+        f"--data {folder}/photos {SMALL} --base acgan --steps 1",
+        f"--run-dir {tmp_path}/run --export {tmp_path}/models",
+    )
+    assert "ACGAN on photos, 1 steps" in output and re.search(r"single +\d", output)
+    for part, name in (("single", "class_loss"), ("students", "student2_class_loss")):
+        (log,) = rows(tmp_path / "run" / part / "metrics.jsonl")
+        assert name in log
+        assert (tmp_path / "run" / part / "samples" / "epoch-001.png").exists()
+    best = read_json(tmp_path / "run", "result.json")["best"]
+    other = f"okd-acgan-student-{3 - best}"
+    assert {path.name for path in (tmp_path / "models").iterdir()} == {
+        "okd-acgan-generator", other
+    }  # fmt: skip
+    model = tmp_path / "models" / "okd-acgan-generator" / "1"
+    described = read_json(model, "assets.extra", "model.json")
+    assert described["classes"] == ["bar", "crack"] and described["latent"] == 3
+    assert described["best"] and described["student"] == best
+    assert str(tmp_path) not in json.dumps(described)
+    made = tf.saved_model.load(model).signatures["serving_default"](
+        z=tf.zeros([2, 3]), label=tf.constant([0, 1])
+    )
+    assert made["images"].shape == (2, 16, 16, 3)
+
+
+# Settings -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ("--data missing", "missing: no such folder"),
+        ("--data photos/bar", "bar: classes of which a network could learn what to look at: 0"),
+        ("--data photos/bar --base acgan", "bar: photos without classes"),
+        ("--data photos --classes crack", "photos: classes of which a network could learn"),
+        ("--data photos --classes rust", "photos: no class rust"),
+        ("--students 1", "--students must be 2 or more, or 0 for none. Received: 1"),
+        ("--students 0 --no-single", "leave nothing to train"),
+        ("--image-size 48", "--image-size must be 16, 32, 64, ... Received: 48"),
+        ("--attention 64", "--attention must be of [32, 16, 8]. Received: (64,)"),
+        ("--data photos --side 32", "--side must be from 64 to 100000. Received: 32"),
+        ("--side 64", "--side and --classes need --data"),
+        ("--rho nan", "--rho must be from 0 to 1000000.0. Received: nan"),
+        ("--g-learning-rate 0", "--g-learning-rate must be from 1e-12 to 100"),
+        ("--count 3", "at least 5 images, one of each class. Received: 3"),
+        ("--inception file --network file", "choose one"),
+        ("--inception file", "file: not an Inception network's file"),
+        ("--network none.keras", "none.keras: cannot be read"),
+        ("--data photos --image-size 16 --resume", "no run to resume"),
+        ("--data photos --image-size 16 --run-dir photos", "photos: exists already"),
+        ("--export file/x", "a file, where a folder is needed"),
+    ],
+)
+def test_bad_input(folder, tmp_path, refused, monkeypatch, arguments, message):
+    shutil.copytree(folder / "photos", tmp_path / "photos")
+    (tmp_path / "file").touch()
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    if "photos" in arguments and "size" not in arguments and "side" not in arguments:
+        arguments += " --image-size 16"
+    assert message in refused(arguments)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.fixture
+def settings(monkeypatch, refused):
+    """The settings with which the script would train."""
+    found = []
+
+    def stop(script, config):
+        found.append(config)
+        raise InputError("stopped by the test")
+
+    def of(*arguments):
+        refused(*arguments)
+        return found.pop()
+
+    monkeypatch.setattr(train_okdgan, "RunFolder", stop)
+    drawn = train_okdgan.synthetic_concrete(10, 0, 32)
+    monkeypatch.setattr(train_okdgan, "synthetic_concrete", lambda *_: drawn)
+    return of
+
+
+def test_the_defaults_are_the_papers(folder):
+    config = train_okdgan.Config()
+    assert (config.base, config.students, config.count) == ("sagan", 3, 2642)
+    assert (config.image_size, config.latent, config.penalty) == (64, 128, 10)
+    assert (config.g_learning_rate, config.d_learning_rate, config.c_learning_rate) == (
+        1e-4, 4e-4, 5e-5
+    )  # fmt: skip
+    assert (config.beta_1, config.beta_2, config.score_images) == (0, 0.9, 10_000)
+    assert not (config.augment or config.average or config.mirror)
+    assert train_okdgan.schedule(config, 2642) == (25, 1000, 50)
+    # 3000 passes of 529 batches of 5
+    acgan = dataclasses.replace(config, base="acgan")
+    assert train_okdgan.schedule(acgan, 2642) == (5, 1000, 1587)
+    few = dataclasses.replace(config, steps=30, every=20, batch_size=7)
+    assert train_okdgan.schedule(few, 2642) == (7, 20, 2)
+
+
+def test_what_is_given_goes_before_the_presets(settings, folder):
+    for preset, arguments in (
+        (train_okdgan.REDUCED, f"--data {folder}/photos --image-size 32 --reduced"),
+        (train_okdgan.BUILT_IN, ""),
+    ):
+        config = settings(arguments)
+        assert {**dataclasses.asdict(config), **preset} == dataclasses.asdict(config)
+        config = settings(arguments, "--width 5 --steps 7 --students 5 --rho 0")
+        assert (config.width, config.steps, config.students, config.rho) == (5, 7, 5, 0)
+        assert config.batch_size == preset["batch_size"]
+
+
+def test_the_single_gan_starts_as_the_first_student():
+    config = train_okdgan.Config(image_size=16, width=2, latent=3, students=2)
+    model = train_okdgan.build_students(config, ())
+    train_okdgan.keras.utils.set_random_seed(0)
+    single = train_okdgan.build_gan(config, (), 0)
+    first, second = (
+        [*student.generator.get_weights(), *student.critic.get_weights()]
+        for student in model.students
+    )
+    ours = [*single.generator.get_weights(), *single.critic.get_weights()]
+    for one, other in zip(ours, first, strict=True):
+        np.testing.assert_array_equal(one, other)
+    kernels = [(a, b) for a, b in zip(first, second) if a.size > 8 and a.any()]
+    assert len(kernels) > 5 and not any(np.array_equal(a, b) for a, b in kernels)

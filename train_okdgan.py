@@ -1,0 +1,457 @@
+"""OKD-SAGAN and OKD-ACGAN: GANs that teach each other, for samples of defects.
+
+Guo, Wang and Feng, "Online Adversarial Knowledge Distillation for Image Synthesis of Bridge
+Defect", CSAE 2021.
+
+    python train_okdgan.py                         built-in concrete surfaces, for 2 cores
+    python train_okdgan.py --data DIR --reduced    your photos with small networks, for CPUs
+    python train_okdgan.py --data DIR              the paper's networks and schedule, for GPUs
+    python train_okdgan.py --data DIR --base acgan --students 5
+
+DIR has CODEBRIM as published, a folder per class, photos, or images/ and crops.csv; see
+docs/okdgan.md. Defaults are the paper's; what it leaves open is said beside the argument.
+"""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from keras_gans.training.device import set_up
+
+import keras
+import numpy as np
+import tyro
+
+from keras_gans.errors import InputError, report_input_errors
+from keras_gans.export.generator import export_generator
+from keras_gans.files import check_folder, replacing
+from keras_gans.metrics.features import extract, inception_extractor, model_extractor
+from keras_gans.okdgan import datasets
+from keras_gans.okdgan.acgan import ACGAN
+from keras_gans.okdgan.callbacks import SampleRows
+from keras_gans.okdgan.data import batches
+from keras_gans.okdgan.distillation import OnlineDistillation
+from keras_gans.okdgan.evaluate import accuracy, build_classifier, measure, sample, targets
+from keras_gans.okdgan.networks import build_critic, build_generator
+from keras_gans.okdgan.report import COLUMNS, best, sample_rows, table, write_table
+from keras_gans.okdgan.sagan import SAGAN
+from keras_gans.okdgan.synthetic import synthetic_concrete
+from keras_gans.training.fit import fit
+from keras_gans.training.run_folder import RunFolder, to_json, write_json
+from keras_gans.training.settings import check_limits
+
+
+@dataclass(frozen=True)
+class Config:
+    """Trains GANs that teach each other, and measures them beside one that trains alone."""
+
+    data: Path | None = None
+    """Folder of a data set. Without it: built-in concrete surfaces, reduced settings."""
+    reduced: bool = False
+    """Small networks and a short schedule where not given: for CPUs."""
+    count: int = 2642
+    """Crops to draw, by the seed; fewer where there are not so many."""
+    side: int | None = None
+    """Side in pixels of the squares in the photos, which are reduced to IMAGE_SIZE. By default
+    most of what has the class, and IMAGE_SIZE in photos without classes."""
+    classes: tuple[str, ...] | None = None
+    """Of the data, those to take; by default all (of CODEBRIM, all defects)."""
+
+    base: Literal["sagan", "acgan"] = "sagan"
+    """What each student is. ACGAN makes images of a given class."""
+    students: int = 3
+    """N; 0 trains the single GAN only."""
+    rho: float = 0.1
+    """Weight of the connectors' scores in the generators' losses; the paper does not say."""
+    single: bool = True
+    """Train one GAN alone, for as many steps, beside them."""
+
+    image_size: int = 64
+    width: int = 64
+    """Filters of the critic's first and of the generator's last hidden layer."""
+    latent: int = 128
+    attention: tuple[int, ...] | None = None
+    """Sides of the feature maps with self-attention; by default half of IMAGE_SIZE."""
+    penalty: float = 10.0
+    """Of the gradients, in WGAN-GP: SAGAN's critics and the connectors."""
+    class_weight: float = 1.0
+    """Of the classes in ACGAN's loss."""
+    augment: tuple[Literal["color", "translation", "cutout"], ...] = ()
+    """Random changes of all that the critics see. Not in the paper."""
+    mirror: bool = False
+    """Mirror crops at random. Not in the paper."""
+    average: float = 0.0
+    """Decay of a moving average of the generators' weights, which then make the samples, such
+    as 0.999; 0 for none, as in the paper."""
+
+    batch_size: int | None = None
+    """By default 25, and 5 with ACGAN."""
+    steps: int | None = None
+    """Of each generator, rounded up to a multiple of EVERY. By default 50,000; with ACGAN as
+    many as show every crop 3000 times."""
+    every: int = 1000
+    """Steps after which figures and samples are written, and the state is saved: an epoch."""
+    g_learning_rate: float = 1e-4
+    d_learning_rate: float = 4e-4
+    c_learning_rate: float = 5e-5
+    """Of the connectors."""
+    beta_1: float = 0.0
+    beta_2: float = 0.9
+
+    score_images: int = 10_000
+    """Samples of each generator of which the distances are taken."""
+    inception: Path | None = None
+    """The frozen Inception graph of 2015 (classify_image_graph_def.pb), for FID; or weights of
+    keras.applications' InceptionV3 without top (.h5). Without it a classifier trained here on
+    the crops' classes takes its place, and the figures bear its name."""
+    network: Path | None = None
+    """Or a classifier of your own, as .keras file."""
+    classifier_epochs: int = 30
+    """Passes over the crops, of the classifier that is trained here."""
+
+    seed: int = 0
+    deterministic: bool = True
+    """The same bits from the same seed, and from a run that was resumed."""
+    export: Path | None = Path("saved_models")
+    """Generators go to EXPORT/okd-sagan-generator/VERSION (the best student) and
+    EXPORT/okd-sagan-student-2/VERSION (the others), those of built-in surfaces to names with
+    -synthetic; None exports nothing."""
+    run_dir: Path | None = None
+    """The run's folder; by default the next number in runs/train_okdgan."""
+    resume: bool = False
+    """Go on with the newest run (or RUN_DIR), which must have the same settings."""
+
+
+# What 2 cores train: narrow networks, attention where it costs little
+REDUCED = dict(width=16, attention=(16,), batch_size=25, steps=10_000, every=500)
+
+# Without --data
+BUILT_IN = REDUCED | dict(
+    count=1000, steps=700, every=100, score_images=2000, classifier_epochs=15
+)
+
+PAPER = {"sagan": dict(batch_size=25, steps=50_000), "acgan": dict(batch_size=5, passes=3000)}
+HELD_OUT = 0.2  # of the photos, for the classifier's accuracy
+CLASSIFIER_BATCH, CLASSIFIER_RATE = 50, 1e-3
+
+
+def schedule(config, count):
+    """Batch size, steps in an epoch, epochs; for a number of crops."""
+    paper = PAPER[config.base]
+    batch_size = config.batch_size or paper["batch_size"]
+    steps = config.steps or paper.get("steps") or paper["passes"] * -(-count // batch_size)
+    every = min(config.every, steps)
+    return batch_size, every, -(-steps // every)
+
+
+def build_gan(config, classes, number):
+    """A GAN: student `number`, from 0, or, with number 0, the one that trains alone."""
+    options = config.image_size, 3, config.width
+    known = len(classes) if config.base == "acgan" else 0
+    generator = build_generator(*options, config.latent, known, config.attention)
+    critic = build_critic(*options, known, config.attention)
+    common = dict(
+        augmentations=config.augment, average=config.average, seed=1000 * config.seed + number
+    )
+    if config.base == "acgan":
+        return ACGAN(generator, critic, config.class_weight, **common)
+    return SAGAN(generator, critic, config.penalty, **common)
+
+
+def build_students(config, classes):
+    """All students and their connectors. The first starts as the GAN that trains alone does."""
+    keras.utils.set_random_seed(config.seed)
+    students = [build_gan(config, classes, number) for number in range(config.students)]
+    connectors = [
+        build_critic(config.image_size, 3, config.width, 0, config.attention) for _ in students
+    ]
+    seed = 1000 * config.seed + 999
+    return OnlineDistillation(students, connectors, config.rho, config.penalty, seed)
+
+
+def train(config, folder, jit_compile, crops, labels, model, gans):
+    """Trains a model; goes on where it stopped.
+
+    Args:
+        model: one of the GANs, or what trains several.
+        gans: those of which samples are shown.
+    """
+    batch_size, every, epochs = schedule(config, len(crops))
+    rates = config.g_learning_rate, config.d_learning_rate, config.c_learning_rate
+    optimizers = [keras.optimizers.Adam(rate, config.beta_1, config.beta_2) for rate in rates]
+    model.compile(*optimizers[: 2 if model is gans[0] else 3], jit_compile=jit_compile)
+
+    def batches_from(first_step):
+        return batches(
+            crops.images, batch_size, config.seed, every * epochs, first_step, labels,
+            config.mirror,
+        )  # fmt: skip
+
+    fit(
+        folder, model, batches_from, every, epochs, model.optimizers, batch_size,
+        [SampleRows(gans, folder / "samples", labels)],
+    )  # fmt: skip
+
+
+def train_classifier(config, folder, jit_compile, crops):
+    """The network that looks at samples: trained on the crops' classes, of most photos.
+
+    Returns:
+        the classifier, and its accuracy in percent on the photos it has not seen.
+    """
+    keras.utils.set_random_seed(config.seed)
+    trained, held_out = datasets.split(crops, HELD_OUT, config.seed)
+    wanted = targets(crops.labels, len(crops.classes))
+    per_epoch = -(-len(trained) // CLASSIFIER_BATCH)
+    classifier = build_classifier(config.image_size, len(crops.classes))
+    optimizer = keras.optimizers.Adam(CLASSIFIER_RATE)
+    optimizer.build(classifier.trainable_variables)
+    classifier.compile(optimizer, "categorical_crossentropy", jit_compile=jit_compile)
+
+    def batches_from(first_step):
+        return batches(
+            crops.images[trained], CLASSIFIER_BATCH, config.seed,
+            per_epoch * config.classifier_epochs, first_step, wanted[trained], mirror=True,
+        )  # fmt: skip
+
+    fit(
+        folder / "classifier", classifier, batches_from, per_epoch, config.classifier_epochs,
+        {"optimizer": optimizer}, CLASSIFIER_BATCH,
+    )  # fmt: skip
+    right = accuracy(classifier, crops.images[held_out], wanted[held_out])
+    print(f"{classifier.name}: {right:.1f} % of {len(held_out)} held-out crops right")
+    with replacing(folder / "classifier.keras") as temporary:
+        named = temporary.with_suffix(".keras")
+        classifier.save(named)
+        named.rename(temporary)
+    return classifier, right
+
+
+def choose_extractor(config):
+    """The network named in the settings; `None` if one has to be trained."""
+    if config.inception:
+        return inception_extractor(config.inception)
+    return model_extractor(config.network) if config.network else None
+
+
+def run_all(config, folder, jit_compile, crops):
+    """All trainings, then table 1.
+
+    Returns:
+        list of the students (or of the single GAN, if there are none), and the figures.
+    """
+    labels = datasets.single_labels(crops, config.seed) if config.base == "acgan" else None
+    extractor, right = choose_extractor(config), None
+    if extractor is None:
+        classifier, right = train_classifier(config, folder, jit_compile, crops)
+        extractor = model_extractor(classifier)
+    gans = {}
+    if config.single:
+        keras.utils.set_random_seed(config.seed)
+        gan = build_gan(config, crops.classes, 0)
+        train(config, folder / "single", jit_compile, crops, labels, gan, [gan])
+        gans["single"] = gan
+    if config.students:
+        model = build_students(config, crops.classes)
+        train(config, folder / "students", jit_compile, crops, labels, model, model.students)
+        gans |= {f"student {i}": gan for i, gan in enumerate(model.students, 1)}
+
+    real = extract(extractor, crops.images)
+    shown = [crops.images[np.linspace(0, len(crops) - 1, COLUMNS).astype(int)]]
+    measured = {}
+    for name, gan in gans.items():
+        measured[name] = measure(
+            extractor, real, gan.averaged, config.score_images, config.seed, labels
+        )
+        shown.append(sample(gan.averaged, COLUMNS, 0, labels))
+    sample_rows(folder / "samples.png", shown)
+    students = [figures for name, figures in measured.items() if name != "single"]
+    batch_size, every, epochs = schedule(config, len(crops))
+    write_table(
+        folder, table(measured.get("single"), students), extractor.name,
+        f"{config.base.upper()} on {crops.name}, {every * epochs} steps, "
+        f"{config.score_images} samples, {len(crops)} real",
+    )  # fmt: skip
+    figures = {
+        "models": measured,
+        "best": best(students) + 1 if students else None,
+        "network": extractor.name,
+        "network_sha256": extractor.digest,
+        "network_held_out_accuracy": right,
+        "samples": config.score_images,
+        "real": len(crops),
+        "steps": every * epochs,
+        "batch_size": batch_size,
+        "seed": config.seed,
+        "set": crops.name,
+    }
+    trained = [gan for name, gan in gans.items() if name != "single"] or [*gans.values()]
+    return trained, figures
+
+
+def export(config, crops, gans, figures):
+    """Writes SavedModels and TFLite files of all students; the best gets the plain name."""
+    settings = to_json(config)
+    for name in ("data", "inception", "network"):  # paths of the machine that trained
+        settings.pop(name)
+    first = figures["best"] or 1
+    suffix = "" if config.data else "-synthetic"
+    base = f"okd-{config.base}" if config.students else config.base
+    classes = crops.classes if config.base == "acgan" else ()
+    for number, gan in enumerate(gans, 1):
+        kind = "generator" if number == first else f"student-{number}"
+        metadata = {
+            "trained_on": crops.name, "student": number, "best": number == first,
+            "test_figures": figures, "settings": settings,
+        }  # fmt: skip
+        paths = export_generator(
+            gan.averaged, config.export / f"{base}-{kind}{suffix}", metadata, "normal", classes
+        )
+        print(f"SavedModel: {paths['saved_model']}")
+
+
+def check(config):
+    """Settings that no type can check, before anything is loaded or written."""
+    check_limits(
+        config,
+        {
+            "count": (2, 10**7),
+            "side": (config.image_size, 10**5),
+            "students": (0, 99),
+            "rho": (0, 1e6),
+            "image_size": (16, 1024),
+            "width": (1, 1024),
+            "latent": (1, 10**4),
+            "penalty": (0, 1e6),
+            "class_weight": (0, 1e6),
+            "average": (0, 0.999999),
+            "batch_size": (1, 10**5),
+            "steps": (1, 10**9),
+            "every": (1, 10**7),
+            "g_learning_rate": (1e-12, 100),
+            "d_learning_rate": (1e-12, 100),
+            "c_learning_rate": (1e-12, 100),
+            "beta_1": (0, 0.9999),
+            "beta_2": (0, 0.9999),
+            "score_images": (2, 10**7),
+            "classifier_epochs": (1, 10**5),
+            "seed": (0, 10**6),
+        },
+    )
+    if config.students == 1:
+        raise InputError("--students must be 2 or more, or 0 for none. Received: 1")
+    if not config.students and not config.single:
+        raise InputError("--students 0 and --no-single leave nothing to train; give one")
+    size = config.image_size
+    if size & (size - 1):
+        raise InputError(f"--image-size must be 16, 32, 64, ... Received: {size}")
+    sides = [side for side in (size // 2**i for i in range(1, 9)) if side > 4]
+    if config.attention and not set(config.attention) <= set(sides):
+        raise InputError(f"--attention must be of {sides}. Received: {config.attention}")
+    if config.inception and config.network:
+        raise InputError("both --inception and --network are given: choose one")
+    if config.data is None and (config.side or config.classes):
+        raise InputError("--side and --classes need --data, the folder of the photos")
+    extractor = choose_extractor(config)  # readable? now, not after hours of training
+    if extractor and extractor.image_size not in (None, (size, size)):
+        raise InputError(
+            f"{config.network}: takes images of {extractor.image_size}, --image-size is {size}"
+        )
+    if config.export:
+        check_folder(config.export)
+
+
+def load(config):
+    """The crops, newly drawn; classes without any of them are left out."""
+    if config.data is None:
+        print("no --data: built-in surfaces, small networks, see BUILT_IN in this script")
+        return synthetic_concrete(config.count, config.seed, config.image_size)
+    crops = datasets.load_crops(
+        config.data, config.count, config.image_size, config.seed, config.classes, config.side
+    )
+    if crops.labels is None or crops.labels.ndim == 2:
+        return crops
+    found, labels = np.unique(crops.labels, return_inverse=True)
+    return dataclasses.replace(
+        crops, classes=tuple(crops.classes[label] for label in found), labels=labels
+    )
+
+
+def check_crops(config, crops):
+    """What would otherwise fail only after hours of training."""
+    if len(crops) < 2:
+        raise InputError(f"{crops.name}: 2 crops or more are needed. Received: {len(crops)}")
+    if config.base == "acgan":
+        datasets.single_labels(crops, config.seed)
+    if config.inception or config.network:
+        return
+    if len(crops.classes) < 2:
+        raise InputError(
+            f"{crops.name}: classes of which a network could learn what to look at: "
+            f"{len(crops.classes)}; give --inception or --network, or two classes or more"
+        )
+    datasets.split(crops, HELD_OUT, config.seed)
+
+
+def stored_crops(config, folder, crops=None):
+    """The crops of a run: drawn once, stored as a list, and never drawn again.
+
+    Args:
+        folder: of the run; gets `crops.csv`, if the crops are of photos, and `crops.json`.
+        crops: newly drawn ones, if there are any yet.
+    """
+    file, places = folder / "crops.json", folder / "crops.csv"
+    if not file.exists():
+        crops = crops or load(config)
+        check_crops(config, crops)
+        if crops.places is not None:
+            datasets.save(crops, places)
+        write_json(file, {"sha256": digest(crops), "crops": len(crops), "set": crops.name})
+        return crops
+    crops = load(config) if config.data is None else datasets.load(
+        places, config.data, config.image_size
+    )  # fmt: skip
+    if json.loads(file.read_text())["sha256"] != digest(crops):
+        raise InputError(
+            f"{places}: the photos have changed since these crops were drawn; restore them, or "
+            "start a new run"
+        )
+    return crops
+
+
+def digest(crops):
+    """SHA-256 of pixels, classes and labels."""
+    content = hashlib.sha256(crops.images)
+    content.update(" ".join(crops.classes).encode())
+    if crops.labels is not None:
+        content.update(np.ascontiguousarray(crops.labels))
+    return content.hexdigest()
+
+
+@report_input_errors
+def main():
+    config = tyro.cli(Config)
+    preset = BUILT_IN if config.data is None else REDUCED if config.reduced else {}
+    config = tyro.cli(Config, default=replace(config, **preset))
+    check(config)
+    crops = None
+    if not config.resume:
+        crops = load(config)
+        check_crops(config, crops)
+    with RunFolder("train_okdgan", config) as run:
+        print(f"run: {run.path}")
+        crops = stored_crops(config, run.path, crops)
+        print(datasets.describe(crops))
+        jit_compile = set_up(config.deterministic)
+        gans, figures = run_all(config, run.path, jit_compile, crops)
+        write_json(run.path / "result.json", figures)
+        if config.export:
+            export(config, crops, gans, figures)
+        print(f"figures and pictures: {run.path}")
+
+
+if __name__ == "__main__":
+    main()
