@@ -1,5 +1,6 @@
 """What an exported file costs and how far it is from its Keras model."""
 
+import os
 import time
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def print_parity(rows, title, unit):
             f"{row.mean:.4f}",
             f"{row.max:.4f}",
         )
-    Console().print(table)
+    Console(width=None if os.isatty(1) else 120).print(table)
 
 
 def _median_seconds(run, inputs, repeats):
