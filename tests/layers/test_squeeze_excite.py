@@ -48,6 +48,7 @@ def test_the_papers_reduction():
 
 
 def test_weights_are_between_0_and_1_and_start_apart(images):
+    keras.utils.set_random_seed(0)
     layer = SqueezeExcite(reduction=2)
     scaled = layer(images).numpy() / images
     np.testing.assert_allclose(scaled, scaled[:, :1, :1] + 0 * scaled, rtol=1e-4)
