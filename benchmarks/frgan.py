@@ -210,8 +210,9 @@ def classifying(classify, mirror=False):
 def compare(folder):
     """How far PyTorch is from what `prepare` found with Keras, of the same weights.
 
-    Returns, beside no runs: dict of the largest differences of `logits`, generated `images`,
-    and `losses`, these as a share of the discriminator's loss.
+    Returns:
+        no runs, and a dict of the largest differences: of `logits`, generated `images`, and
+        `losses`, these as a share of the discriminator's loss.
 
     Raises:
         AssertionError: too far.
@@ -626,9 +627,10 @@ def print_costs(console, size, processes):
     costs = []
     for part, name in (("eq. 9", WITHOUT_CONSISTENCY), ("the SE block", WITHOUT_SE)):
         if not processes[name].problem:
-            costs.append(f"with {part} {whole.median / processes[name].median:.2f}")
+            longer = 100 * (whole.median / processes[name].median - 1)
+            costs.append(f"{part} {longer:+.0f} %")
     if costs:
-        console.print(f"{size}: a step takes, {' and '.join(costs)} times as long as without.")
+        console.print(f"{size}: in the time of a step without it, {', '.join(costs)}.")
     own = processes[OWN_BATCHES]
     if not own.problem:
         waiting = 100 * np.median(own.values["waiting"])
