@@ -3,7 +3,7 @@
 Jiang, Zhang and Liu, "Image classification algorithm based on feature recalibration GAN",
 2018.
 
-    python train_frgan.py                          built-in street digits, at most 8 minutes on
+    python train_frgan.py                          built-in street digits, 4 to 5 minutes on
                                                    2 cores
     python train_frgan.py --data DIR --reduced     your images with a small network, for CPUs
     python train_frgan.py --data DIR               the paper's network and schedule, for GPUs
