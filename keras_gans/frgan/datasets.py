@@ -246,14 +246,15 @@ def _read_svhn(path, image_size):
     """Images uint8 (N, S, S, 3) and labels int64 (N,), 0 to 9, of one file."""
     restore = "restore the published file"
     try:
-        variables = scipy.io.loadmat(path, variable_names=["X", "y"])
-    except NotImplementedError:
+        hdf5 = scipy.io.matlab.matfile_version(path)[0] == 2
+        variables = {} if hdf5 else scipy.io.loadmat(path, variable_names=["X", "y"])
+    except Exception:  # scipy raises nearly every type there is on a damaged file
+        raise InputError(f"{path}: not a readable MATLAB file: {restore}") from None
+    if hdf5:
         raise InputError(
             f"{path}: a MATLAB 7.3 file (HDF5), which is not read: save it with -v7, or "
             f"{restore}"
-        ) from None
-    except Exception:  # scipy raises nearly every type there is on a damaged file
-        raise InputError(f"{path}: not a readable MATLAB file: {restore}") from None
+        )
     for name in ("X", "y"):
         if name not in variables:
             raise InputError(f"{path}: no variable {name}: {restore}")
