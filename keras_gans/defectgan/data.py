@@ -3,6 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
+from keras_gans.data.order import endless_order
+
 MIRRORS = {  # chances of: top to bottom, left to right, transposition
     "none": (0.0, 0.0, 0.0),
     "horizontal": (0.0, 0.5, 0.0),
@@ -139,16 +141,8 @@ class Crops:
         Returns:
             uint8 (B, S, S, C).
         """
-        position = step * batch_size + tf.range(batch_size, dtype=tf.int64)
-        turn = position // self.count
-        # the raw op: tf.random.experimental.index_shuffle mispads a seed per element
-        zero = tf.zeros_like(turn)
-        indices = tf.raw_ops.RandomIndexShuffle(
-            index=position % self.count,
-            seed=tf.stack([zero + seed[0], turn, zero + seed[1]], axis=1),
-            max_index=tf.constant(self.count - 1, tf.int64),
-            rounds=8,  # with the default of 4, small sets are hardly shuffled
-        )
+        positions = step * batch_size + tf.range(batch_size, dtype=tf.int64)
+        indices = endless_order(positions, self.count, seed)
         key = tf.stack([tf.constant(2 * seed[0] + seed[1], tf.int64), step])
         numbers = tf.random.stateless_uniform([batch_size, 5], key)
         return self.cut(indices, numbers[:, :2], numbers[:, 2:] < self.chances)
