@@ -113,6 +113,9 @@ class Config:
     learning_rate: float = 3e-4
     beta_1: float = 0.5
     """Of Adam; the paper does not say. 0.5 is DCGAN's and Improved-GAN's."""
+    clip: float | None = None
+    """Largest norm of the classifier's gradient; longer ones are scaled to it. None, as in the
+    paper, for no limit."""
 
     baseline: bool = True
     """Train the same network on the labels alone, for the same number of steps, beside it."""
@@ -146,7 +149,8 @@ class Config:
 
 
 # What 2 cores train in minutes: few steps, in which the adversarial loss must not drown the
-# labels, and dropout costs a narrow network more than it gives
+# labels, and dropout costs a narrow network more than it gives. At this rate a single long
+# gradient undoes the training, unless it is clipped
 REDUCED = dict(
     width=16,
     generator_width=32,
@@ -158,6 +162,7 @@ REDUCED = dict(
     epochs=40,
     steps_per_epoch=100,
     learning_rate=2e-3,
+    clip=1.0,
 )
 
 # Without --data
@@ -202,7 +207,7 @@ def train_frgan(config, folder, jit_compile, images, labelled, labels):
     initialize_from_data(generator, gan.latents(config.batch_size))
     gan.compile(
         keras.optimizers.Adam(config.learning_rate, config.beta_1),
-        keras.optimizers.Adam(config.learning_rate, config.beta_1),
+        keras.optimizers.Adam(config.learning_rate, config.beta_1, global_clipnorm=config.clip),
         jit_compile=jit_compile,
     )
     fit(
@@ -228,7 +233,7 @@ def train_labels_only(config, folder, jit_compile, images, labelled, labels):
     network = build_classifier(config, images)
     initialize_from_data(network, next(iter(batches(0)))[0])
     compile_labels_only(
-        network, config.learning_rate, config.beta_1, config.average, jit_compile
+        network, config.learning_rate, config.beta_1, config.clip, config.average, jit_compile
     )
     done = fit(
         folder, network, batches, per_epoch, config.epochs, {"optimizer": network.optimizer},
@@ -403,6 +408,7 @@ def check(config):
             "steps_per_epoch": (1, 10**7),
             "learning_rate": (1e-12, 100),
             "beta_1": (0, 0.9999),
+            "clip": (1e-6, 1e6),
             "score_images": (10, 10**7),
             "seed": (0, 2**31 - 1),
         },

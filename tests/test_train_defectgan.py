@@ -7,17 +7,16 @@ import re
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pandas as pd
 import pytest
-import tensorflow as tf
 from PIL import Image
 
 import train_defectgan
 from keras_gans.defectgan.surfaces import Surfaces
 from keras_gans.errors import InputError
+from tests.runs import checkpoint_values, rows, wait_for
 
 SCRIPT = train_defectgan.__file__
 SMALL = (
@@ -59,33 +58,11 @@ def data(tmp_path):
     return tmp_path / "small"
 
 
-def checkpoint_values(folder):
-    reader = tf.train.load_checkpoint(str(folder))
-    names = reader.get_variable_to_shape_map()
-    return {
-        name: reader.get_tensor(name)
-        for name in names
-        if name != "_CHECKPOINTABLE_OBJECT_GRAPH"
-    }
-
-
-def wait_for(condition, process):
-    until = time.monotonic() + 300
-    while not condition():
-        assert process.poll() is None, "the run ended before it could be killed"
-        assert time.monotonic() < until
-        time.sleep(0.02)
-
-
 def start(monkeypatch, *arguments):
     """Runs the script in this process: what ends before a run folder is made."""
     arguments = " ".join(arguments).split()
     monkeypatch.setattr(sys, "argv", ["train_defectgan.py", "--export", "None", *arguments])
     train_defectgan.main()
-
-
-def rows(path):
-    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def test_resume_after_sigkill_equals_the_run_never_interrupted(

@@ -6,13 +6,12 @@ import re
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 import train_dscnn
+from tests.runs import checkpoint_values, wait_for
 
 SCRIPT = train_dscnn.__file__
 SMALL = "--patch-size 16 --modules 1 --patches 192 --batch-size 16 --augment --export None"
@@ -41,24 +40,6 @@ def data(tmp_path):
         names=np.array([f"image{i}" for i in range(24)]),
     )
     return tmp_path / "small.npz"
-
-
-def checkpoint_values(folder):
-    reader = tf.train.load_checkpoint(str(folder))
-    names = reader.get_variable_to_shape_map()
-    return {
-        name: reader.get_tensor(name)
-        for name in names
-        if name != "_CHECKPOINTABLE_OBJECT_GRAPH"
-    }
-
-
-def wait_for(condition, process):
-    until = time.monotonic() + 300
-    while not condition():
-        assert process.poll() is None, "the run ended before it could be killed"
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 def test_resume_after_sigkill_equals_the_run_never_interrupted(tmp_path, data):

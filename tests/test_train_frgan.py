@@ -8,18 +8,17 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pandas as pd
 import pytest
-import tensorflow as tf
 from PIL import Image
 
 import train_frgan
 from keras_gans.errors import InputError
 from keras_gans.frgan import studies
 from keras_gans.frgan.datasets import load_labelled_images
+from tests.runs import checkpoint_values, read_json, rows, wait_for
 
 SCRIPT = train_frgan.__file__
 SMALL = (
@@ -93,33 +92,6 @@ def refused(start, capsys):
         return error
 
     return refused
-
-
-def checkpoint_values(folder):
-    reader = tf.train.load_checkpoint(str(folder))
-    names = reader.get_variable_to_shape_map()
-    return {
-        name: reader.get_tensor(name)
-        for name in names
-        if name != "_CHECKPOINTABLE_OBJECT_GRAPH"
-    }
-
-
-def wait_for(condition, process):
-    until = time.monotonic() + 300
-    while not condition():
-        assert process.poll() is None, "the run ended before it could be killed"
-        assert time.monotonic() < until
-        time.sleep(0.01)
-
-
-def rows(path):
-    return [json.loads(line) for line in path.read_text().splitlines()]
-
-
-def read_json(*parts):
-    path, *names = parts
-    return json.loads(path.joinpath(*names).read_text())
 
 
 # A run --------------------------------------------------------------------------------------

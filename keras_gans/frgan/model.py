@@ -161,7 +161,9 @@ class FRGAN(keras.Model):
                 moving.assign(decay * moving + (1 - decay) * variable)
 
 
-def compile_labels_only(network, learning_rate, beta_1=0.5, average=0.0, jit_compile=False):
+def compile_labels_only(
+    network, learning_rate, beta_1=0.5, clip=None, average=0.0, jit_compile=False
+):
     """Compiles a discriminator to be trained on labels alone, FR-GAN's baseline.
 
     `fit` then takes batches of labelled images float32 (M, S, S, C) in [-1, 1] and labels (M,).
@@ -169,12 +171,13 @@ def compile_labels_only(network, learning_rate, beta_1=0.5, average=0.0, jit_com
     Args:
         network: from `build_discriminator`.
         learning_rate, beta_1: of Adam.
+        clip: largest norm of the gradient; `None` for no limit.
         average: decay of a moving average of the weights, which take its values at the end of
             `fit`; 0 for none.
         jit_compile: XLA, for GPUs.
     """
     moving = {"use_ema": True, "ema_momentum": average} if average else {}
-    optimizer = keras.optimizers.Adam(learning_rate, beta_1, **moving)
+    optimizer = keras.optimizers.Adam(learning_rate, beta_1, global_clipnorm=clip, **moving)
     optimizer.build(network.trainable_variables)  # so that checkpoints hold its state
     network.compile(
         optimizer=optimizer,
