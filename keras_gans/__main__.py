@@ -155,6 +155,44 @@ def generate(
 
 
 @app.command
+def draw(
+    sentences: Annotated[
+        Positional[tuple[str, ...]],
+        arg(metavar="SENTENCE [SENTENCE ...]", help_behavior_hint=""),
+    ] = (),
+    /,
+    *,
+    out: Path,
+    model: Path | None = None,
+    file: Path | None = None,
+    words: bool = False,
+    size: int | None = None,
+):
+    """Draws sentences, with a model that was trained on images and their captions.
+
+    Words that the model does not know are told; a sentence that has no other is refused.
+    Nothing is written if any sentence cannot be drawn.
+
+    Example: python -m keras_gans draw "this flower is pink" --out flower.png --words
+
+    Args:
+        sentences: Sentences, each in quotes.
+        out: NAME.png for the picture of one sentence, which replaces one that is there; or a
+            folder, made if it is missing, for 00001.png and so on, in the order of the
+            sentences. No file in the folder is overwritten.
+        model: SavedModel's folder, of which the highest version is taken, or a version's. By
+            default saved_models/text2image.
+        file: Text file (UTF-8) with a sentence a line, instead of SENTENCE.
+        words: Write NAME_words.png beside every NAME.png: the pictures word by word, each
+            under its word.
+        size: Side of the pictures in pixels; by default the model's.
+    """
+    from keras_gans.draw import draw
+
+    draw(sentences, file, out=out, model=model, words=words, size=size)
+
+
+@app.command
 def evaluate(
     real: Path,
     fake: Path,

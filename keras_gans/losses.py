@@ -35,7 +35,7 @@ def angular_error(illuminants_true, illuminants_pred):
     return ops.arctan2(sine, cosine) * (180 / math.pi)
 
 
-def log_adversarial(logits, real):
+def log_adversarial(logits, real, weights=None):
     """Cross-entropy of a discriminator's logits (DefectGAN, eq. 1): mean of
     `-log D` for real and `-log(1 - D)` for generated images, `D = sigmoid(logits)`.
 
@@ -45,11 +45,13 @@ def log_adversarial(logits, real):
     Args:
         logits: any shape, one logit an image or patch.
         real: bool, what the discriminator should say.
+        weights: of the logits, the same shape; the mean is then a weighted one, and 0 where
+            all weights are. By default all count alike.
 
     Returns:
         scalar; `log 2` for logits of zero.
     """
-    return ops.mean(ops.softplus(-logits if real else logits))
+    return _weighted_mean(ops.softplus(-logits if real else logits), weights)
 
 
 def least_squares_adversarial(logits, real):
@@ -58,6 +60,26 @@ def least_squares_adversarial(logits, real):
     Args and returns as for `log_adversarial`; 1 or 0 for logits of zero.
     """
     return ops.mean(ops.square(logits - float(real)))
+
+
+def euclidean_distance(images, others, weights=None):
+    """Euclidean distance of images (text to image, section 4.2: `|O - R|`), mean over images.
+
+    An image's distance is divided by the root of the number of its values, so that it does not
+    grow with its size: the root of the mean square. Where two images are equal the gradient is
+    zero.
+
+    Args:
+        images, others: (..., H, W, C), of shapes that can be broadcast.
+        weights: (...), of the images, as in `log_adversarial`.
+
+    Returns:
+        scalar; at most 2 for images in [-1, 1].
+    """
+    square = ops.mean(ops.square(images - others), axis=(-3, -2, -1))
+    equal = square == 0
+    distances = ops.where(equal, 0.0, ops.sqrt(ops.where(equal, 1.0, square)))
+    return _weighted_mean(distances, weights)
 
 
 def cycle_consistency(images, cycled):
@@ -158,3 +180,9 @@ def gradient_penalty(critic, real, generated, epsilon):
     slopes = ops.cast(slopes, keras.backend.result_type(slopes.dtype, "float32"))
     lengths = ops.sqrt(ops.sum(ops.square(slopes), axis=(1, 2, 3)) + 1e-12)
     return ops.mean(ops.square(lengths - 1))
+
+
+def _weighted_mean(values, weights):
+    if weights is None:
+        return ops.mean(values)
+    return ops.divide_no_nan(ops.sum(values * weights), ops.sum(weights))

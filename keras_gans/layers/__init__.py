@@ -1,6 +1,7 @@
 """Layers that Keras lacks, or has but slowly."""
 
 from keras_gans.layers.batch_norm import FusedBatchNormalization
+from keras_gans.layers.conv_lstm import PeepholeConvLSTM2D
 from keras_gans.layers.instance_norm import InstanceNormalization
 from keras_gans.layers.max_unpool import IndexedMaxPooling2D, MaxUnpooling2D
 from keras_gans.layers.self_attention import SelfAttention
@@ -23,6 +24,7 @@ __all__ = [
     "IndexedMaxPooling2D",
     "InstanceNormalization",
     "MaxUnpooling2D",
+    "PeepholeConvLSTM2D",
     "SelfAttention",
     "SpectralConv2D",
     "SpectralConv2DTranspose",

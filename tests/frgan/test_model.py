@@ -327,6 +327,22 @@ def test_labels_only_loss_by_hand(rng):
     assert float(found["loss"]) == pytest.approx(expected, rel=1e-5)
 
 
+def test_labels_only_clips_the_gradient(rng):
+    """Adam's first moment after a step is (1 - beta_1) times the gradient."""
+    moments = {}
+    for clip in (None, 1e-3):
+        keras.utils.set_random_seed(1)
+        network = stub().discriminator
+        compile_labels_only(network, 1e-3, beta_1=0.5, clip=clip)
+        network.train_on_batch(*batch_of(np.random.default_rng(2))[0])
+        optimizer = network.optimizer
+        moments[clip] = np.concatenate([np.ravel(m) for m in optimizer._momentums])
+    assert np.linalg.norm(moments[None]) > 1e-3
+    assert np.linalg.norm(moments[1e-3]) == pytest.approx(0.5e-3, rel=1e-4)
+    direction = moments[None] / np.linalg.norm(moments[None])
+    np.testing.assert_allclose(moments[1e-3], 0.5e-3 * direction, rtol=1e-3, atol=1e-9)
+
+
 # Learning -----------------------------------------------------------------------------------
 
 

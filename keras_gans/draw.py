@@ -1,0 +1,231 @@
+"""Draws sentences with an exported model: no network code is needed.
+
+The model is a SavedModel as `keras_gans.text2image.export.export_text_to_image` writes it: its
+signature `words` makes, of `captions`, a picture of every sentence and one of every word of it,
+and tells which words it knows.
+"""
+
+import sys
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from rich.console import Console
+
+from keras_gans import commands
+from keras_gans.data.images import SUFFIXES, write_png
+from keras_gans.errors import InputError
+from keras_gans.files import check_folder
+
+MODEL = commands.SAVED_MODELS / "text2image"
+BATCH = 8  # sentences drawn at a time
+SIZES = 8, 4096  # of --size
+QUOTED = 60  # characters of a sentence in a message, at most
+
+GAP, LINE, FONT = 4, 22, 13  # of a strip, in pixels: between pictures, height of words, letters
+SIDE = 64  # pictures of a strip are at least as large
+KNOWN, UNKNOWN = "black", (170, 170, 170)  # colours of words
+
+
+def draw(sentences=(), file=None, *, out, model=None, words=False, size=None):
+    """Draws sentences and writes the pictures as PNG.
+
+    Nothing is written if any sentence cannot be drawn. Prints what was drawn on stdout, and
+    unknown words, words that are too many, and progress on stderr.
+
+    Args:
+        sentences: list of str.
+        file: UTF-8 text with a sentence a line, instead of them.
+        out: the picture of one sentence, NAME.png, which replaces one that is there; or a
+            folder, made if missing, of 00001.png and so on in the order of the sentences. No
+            file in the folder is overwritten.
+        model: folder of a SavedModel, or of its numbered versions, of which the highest is
+            taken; by default `MODEL`.
+        words: whether to write, beside every NAME.png, NAME_words.png, see `word_strip`.
+        size: side of the pictures in pixels, which are enlarged or reduced then; by default
+            the model's.
+
+    Returns:
+        list of `Path`, the pictures of the sentences.
+
+    Raises:
+        InputError: a sentence, the file, the size, the model or `out` cannot be used.
+    """
+    out = Path(out)
+    if size is not None and not SIZES[0] <= size <= SIZES[1]:
+        raise InputError(f"--size must be from {SIZES[0]} to {SIZES[1]}. Received: {size}")
+    sentences = _read_sentences(sentences, file)
+    targets = _targets(out, len(sentences), words, file)
+    folder, known = commands.find_model(
+        model,
+        train="python train_text2image.py",
+        read=lambda description: int(description["vocabulary"]),
+        expected="not a text-to-image model's (vocabulary is expected)",
+        default=MODEL,
+    )
+    check_folder(targets[0].parent)
+    console = Console(stderr=True)
+    with console.status("loading TensorFlow and the model"):
+        run = commands.load_signature(
+            folder,
+            "a text-to-image model's",
+            inputs={"captions": ("string", (None,))},
+            outputs=["images", "pictures", "words", "known", "count"],
+            name="words",
+        )
+
+    drawn, notes = [], []
+    with commands.progress(console) as progress:
+        task = progress.add_task("drawing", total=len(sentences))
+        for first in range(0, len(sentences), BATCH):
+            batch = sentences[first : first + BATCH]
+            made = run(captions=[text for _, text in batch])
+            made = {name: values.numpy() for name, values in made.items()}
+            for number, (place, _) in enumerate(batch):
+                one = {name: values[number] for name, values in made.items()}
+                notes += _check_words(place, one, folder, known)
+                drawn.append((one["images"], word_strip(one, size) if words else None))
+                progress.advance(task)
+    for note in notes:
+        print(note, file=sys.stderr)
+    targets[0].parent.mkdir(parents=True, exist_ok=True)
+    for target, (image, strip) in zip(targets, drawn, strict=True):
+        image = _resized(image, size)
+        write_png(target, image)
+        if words:
+            write_png(_strip_path(target), strip)
+    height, width = image.shape[:2]
+    count = "1 picture" if len(targets) == 1 else f"{len(targets)} pictures"
+    print(f"{count} of {width} x {height} in {out}")
+    return targets
+
+
+def word_strip(drawn, size=None):
+    """Draws the pictures of a sentence's words side by side, each under its word.
+
+    Unknown words are grey. Where the picture of the sentence is not that of its last word, it
+    follows under "all".
+
+    Args:
+        drawn: dict of one sentence: `words`, bytes (W,), `known`, bool (W,), `pictures`, uint8
+            (W, S, S, 3), `images`, uint8 (S, S, 3).
+        size: side of the pictures in pixels; by default S, or the double, triple and so on
+            that is `SIDE` or more.
+
+    Returns:
+        uint8 (height, width, 3), on white.
+    """
+    cells = [
+        (word.decode(), KNOWN if known else UNKNOWN, picture)
+        for word, known, picture in zip(drawn["words"], drawn["known"], drawn["pictures"])
+        if word
+    ]
+    if (drawn["images"] != drawn["pictures"][-1]).any():
+        cells.append(("all", KNOWN, drawn["images"]))
+    size = size or -(-SIDE // len(drawn["images"])) * len(drawn["images"])
+    font = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
+    font = ImageFont.truetype(font, FONT)  # Pillow's own has no accents
+    widths = [max(size, round(font.getlength(word))) + GAP for word, *_ in cells]
+    page = Image.new("RGB", (sum(widths) + GAP, LINE + size + GAP), "white")
+    pen, left = ImageDraw.Draw(page), GAP
+    for (word, colour, picture), width in zip(cells, widths):
+        middle = left + (width - GAP) / 2
+        pen.text((middle, LINE / 2), word, fill=colour, font=font, anchor="mm")
+        picture = Image.fromarray(_resized(picture, size))
+        page.paste(picture, (round(middle - size / 2), LINE))
+        left += width
+    return np.asarray(page)
+
+
+def _read_sentences(sentences, file):
+    """List of (what a message calls it, sentence)."""
+    if file is None:
+        if not sentences:
+            raise InputError('no sentence is given: write one in quotes, "this flower is pink"')
+        found = [(f'"{_quoted(text)}"', text) for text in sentences]
+    elif sentences:
+        raise InputError(f"{file}: --file is instead of sentences on the command line")
+    else:
+        file = Path(file)
+        try:
+            lines = file.read_text(encoding="utf-8-sig").split("\n")
+        except OSError as error:
+            raise InputError(f"{file}: cannot be read ({error.strerror or error})") from None
+        except UnicodeDecodeError:
+            raise InputError(f"{file}: not UTF-8 text: save it as UTF-8") from None
+        lines = lines if lines[-1] else lines[:-1]  # what follows the last line's end
+        if not lines:
+            raise InputError(f"{file}: empty: write a sentence a line")
+        found = [(f"{file}: line {number}", text) for number, text in enumerate(lines, 1)]
+    for place, text in found:
+        if not text.strip():
+            raise InputError(f"{place}: an empty sentence has no picture: leave it out")
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise InputError(f"{place}: not UTF-8 text: give it in a file, --file") from None
+    return found
+
+
+def _quoted(text):
+    text = " ".join(text.split())
+    text = text if len(text) <= QUOTED else text[: QUOTED - 3] + "..."
+    return text.encode(errors="replace").decode()
+
+
+def _targets(out, count, words, file):
+    """Paths of the pictures."""
+    suffix = out.suffix.lower()
+    if suffix == ".png" and not out.is_dir():
+        if count > 1:
+            raise InputError(
+                f"{out}: one picture, but there are {count} sentences: put a sentence in "
+                "quotes, or name a folder with --out"
+            )
+        targets = [out]
+    elif suffix in SUFFIXES and not out.is_dir():
+        raise InputError(f"{out}: pictures are PNG: give --out a name that ends in .png")
+    else:
+        targets = [out / f"{number:05}.png" for number in range(1, count + 1)]
+    strips = [_strip_path(target) for target in targets] if words else []
+    for target in targets + strips:
+        if file is not None and target.resolve() == Path(file).resolve():
+            raise InputError(f"{target}: would overwrite an input: give another --out")
+        if target.is_dir():
+            raise InputError(f"{target}: a folder: give another --out")
+        if targets != [out] and target.exists():
+            raise InputError(f"{target}: is there already: give another --out")
+    return targets
+
+
+def _strip_path(path):
+    return path.with_name(f"{path.stem}_words.png")
+
+
+def _check_words(place, drawn, folder, vocabulary):
+    """What there is to say of a sentence's words: list of lines.
+
+    Raises:
+        InputError: none of them is known.
+    """
+    words = [word.decode() for word in drawn["words"]]
+    pairs = list(zip(words, drawn["known"]))
+    unknown = list(dict.fromkeys(word for word, known in pairs if word and not known))
+    notes = []
+    if drawn["count"] > len(words):
+        notes = [f"{place}: {drawn['count']} words, of which the first {len(words)} are drawn"]
+    if not drawn["known"].any():
+        listed = folder.parent / "words.txt"
+        mend = f"; {listed} has them" if listed.exists() else ""
+        what = f"unknown words only ({', '.join(unknown)})" if unknown else "no words"
+        raise InputError(f"{place}: {what}: the model knows {vocabulary} words{mend}")
+    if unknown:
+        notes.append(f"{place}: words that the model does not know: {', '.join(unknown)}")
+    return notes
+
+
+def _resized(image, size):
+    if size in (None, len(image)):
+        return image
+    return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.LANCZOS))

@@ -1,0 +1,1 @@
+"""Text to image: word2vec, DCGAN and a convolutional LSTM (Ouyang's research report)."""

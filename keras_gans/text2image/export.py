@@ -1,0 +1,278 @@
+"""Text to image as files: a SavedModel that takes sentences, TFLite for a phone."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_gans.export.parity import compare, print_parity
+from keras_gans.export.saved_model import export_saved_model, output_folder
+from keras_gans.export.tflite import convert, write_models
+from keras_gans.files import replacing
+from keras_gans.layers import PeepholeConvLSTM2D
+from keras_gans.text2image.captions import SEPARATORS
+
+PRECISIONS = ("float32", "float16")  # in int8 the noise of rounding would be in the picture
+
+
+def export_text_to_image(network, vocabulary, base, metadata, length=25, examples=None):
+    """Exports a model that draws sentences.
+
+    Writes
+
+    - `base/<version>/`: a SavedModel in TensorFlow Serving's layout, which splits sentences
+      into words (as `captions.tokenize`) and looks up their vectors itself. Of a sentence the
+      first W words count; fewer stand at the end of the W places, so that the last place has
+      the last word. Two signatures take `captions`, string (N,), UTF-8:
+      `serving_default` gives `images`, uint8 (N, S, S, 3), the pictures of the sentences;
+      `words` gives them too, and `pictures`, uint8 (N, W, S, S, 3), one a word (up to that
+      word, by the whole network; of that word alone, by a generator); `words`, string (N, W),
+      "" in empty places, whose pictures mean nothing; `known`, bool (N, W), where the
+      vocabulary has the word; and `count`, int32 (N,), of all words, those after the W-th
+      too. A sentence without a known word, even the empty one, has a picture, but one that
+      says nothing of it. `assets.extra/model.json` holds `metadata`, and beside it `length`
+      (W), `vector_size` (D), `image_size` (S) and `vocabulary`, the number of known words.
+    - `base/NAME-float32.tflite` and `-float16`, where NAME is the last part of `base`. Of the
+      whole network: from `vectors`, float32 (1, W, D), and `mask`, bool (1, W), false in the
+      empty places in front, to `images` (1, S, S, 3) and `pictures` (1, W, S, S, 3), uint8.
+      Of a generator: from `vectors` (1, D), the mean of the words', to `images`.
+    - `base/words.txt` and `base/vectors.npy`, the vocabulary for those files: line i (from 0)
+      is the word whose vector is row i, float32 (V, D). Line 0 is empty, row 0 zeros, for an
+      empty place; row 1 is the vector of every word that is not listed.
+
+    Args:
+        network: the model of `build_text_to_image`, or a generator from vectors (N, D) to
+            images in [-1, 1]; it then sees the mean of a sentence's vectors.
+        vocabulary: `captions.Vocabulary`, which it was trained with.
+        base: folder, made if missing.
+        metadata: dict of what can be written as JSON (what it was trained on, its figures).
+        length: W of a generator; the whole network has its own.
+        examples: list of sentences; if given, what `compare_text_to_image` finds on them is
+            printed.
+
+    Returns:
+        dict: `saved_model`, the names of the TFLite files (without suffix), `words` and
+        `vectors` -> `Path`.
+
+    Raises:
+        InputError: if `base` cannot be written.
+        ValueError: if the vectors are not as long as the network's.
+    """
+    size = network.inputs[0].shape[-1]
+    if vocabulary.vectors.shape[1] != size:
+        raise ValueError(
+            f"The network takes vectors of {size} numbers. Received: a vocabulary of vectors "
+            f"of {vocabulary.vectors.shape[1]}"
+        )
+    base = Path(base)
+    with output_folder(base):
+        pass  # finds out before the work whether `base` can be written
+    length = network.inputs[0].shape[1] if _is_whole(network) else length
+    models = {
+        f"{base.name}-{precision}": convert_text_to_image(network, precision)
+        for precision in PRECISIONS
+    }
+    metadata = {
+        **metadata,
+        "length": length,
+        "vector_size": size,
+        "image_size": network.output_shape[-2],
+        "vocabulary": len(vocabulary.words) - 2,
+    }
+    reader = SentenceReader(vocabulary, length)
+    endpoints = _endpoints(network, reader)
+    version = export_saved_model(base, reader, endpoints, metadata)
+    files = write_models(models, base)
+    paths = {
+        "saved_model": version,
+        **files,
+        "words": base / "words.txt",
+        "vectors": base / "vectors.npy",
+    }
+    with replacing(paths["words"]) as temporary:
+        text = "".join(f"{word}\n" for word in vocabulary.words)
+        temporary.write_text(text, encoding="utf-8", newline="")
+    with replacing(paths["vectors"]) as temporary, open(temporary, "wb") as file:
+        np.save(file, vocabulary.vectors)
+    if examples is not None:
+        rows = compare_text_to_image(network, files, vocabulary, examples)
+        print_parity(rows, "exported; pictures against Keras, in grey levels", "levels")
+    return paths
+
+
+class SentenceReader(tf.Module):
+    """What a sentence is to a network, as a TensorFlow graph.
+
+    Args:
+        vocabulary: `captions.Vocabulary`.
+        length: W.
+    """
+
+    def __init__(self, vocabulary, length):
+        super().__init__()
+        self.length = length
+        ids = tf.range(len(vocabulary.words), dtype=tf.int32)
+        pairs = tf.lookup.KeyValueTensorInitializer(list(vocabulary.words), ids)
+        self.table = tf.lookup.StaticHashTable(pairs, default_value=1)
+        self.vectors = tf.Variable(vocabulary.vectors, trainable=False, name="vectors")
+
+    def __call__(self, captions):
+        """Sentences, string (N,) -> words, string (N, W), ids, int32 (N, W), count (N,)."""
+        tokens = split_words(captions)
+        count = tf.cast(tokens.row_lengths(), tf.int32)
+        words = tokens.to_tensor("", shape=[None, self.length])
+        # from the front, where they are now, to the end
+        places = tf.range(self.length) - tf.maximum(self.length - count, 0)[:, None]
+        words = tf.gather(words, tf.maximum(places, 0), axis=1, batch_dims=1)
+        words = tf.where(places >= 0, words, "")
+        return words, self.table.lookup(words), count
+
+
+def split_words(captions):
+    """`captions.tokenize` as a graph, and the same in whatever language the machine is set to.
+
+    Args:
+        captions: string tensor (N,), UTF-8.
+
+    Returns:
+        string `tf.RaggedTensor` (N, words of each).
+    """
+    text = tf.strings.regex_replace(captions, SEPARATORS, " ")
+    text = tf.strings.lower(text)  # of ASCII: where Turkish is set, the next has no i for I
+    return tf.strings.split(tf.strings.lower(text, encoding="utf-8"))
+
+
+def convert_text_to_image(network, precision):
+    """Converts a network to TFLite, for one sentence: bytes.
+
+    Args:
+        network: see `export_text_to_image`; what the file takes and gives is said there. The
+            steps of the ConvLSTM stand one after the other in it.
+        precision: `"float32"` or `"float16"`.
+    """
+    shape = [1, *network.inputs[0].shape[1:]]
+    signature = [tf.TensorSpec(shape, tf.float32, name="vectors")]
+    if not _is_whole(network):
+        return convert(lambda v: {"images": _draw(network, v)}, signature, network, precision)
+    network = unrolled(network)
+    signature.append(tf.TensorSpec(shape[:2], tf.bool, name="mask"))
+
+    def draw(vectors, mask):
+        pictures = _draw(network, [vectors, mask])
+        return {"images": pictures[:, -1], "pictures": pictures}
+
+    return convert(draw, signature, network, precision)
+
+
+def unrolled(network):
+    """The same network with its ConvLSTM's steps one after the other instead of a loop.
+
+    Args:
+        network: the model of `build_text_to_image`.
+
+    Returns:
+        `keras.Model` that shares all layers but the ConvLSTM, of which it has a copy.
+    """
+
+    def copy(layer):
+        if not isinstance(layer, PeepholeConvLSTM2D):
+            return layer
+        return PeepholeConvLSTM2D.from_config(layer.get_config() | {"unroll": True})
+
+    result = keras.models.clone_model(network, clone_function=copy)
+    result.set_weights(network.get_weights())
+    return result
+
+
+def compare_text_to_image(network, paths, vocabulary, sentences):
+    """Size, latency and drift of TFLite files against the Keras model.
+
+    Args:
+        network: the model that was exported.
+        paths: dict name -> path of a TFLite file.
+        vocabulary: `captions.Vocabulary`.
+        sentences: list of str.
+
+    Returns:
+        `pandas.DataFrame` as `keras_gans.export.parity.compare` gives it; `mean` and `max` are
+        differences in grey levels over all pictures.
+    """
+    whole = _is_whole(network)
+    ids = vocabulary.encode(sentences, *network.inputs[0].shape[1:-1])
+    vectors, mask = vocabulary.vectors[ids], ids != 0
+    if whole:
+        inputs, output = {"vectors": vectors, "mask": mask}, "pictures"
+        expected = _draw(network, [vectors, mask])
+    else:
+        inputs, output = {"vectors": mean_vectors(vectors, mask).numpy()}, "images"
+        expected = _draw(network, inputs["vectors"])
+
+    def difference(expected, outputs):
+        return np.abs(expected.astype(int) - outputs[output][0])
+
+    singles = [
+        {name: values[i : i + 1] for name, values in inputs.items()}
+        for i in range(len(sentences))
+    ]
+    return compare(paths, singles, expected.numpy(), difference)
+
+
+def mean_vectors(vectors, mask):
+    """What a generator is given for a sentence: the mean of its words' vectors.
+
+    Args:
+        vectors: float32 (N, W, D), zeros where there is no word.
+        mask: bool (N, W), whether there is one.
+
+    Returns:
+        float32 (N, D); zeros where there is no word.
+    """
+    count = tf.reduce_sum(tf.cast(mask, tf.float32), axis=1, keepdims=True)
+    return tf.reduce_sum(vectors, axis=1) / tf.maximum(count, 1)
+
+
+def _endpoints(network, reader):
+    def read(captions):
+        words, ids, count = reader(captions)
+        return words, ids, count, tf.gather(reader.vectors, ids)
+
+    def images(vectors, mask):
+        if _is_whole(network):
+            return _draw(network, [vectors, mask])[:, -1]
+        return _draw(network, mean_vectors(vectors, mask))
+
+    def serve(captions):
+        _, ids, _, vectors = read(captions)
+        return {"images": images(vectors, ids != 0)}
+
+    def serve_words(captions):
+        words, ids, count, vectors = read(captions)
+        if _is_whole(network):
+            pictures = _draw(network, [vectors, ids != 0])
+            last = pictures[:, -1]
+        else:
+            flat = _draw(network, tf.reshape(vectors, [-1, vectors.shape[-1]]))
+            pictures = tf.reshape(flat, [-1, reader.length, *flat.shape[1:]])
+            last = images(vectors, ids != 0)
+        return {
+            "images": last,
+            "pictures": pictures,
+            "words": words,
+            "known": ids > 1,
+            "count": count,
+        }
+
+    captions = [tf.TensorSpec([None], tf.string, name="captions")]
+    return {"serving_default": (serve, captions), "words": (serve_words, captions)}
+
+
+def _draw(network, inputs):
+    """The network's images as uint8."""
+    images = (network(inputs, training=False) + 1) * 127.5
+    return tf.cast(tf.clip_by_value(tf.round(images), 0, 255), tf.uint8)
+
+
+def _is_whole(network):
+    """Whether it is the network of figure 2, which takes words one by one; or a generator."""
+    return len(network.inputs) == 2

@@ -1,0 +1,243 @@
+"""Figures 1 and 2: generator, discriminator and the whole network, as functional models."""
+
+import keras
+import tensorflow as tf
+from keras import layers, ops
+
+from keras_gans.layers import FusedBatchNormalization, PeepholeConvLSTM2D
+
+BLOCK = 32  # words are packed in multiples of it, so that few shapes occur
+
+
+def build_generator(vector_size=400, image_size=64, width=64, channels=3, activation="tanh"):
+    """Builds figure 1: a dense layer and three transposed convolutions of stride 2.
+
+    As in DCGAN they are 5x5, and batch normalisation and ReLU follow all but the last. At the
+    report's sizes 7,584,195 parameters, with the moving averages.
+
+    Args:
+        vector_size: length D of a word vector, 400 in the report.
+        image_size: side S of the maps, a multiple of 8; 64 in the report.
+        width: filters of the last hidden layer; each before it has twice as many. 64 is our
+            reading, the report has no number.
+        channels: of the maps; 3 if they are images.
+        activation: of the last layer.
+
+    Returns:
+        Model "generator" from vectors (N, D) to maps (N, S, S, channels), in [-1, 1] if the
+        activation is tanh.
+
+    Raises:
+        ValueError: if `image_size` is not a multiple of 8.
+    """
+    vectors = keras.Input((vector_size,), name="vectors")
+    x = _hidden_layers(vectors, image_size, width)
+    maps = layers.Conv2DTranspose(
+        channels, 5, strides=2, padding="same", activation=activation, name="maps"
+    )(x)
+    return keras.Model(vectors, maps, name="generator")
+
+
+def build_discriminator(image_size=64, width=64):
+    """Builds the discriminator, the generator's mirror image.
+
+    The report says only that it is DCGAN's: 5x5 convolutions of stride 2, LeakyReLU of slope
+    0.2, batch normalisation in all but the first. At the report's sizes 1,046,785 parameters.
+
+    Args:
+        image_size: side S of the images, a multiple of 8; 64 in the report.
+        width: filters of the first layer; each after it has twice as many.
+
+    Returns:
+        Model from images (N, S, S, 3) in [-1, 1] to logits (N, 1), high for real.
+
+    Raises:
+        ValueError: if `image_size` is not a multiple of 8.
+    """
+    _eighth(image_size)
+    images = keras.Input((image_size, image_size, 3), name="images")
+    x = layers.Conv2D(width, 5, strides=2, padding="same")(images)
+    x = layers.LeakyReLU(0.2)(x)
+    for filters in (2 * width, 4 * width):
+        x = layers.Conv2D(filters, 5, strides=2, padding="same", use_bias=False)(x)
+        x = layers.LeakyReLU(0.2)(_normalised(x))
+    logits = layers.Dense(1, name="logits")(layers.Flatten()(x))
+    return keras.Model(images, logits, name="discriminator")
+
+
+def build_text_to_image(
+    words=25,
+    vector_size=400,
+    image_size=64,
+    width=64,
+    convlstm="refined",
+    filters=3,
+    unroll=False,
+):
+    """Builds figure 2: one generator for all words, a ConvLSTM over what it gives for them.
+
+    Padding costs nothing and counts nowhere while it trains: generator and refinement see only
+    the words, so that batch normalisation has their statistics (a few of them twice, see
+    `pack_words`). Otherwise all slots go through, and padding is blanked after each part; as
+    batch normalisation then has its moving averages, a sentence gives the same images however
+    many slots stand before it. At the report's sizes, with ConvLSTM "refined", 7,622,184
+    parameters.
+
+    Args:
+        words: W, slots for words; 25 in the report.
+        vector_size: length D of a word vector, 400 in the report.
+        image_size: side S of the images, a multiple of 8; 64 in the report.
+        width: of the generator, see `build_generator`.
+        convlstm: where the ConvLSTM stands; the report tried all three.
+            "refined": after the whole generator and before two transposed convolutions of
+            stride 1, which change neither size nor channels, the report's choice. 5x5 and with
+            batch normalisation and ReLU between them, as in the generator: our reading.
+            "last": it is the last layer.
+            "penultimate": before the generator's last transposed convolution, with as many
+            filters as the maps there have channels, `width`.
+        filters: channels of the maps in "refined" and "last", before the ConvLSTM and, in
+            "refined", after it, up to the last layer. 3 in the report.
+        unroll: whether the graph has the steps of the ConvLSTM one after the other.
+
+    Returns:
+        Model from [vectors (N, W, D), mask bool (N, W)] to images (N, W, S, S, 3) in [-1, 1],
+        which are 0 where the mask is false. Padding stands before the words. Its layer
+        "generator" is the one for all words: that of `build_generator`, in "penultimate"
+        without the last layer.
+
+    Raises:
+        ValueError: for an `image_size` or `convlstm` that is not one of these.
+    """
+    vectors = keras.Input((words, vector_size), name="vectors")
+    mask = keras.Input((words,), dtype="bool", name="mask")
+    if convlstm == "penultimate":
+        one = keras.Input((vector_size,), name="vectors")
+        maps = _hidden_layers(one, image_size, width)
+        generator = keras.Model(one, maps, name="generator")
+        filters = width
+    else:
+        generator = build_generator(vector_size, image_size, width, filters)
+
+    x = UnpackWords()(generator(PackWords()(vectors, mask)), mask)
+    lstm = PeepholeConvLSTM2D(3 if convlstm == "last" else filters, unroll=unroll)
+    x = lstm(x, mask=mask)
+    if convlstm == "refined":
+        x = PackWords()(x, mask)
+        x = layers.Conv2DTranspose(filters, 5, padding="same", use_bias=False)(x)
+        x = layers.ReLU()(_normalised(x))
+        x = layers.Conv2DTranspose(3, 5, padding="same", activation="tanh")(x)
+        x = UnpackWords()(x, mask)
+    elif convlstm == "penultimate":
+        x = PackWords()(x, mask)
+        x = layers.Conv2DTranspose(3, 5, strides=2, padding="same", activation="tanh")(x)
+        x = UnpackWords()(x, mask)
+    elif convlstm != "last":
+        raise ValueError(
+            '`convlstm` must be "refined", "last" or "penultimate". '
+            f"Received: convlstm={convlstm!r}"
+        )
+    return keras.Model([vectors, mask], x, name="text_to_image")
+
+
+def pack_words(values, mask):
+    """What the slots with words hold, without padding between.
+
+    Args:
+        values: (N, W, ...).
+        mask: bool (N, W), where a word is.
+
+    Returns:
+        tuple: (K, ...), where K is the number of words rounded up to a multiple of `BLOCK` but
+        at most N W: the words in their order, then the first ones again; and weights (K,),
+        float32, 1 for the words and 0 for their copies. (Without any word: padding, of weight
+        0.)
+    """
+    slots, weights = _packing(mask)
+    return tf.gather(_flat(values), slots), weights
+
+
+def _packing(mask):
+    is_word = ops.reshape(mask, (-1,))
+    positions = ops.arange(ops.shape(is_word)[0])
+    count = ops.sum(ops.cast(is_word, "int32"))
+    in_order = tf.argsort(ops.cast(is_word, "int32"), direction="DESCENDING", stable=True)
+    repeated = tf.gather(in_order, positions % ops.maximum(count, 1))
+    blocks = ops.maximum((count + BLOCK - 1) // BLOCK, 1)
+    slots = tf.boolean_mask(repeated, positions < blocks * BLOCK)
+    weights = ops.cast(ops.arange(ops.shape(slots)[0]) < count, "float32")
+    return slots, weights
+
+
+def _flat(values):
+    return ops.reshape(values, (-1, *values.shape[2:]))
+
+
+@keras.saving.register_keras_serializable(package="keras_gans")
+class PackWords(layers.Layer):
+    """Folds time into the batch: in training only the words (`pack_words`), else all slots.
+
+    Inputs: values (N, W, ...), is_word bool (N, W). Output: (K, ...), or (N W, ...).
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def call(self, values, is_word, training=None):
+        return pack_words(values, is_word)[0] if training else _flat(values)
+
+    def compute_output_shape(self, values_shape, is_word_shape):
+        return (None, *values_shape[2:])
+
+    def compute_mask(self, values, previous_mask):
+        return None  # there are no steps any more
+
+
+@keras.saving.register_keras_serializable(package="keras_gans")
+class UnpackWords(layers.Layer):
+    """Undoes `PackWords`; slots without a word become zero.
+
+    Inputs: values (K, ...) or (N W, ...), is_word bool (N, W). Output: (N, W, ...).
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def call(self, values, is_word, training=None):
+        if training:
+            number = ops.cumsum(ops.cast(ops.reshape(is_word, (-1,)), "int32")) - 1
+            values = tf.gather(values, ops.maximum(number, 0))
+        words = is_word.shape[1]
+        values = ops.reshape(values, (-1, words, *values.shape[1:]))
+        is_word = ops.reshape(is_word, (-1, words, *[1] * (len(values.shape) - 2)))
+        return ops.where(is_word, values, ops.zeros((), values.dtype))
+
+    def compute_output_shape(self, values_shape, is_word_shape):
+        return (*is_word_shape, *values_shape[1:])
+
+    def compute_mask(self, values, previous_mask):
+        return None
+
+
+def _hidden_layers(vectors, image_size, width):
+    """The generator without its last layer: maps (N, S/2, S/2, width)."""
+    start = _eighth(image_size)
+    x = layers.Dense(start * start * 4 * width, use_bias=False)(vectors)
+    x = layers.ReLU()(_normalised(layers.Reshape((start, start, 4 * width))(x)))
+    for filters in (2 * width, width):
+        x = layers.Conv2DTranspose(filters, 5, strides=2, padding="same", use_bias=False)(x)
+        x = layers.ReLU()(_normalised(x))
+    return x
+
+
+def _normalised(x):
+    return FusedBatchNormalization(momentum=0.9, epsilon=1e-5)(x)
+
+
+def _eighth(image_size):
+    if image_size < 8 or image_size % 8:
+        raise ValueError(
+            f"`image_size` must be a multiple of 8. Received: image_size={image_size}"
+        )
+    return image_size // 8
