@@ -9,6 +9,7 @@ from keras_gans.losses import (
     angular_error,
     consistency,
     cycle_consistency,
+    euclidean_distance,
     feature_matching,
     gradient_penalty,
     k_plus_one_adversarial,
@@ -217,3 +218,58 @@ def test_gradient_penalty_adds_up_in_float32():
     found = gradient_penalty(lambda x: 10 * x, images, images, epsilon)
     assert found.dtype == tf.float32  # the sum, 1,228,800, is beyond float16
     assert float(found) == pytest.approx((10 * math.sqrt(64 * 64 * 3) - 1) ** 2, rel=1e-5)
+
+
+# Text to image --------------------------------------------------------------------------------
+
+
+def test_log_adversarial_with_weights():
+    logits = np.float32([[0], [math.log(3)], [50]])  # D = 1/2, 3/4, 1
+    weights = np.float32([[1], [3], [0]])
+    real = (math.log(2) + 3 * math.log(4 / 3)) / 4
+    assert float(log_adversarial(logits, True, weights)) == pytest.approx(real)
+    fake = (math.log(2) + 3 * math.log(4)) / 4
+    assert float(log_adversarial(logits, False, weights)) == pytest.approx(fake)
+    for value in (0.5, 1, 7):  # all alike, whatever they are
+        found = log_adversarial(logits, False, np.full((3, 1), value, np.float32))
+        assert float(found) == pytest.approx(float(log_adversarial(logits, False)), rel=1e-6)
+
+
+def test_log_adversarial_of_nothing_is_zero():
+    logits = tf.Variable([[3.0], [-1.0]])
+    with tf.GradientTape() as tape:
+        loss = log_adversarial(logits, True, tf.zeros((2, 1)))
+    assert float(loss) == 0
+    np.testing.assert_array_equal(tape.gradient(loss, logits), [[0], [0]])
+
+
+def test_euclidean_distance_by_hand():
+    images, others = np.zeros((2, 3, 2, 2, 1), np.float32)
+    images[0], images[1, 0, 0] = 2, 1  # |O - R| is 4, 1 and 0, of 4 values each
+    distances = [2, 1 / 2, 0]
+    assert float(euclidean_distance(images, others)) == pytest.approx(2.5 / 3)
+    assert float(euclidean_distance(-images, others)) == pytest.approx(2.5 / 3)
+    for weights in ([1, 0, 0], [0, 3, 1], [1, 1, 0]):
+        expected = np.average(distances, weights=weights)
+        found = euclidean_distance(images, others, np.float32(weights))
+        assert float(found) == pytest.approx(expected)
+    assert float(euclidean_distance(images, others, np.zeros(3, np.float32))) == 0
+
+
+def test_euclidean_distance_of_several_images_to_one():
+    rng = np.random.default_rng(0)
+    images = rng.uniform(-1, 1, (2, 3, 4, 4, 3)).astype(np.float32)
+    others = rng.uniform(-1, 1, (2, 1, 4, 4, 3)).astype(np.float32)
+    lengths = np.linalg.norm((images - others).reshape(2, 3, -1), axis=-1) / math.sqrt(48)
+    weights = np.float32([[0, 1, 1], [0, 0, 1]])
+    found = euclidean_distance(images, others, weights)
+    assert float(found) == pytest.approx(lengths[weights == 1].mean(), rel=1e-5)
+    assert float(euclidean_distance(-np.ones((1, 8, 8, 3)), np.ones((8, 8, 3)))) == 2
+
+
+def test_euclidean_distance_has_a_finite_gradient():
+    images = tf.Variable([[[[0.0]]], [[[0.3]]], [[[-4.0]]]])
+    with tf.GradientTape() as tape:
+        loss = euclidean_distance(images, tf.zeros((3, 1, 1, 1)))
+    slopes = np.ravel(tape.gradient(loss, images))
+    np.testing.assert_allclose(slopes, [0, 1 / 3, -1 / 3], rtol=1e-6)
