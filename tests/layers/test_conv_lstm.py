@@ -153,13 +153,11 @@ def test_looped_and_unrolled_are_the_same(mask):
 
 
 def test_under_xla():
-    for unroll in (False, True):
-        layer = built(unroll=unroll)
-        compiled = tf.function(outputs_and_gradients, jit_compile=True)
-        expected = outputs_and_gradients(layer, X[:, :3], mask=FRONT[:, :3])
-        found = compiled(layer, X[:, :3], mask=FRONT[:, :3])
-        for ours, theirs in zip(found, expected, strict=True):
-            np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+    layer, x, mask = built(), X[:, :3], FRONT[:, :3]
+    compiled = tf.function(outputs_and_gradients, jit_compile=True)
+    found, expected = (run(layer, x, mask=mask) for run in (compiled, outputs_and_gradients))
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
 def test_steps_and_count_may_be_unknown():
