@@ -13,7 +13,6 @@ docs/okdgan.md. Defaults are the paper's; what it leaves open is said beside the
 """
 
 import dataclasses
-import hashlib
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,16 +26,17 @@ import tyro
 
 from keras_gans.errors import InputError, report_input_errors
 from keras_gans.export.generator import export_generator
-from keras_gans.files import check_folder, replacing
-from keras_gans.metrics.features import extract, inception_extractor, model_extractor
-from keras_gans.okdgan import datasets
+from keras_gans.files import check_folder
+from keras_gans.metrics.features import inception_extractor, model_extractor
+from keras_gans.okdgan import classifier, datasets, purpose
 from keras_gans.okdgan.acgan import ACGAN
 from keras_gans.okdgan.callbacks import SampleRows
+from keras_gans.okdgan.copies import CHECKED
 from keras_gans.okdgan.data import batches
 from keras_gans.okdgan.distillation import OnlineDistillation
-from keras_gans.okdgan.evaluate import accuracy, build_classifier, measure, sample, targets
+from keras_gans.okdgan.evaluate import judge
 from keras_gans.okdgan.networks import build_critic, build_generator
-from keras_gans.okdgan.report import COLUMNS, best, sample_rows, table, write_table
+from keras_gans.okdgan.report import best, print_threshold, table, write_sweep, write_table
 from keras_gans.okdgan.sagan import SAGAN
 from keras_gans.okdgan.synthetic import synthetic_concrete
 from keras_gans.training.fit import fit
@@ -68,6 +68,21 @@ class Config:
     """Weight of the connectors' scores in the generators' losses; the paper does not say."""
     single: bool = True
     """Train one GAN alone, for as many steps, beside them."""
+    hold_out: float | None = None
+    """Share of the photos, drawn by the seed, whose crops are kept from all training: the table
+    then has the distances to them too, and the best student is chosen by these. By default 0;
+    0.2 in the study of rho, 0.3 in that of the purpose."""
+
+    study: Literal["rho", "purpose"] | None = None
+    """rho: trains students with each of RHOS. purpose: does a classifier of defects gain by
+    generated crops? Nothing is exported."""
+    rhos: tuple[float, ...] = (0.03, 0.1, 0.3, 1.0)
+    few: int = 200
+    """Real crops that the study of the purpose trains on, equally many of each class."""
+    classifier_steps: int = 2000
+    """Of each classifier in it."""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """Of the classifiers in it."""
 
     image_size: int = 64
     width: int = 64
@@ -130,12 +145,13 @@ REDUCED = dict(width=16, attention=(16,), batch_size=25, steps=10_000, every=500
 
 # Without --data
 BUILT_IN = REDUCED | dict(
-    count=1000, steps=700, every=100, score_images=2000, classifier_epochs=15
-)
+    count=1000, steps=700, every=100, score_images=2000, classifier_epochs=15,
+    classifier_steps=500,
+)  # fmt: skip
+STUDIES = {None: dict(hold_out=0.0), "rho": dict(hold_out=0.2),
+           "purpose": dict(hold_out=0.3, base="acgan")}  # fmt: skip
 
 PAPER = {"sagan": dict(batch_size=25, steps=50_000), "acgan": dict(batch_size=5, passes=3000)}
-HELD_OUT = 0.2  # of the photos, for the classifier's accuracy
-CLASSIFIER_BATCH, CLASSIFIER_RATE = 50, 1e-3
 
 
 def schedule(config, count):
@@ -196,38 +212,30 @@ def train(config, folder, jit_compile, crops, labels, model, gans):
     )  # fmt: skip
 
 
-def train_classifier(config, folder, jit_compile, crops):
-    """The network that looks at samples: trained on the crops' classes, of most photos.
-
-    Returns:
-        the classifier, and its accuracy in percent on the photos it has not seen.
-    """
+def train_single(config, folder, jit_compile, crops, labels):
+    """The GAN that trains alone, trained."""
     keras.utils.set_random_seed(config.seed)
-    trained, held_out = datasets.split(crops, HELD_OUT, config.seed)
-    wanted = targets(crops.labels, len(crops.classes))
-    per_epoch = -(-len(trained) // CLASSIFIER_BATCH)
-    classifier = build_classifier(config.image_size, len(crops.classes))
-    optimizer = keras.optimizers.Adam(CLASSIFIER_RATE)
-    optimizer.build(classifier.trainable_variables)
-    classifier.compile(optimizer, "categorical_crossentropy", jit_compile=jit_compile)
+    gan = build_gan(config, crops.classes, 0)
+    train(config, folder / "single", jit_compile, crops, labels, gan, [gan])
+    return gan
 
-    def batches_from(first_step):
-        return batches(
-            crops.images[trained], CLASSIFIER_BATCH, config.seed,
-            per_epoch * config.classifier_epochs, first_step, wanted[trained], mirror=True,
-        )  # fmt: skip
 
-    fit(
-        folder / "classifier", classifier, batches_from, per_epoch, config.classifier_epochs,
-        {"optimizer": optimizer}, CLASSIFIER_BATCH,
-    )  # fmt: skip
-    right = accuracy(classifier, crops.images[held_out], wanted[held_out])
-    print(f"{classifier.name}: {right:.1f} % of {len(held_out)} held-out crops right")
-    with replacing(folder / "classifier.keras") as temporary:
-        named = temporary.with_suffix(".keras")
-        classifier.save(named)
-        named.rename(temporary)
-    return classifier, right
+def train_students(config, folder, jit_compile, crops, labels):
+    """The students, trained, a list."""
+    model = build_students(config, crops.classes)
+    train(config, folder / "students", jit_compile, crops, labels, model, model.students)
+    return model.students
+
+
+def find_eyes(config, folder, jit_compile, crops):
+    """The extractor named in the settings, or one trained here, with its accuracy."""
+    extractor, right = choose_extractor(config), None
+    if extractor is None:
+        network, right = classifier.train_eyes(
+            folder, crops, config.classifier_epochs, config.seed, jit_compile
+        )
+        extractor = model_extractor(network)
+    return extractor, right
 
 
 def choose_extractor(config):
@@ -237,44 +245,46 @@ def choose_extractor(config):
     return model_extractor(config.network) if config.network else None
 
 
+def parts(config, crops):
+    """The crops to train on, and those of the photos held out, or `None`."""
+    if not config.hold_out:
+        return crops, None
+    return tuple(map(crops.take, datasets.split(crops, config.hold_out, config.seed)))
+
+
 def run_all(config, folder, jit_compile, crops):
     """All trainings, then table 1.
 
     Returns:
         list of the students (or of the single GAN, if there are none), and the figures.
     """
-    labels = datasets.single_labels(crops, config.seed) if config.base == "acgan" else None
-    extractor, right = choose_extractor(config), None
-    if extractor is None:
-        classifier, right = train_classifier(config, folder, jit_compile, crops)
-        extractor = model_extractor(classifier)
-    gans = {}
-    if config.single:
-        keras.utils.set_random_seed(config.seed)
-        gan = build_gan(config, crops.classes, 0)
-        train(config, folder / "single", jit_compile, crops, labels, gan, [gan])
-        gans["single"] = gan
-    if config.students:
-        model = build_students(config, crops.classes)
-        train(config, folder / "students", jit_compile, crops, labels, model, model.students)
-        gans |= {f"student {i}": gan for i, gan in enumerate(model.students, 1)}
+    crops, validation = parts(config, crops)
+    eyes = find_eyes(config, folder, jit_compile, crops)
+    return run_gans(config, folder, jit_compile, crops, validation, *eyes)
 
-    real = extract(extractor, crops.images)
-    shown = [crops.images[np.linspace(0, len(crops) - 1, COLUMNS).astype(int)]]
-    measured = {}
-    for name, gan in gans.items():
-        measured[name] = measure(
-            extractor, real, gan.averaged, config.score_images, config.seed, labels
-        )
-        shown.append(sample(gan.averaged, COLUMNS, 0, labels))
-    sample_rows(folder / "samples.png", shown)
+
+def run_gans(config, folder, jit_compile, crops, validation, extractor, right):
+    """As `run_all`, for crops to train on and others, and for eyes from `find_eyes`."""
+    labels = datasets.single_labels(crops, config.seed) if config.base == "acgan" else None
+    settings = folder, jit_compile, crops, labels
+    gans = {"single": train_single(config, *settings)} if config.single else {}
+    if config.students:
+        students = train_students(config, *settings)
+        gans |= {f"student {i}": gan for i, gan in enumerate(students, 1)}
+    measured, threshold = judge(
+        folder, gans, extractor, crops, labels, validation, config.score_images, config.seed,
+        config.mirror,
+    )  # fmt: skip
     students = [figures for name, figures in measured.items() if name != "single"]
     batch_size, every, epochs = schedule(config, len(crops))
     write_table(
         folder, table(measured.get("single"), students), extractor.name,
         f"{config.base.upper()} on {crops.name}, {every * epochs} steps, "
-        f"{config.score_images} samples, {len(crops)} real",
+        f"{config.score_images} samples, {len(crops)} real"
+        + (f", {len(validation)} held out" if validation else ""),
     )  # fmt: skip
+    checked = min(CHECKED, config.score_images)
+    print_threshold(threshold, checked)
     figures = {
         "models": measured,
         "best": best(students) + 1 if students else None,
@@ -282,7 +292,10 @@ def run_all(config, folder, jit_compile, crops):
         "network_sha256": extractor.digest,
         "network_held_out_accuracy": right,
         "samples": config.score_images,
+        "checked_for_copies": checked,
+        "copy_threshold": threshold,
         "real": len(crops),
+        "held_out": len(validation) if validation else 0,
         "steps": every * epochs,
         "batch_size": batch_size,
         "seed": config.seed,
@@ -290,6 +303,51 @@ def run_all(config, folder, jit_compile, crops):
     }
     trained = [gan for name, gan in gans.items() if name != "single"] or [*gans.values()]
     return trained, figures
+
+
+def run_rho(config, folder, jit_compile, crops):
+    """Students with each of RHOS, measured on crops that none of them was trained on."""
+    crops, validation = parts(config, crops)
+    eyes = find_eyes(config, folder, jit_compile, crops)
+    results = {}
+    for rho in config.rhos:
+        path = folder / f"rho-{rho}"
+        file = path / "result.json"
+        if not file.exists():
+            print(f"\nrho {rho}")
+            path.mkdir(exist_ok=True)
+            changed = replace(config, rho=rho, single=False)
+            _, figures = run_gans(changed, path, jit_compile, crops, validation, *eyes)
+            write_json(file, figures)
+        results[rho] = json.loads(file.read_text())
+    write_sweep(folder, results)
+    return results
+
+
+def run_purpose(config, folder, jit_compile, crops):
+    """Classifiers on few real crops, with and without those of GANs that learned from them."""
+    crops, test = parts(config, crops)
+    few = purpose.few_crops(crops, test, config.few, config.seed)
+    settings = folder, jit_compile, few, few.labels
+    gans = {}
+    if config.single:
+        gans["those of the single GAN"] = [train_single(config, *settings)]
+    if config.students:
+        gans["those of the students"] = train_students(config, *settings)
+    frame = purpose.compare(
+        folder, few, gans, crops, test, config.classifier_steps, config.seeds, jit_compile
+    )
+    batch_size, every, epochs = schedule(config, len(few))
+    purpose.write(
+        folder, frame,
+        f"classifiers of {few.name}: {len(few)} few real crops, {len(crops)} all, {len(test)} "
+        f"of other photos to test on; GANs of {every * epochs} steps",
+    )  # fmt: skip
+    return {
+        "runs": frame.to_dict("records"), "few": len(few), "all": len(crops),
+        "test": len(test), "steps": every * epochs, "batch_size": batch_size,
+        "generated": purpose.GENERATED, "seed": config.seed, "set": few.name,
+    }  # fmt: skip
 
 
 def export(config, crops, gans, figures):
@@ -338,6 +396,9 @@ def check(config):
             "beta_2": (0, 0.9999),
             "score_images": (2, 10**7),
             "classifier_epochs": (1, 10**5),
+            "hold_out": (0, 0.9),
+            "few": (2, 10**7),
+            "classifier_steps": (1, 10**7),
             "seed": (0, 10**6),
         },
     )
@@ -345,6 +406,16 @@ def check(config):
         raise InputError("--students must be 2 or more, or 0 for none. Received: 1")
     if not config.students and not config.single:
         raise InputError("--students 0 and --no-single leave nothing to train; give one")
+    if config.study and not config.hold_out:
+        raise InputError(f"--study {config.study} needs crops held out: give --hold-out")
+    if config.study == "rho" and not config.students:
+        raise InputError("--study rho needs --students, 2 or more. Received: 0")
+    if config.study == "purpose" and config.base != "acgan":
+        raise InputError("--study purpose needs images of a given class: give --base acgan")
+    for name, low in (("rhos", 0), ("seeds", 0)):
+        values = getattr(config, name)
+        if not values or not all(low <= value <= 10**6 for value in values):
+            raise InputError(f"--{name} must be from {low} to {10**6}. Received: {values}")
     size = config.image_size
     if size & (size - 1):
         raise InputError(f"--image-size must be 16, 32, 64, ... Received: {size}")
@@ -386,14 +457,17 @@ def check_crops(config, crops):
         raise InputError(f"{crops.name}: 2 crops or more are needed. Received: {len(crops)}")
     if config.base == "acgan":
         datasets.single_labels(crops, config.seed)
-    if config.inception or config.network:
+    crops, held_out = parts(config, crops)
+    if config.study == "purpose":
+        purpose.few_crops(crops, held_out, config.few, config.seed)
+    if config.inception or config.network or config.study == "purpose":
         return
     if len(crops.classes) < 2:
         raise InputError(
             f"{crops.name}: classes of which a network could learn what to look at: "
             f"{len(crops.classes)}; give --inception or --network, or two classes or more"
         )
-    datasets.split(crops, HELD_OUT, config.seed)
+    datasets.split(crops, classifier.HELD_OUT, config.seed)
 
 
 def stored_crops(config, folder, crops=None):
@@ -409,12 +483,13 @@ def stored_crops(config, folder, crops=None):
         check_crops(config, crops)
         if crops.places is not None:
             datasets.save(crops, places)
-        write_json(file, {"sha256": digest(crops), "crops": len(crops), "set": crops.name})
+        digest = datasets.digest(crops)
+        write_json(file, {"sha256": digest, "crops": len(crops), "set": crops.name})
         return crops
     crops = load(config) if config.data is None else datasets.load(
         places, config.data, config.image_size
     )  # fmt: skip
-    if json.loads(file.read_text())["sha256"] != digest(crops):
+    if json.loads(file.read_text())["sha256"] != datasets.digest(crops):
         raise InputError(
             f"{places}: the photos have changed since these crops were drawn; restore them, or "
             "start a new run"
@@ -422,20 +497,11 @@ def stored_crops(config, folder, crops=None):
     return crops
 
 
-def digest(crops):
-    """SHA-256 of pixels, classes and labels."""
-    content = hashlib.sha256(crops.images)
-    content.update(" ".join(crops.classes).encode())
-    if crops.labels is not None:
-        content.update(np.ascontiguousarray(crops.labels))
-    return content.hexdigest()
-
-
 @report_input_errors
 def main():
     config = tyro.cli(Config)
     preset = BUILT_IN if config.data is None else REDUCED if config.reduced else {}
-    config = tyro.cli(Config, default=replace(config, **preset))
+    config = tyro.cli(Config, default=replace(config, **STUDIES[config.study] | preset))
     check(config)
     crops = None
     if not config.resume:
@@ -446,9 +512,14 @@ def main():
         crops = stored_crops(config, run.path, crops)
         print(datasets.describe(crops))
         jit_compile = set_up(config.deterministic)
-        gans, figures = run_all(config, run.path, jit_compile, crops)
+        settings = config, run.path, jit_compile, crops
+        if config.study:
+            study = {"rho": run_rho, "purpose": run_purpose}[config.study]
+            gans, figures = [], study(*settings)
+        else:
+            gans, figures = run_all(*settings)
         write_json(run.path / "result.json", figures)
-        if config.export:
+        if gans and config.export:
             export(config, crops, gans, figures)
         print(f"figures and pictures: {run.path}")
 

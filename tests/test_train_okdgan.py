@@ -2,11 +2,9 @@
 
 import dataclasses
 import json
-import os
+import multiprocessing
 import re
 import shutil
-import signal
-import subprocess
 import sys
 import time
 
@@ -19,20 +17,43 @@ from PIL import Image
 import train_okdgan
 from keras_gans.errors import InputError
 
-SCRIPT = train_okdgan.__file__
+# Processes that need not import everything anew
+SERVER = multiprocessing.get_context("forkserver")
+SERVER.set_forkserver_preload(["train_okdgan"])
+PROGRAM = """
+import os, sys, train_okdgan
+os.chdir(folder)
+for stream, file in ((1, "output.txt"), (2, "errors.txt")):
+    os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), stream)
+sys.argv = ["train_okdgan.py", *arguments]
+train_okdgan.main()
+"""
 SMALL = (
-    "--image-size 16 --width 2 --latent 3 --students 2 --batch-size 4 --steps 8 --every 2 "
-    "--count 9 --score-images 6 --classifier-epochs 1"
+    "--image-size 16 --width 2 --latent 3 --attention --students 2 --batch-size 4 --steps 6 "
+    "--every 2 --count 12 --score-images 6 --classifier-epochs 1"
 )
-FULL = "--no-single --average 0.9 --augment color cutout --mirror --export None"
+FULL = (
+    "--base acgan --no-single --average 0.9 --augment color cutout --mirror --hold-out 0.34 "
+    "--export None"
+)
 
 
-def command(*arguments):
-    return [sys.executable, SCRIPT, *" ".join(map(str, arguments)).split()]
+def begin(folder, *arguments):
+    """Starts the script in a process of its own; what it prints goes to files in the folder."""
+    arguments = " ".join(map(str, arguments)).split()
+    process = SERVER.Process(
+        target=exec, args=(PROGRAM, {"folder": str(folder), "arguments": arguments})
+    )
+    process.start()
+    return process
 
 
 def run(folder, *arguments):
-    return subprocess.run(command(*arguments), cwd=folder, capture_output=True, text=True)
+    """Runs the script in a process of its own; what it has printed."""
+    process = begin(folder, *arguments)
+    process.join()
+    assert process.exitcode == 0, (folder / "errors.txt").read_text()
+    return (folder / "output.txt").read_text()
 
 
 def write_photos(folder, seed=0):
@@ -51,9 +72,8 @@ def folder(tmp_path_factory):
     """`photos`; `whole`: a run that was never interrupted, with all that there is."""
     path = tmp_path_factory.mktemp("okdgan")
     write_photos(path / "photos")
-    whole = run(path, f"--data {path}/photos", SMALL, FULL, "--run-dir whole")
-    assert whole.returncode == 0, whole.stderr
-    (path / "output.txt").write_text(whole.stdout)
+    output = run(path, f"--data {path}/photos", SMALL, FULL, "--run-dir whole")
+    (path / "whole.txt").write_text(output)
     return path
 
 
@@ -99,7 +119,7 @@ def checkpoint_values(folder):
 def wait_for(condition, process):
     until = time.monotonic() + 300
     while not condition():
-        assert process.poll() is None, "the run ended before it could be killed"
+        assert process.is_alive(), "the run ended before it could be killed"
         assert time.monotonic() < until
         time.sleep(0.01)
 
@@ -117,34 +137,41 @@ def read_json(*parts):
 
 
 def test_what_a_run_shows_and_leaves(folder):
-    output = (folder / "output.txt").read_text()
-    assert "photos: 9 crops of 16x16 from 6 photos; bar" in output
-    assert re.search(r"crop_classifier: \d+\.\d % of \d held-out crops right", output)
-    assert "students: 4 epochs of 2 steps" in output
-    assert "SAGAN on photos, 8 steps, 6 samples, 9 real" in output
-    for row in ("student 1", "student 2", "mean", "best"):
+    output = (folder / "whole.txt").read_text()
+    assert "photos: 12 crops of 16x16 from 6 photos; bar 6, crack 6" in output
+    assert re.search(r"crop_classifier: \d+\.\d % of 2 held-out crops right", output)
+    assert "students: 3 epochs of 2 steps" in output
+    assert "ACGAN on photos, 6 steps, 6 samples, 8 real, 4 held out" in output
+    for row in ("student 1", "student 2", "best"):
         assert re.search(rf"{row} +\d+\.\d\d +-?\d+\.\d{{4}} ± \d", output)
+    assert re.search(r"mean +\d+\.\d\d +-?\d+\.\d{4} +\d", output)
+    assert re.search(r"near-copies: of 6 samples, those .* by more than 0\.\d{3}", output)
 
     whole = folder / "whole"
     figures = read_json(whole, "result.json")
     assert set(figures["models"]) == {"student 1", "student 2"}
-    distances = [figures["models"][f"student {i}"]["frechet"] for i in (1, 2)]
+    both = [figures["models"][f"student {i}"] for i in (1, 2)]
+    assert all(0 <= each["near_copies"] <= 6 and each["diversity"] > 0 for each in both)
+    distances = [each["validation_frechet"] for each in both]
+    assert distances != [each["frechet"] for each in both]
     assert figures["best"] == 1 + distances.index(min(distances))
     assert 0 <= figures["network_held_out_accuracy"] <= 100
     known = {name: figures[name] for name in ("samples", "real", "steps", "set", "network")}
     assert known == {
-        "samples": 6, "real": 9, "steps": 8, "set": "photos", "network": "crop_classifier"
+        "samples": 6, "real": 8, "steps": 6, "set": "photos", "network": "crop_classifier"
     }  # fmt: skip
+    assert (figures["held_out"], figures["checked_for_copies"]) == (4, 6)
+    assert -1 < figures["copy_threshold"] < 1
     table = pd.read_csv(whole / "table.csv")
     assert list(table["model"]) == ["student 1", "student 2", "mean", "best"]
-    assert table["frechet_crop_classifier"][3] == pytest.approx(min(distances))
-    names = {"student2_critic_loss", "student1_distance", "connector2_distance"}
+    assert table["validation_frechet_crop_classifier"][3] == pytest.approx(min(distances))
+    names = {"student2_critic_loss", "student1_class_loss", "connector2_distance"}
     log = rows(whole / "students" / "metrics.jsonl")
-    assert [row["epoch"] for row in log] == [1, 2, 3, 4]
+    assert [row["epoch"] for row in log] == [1, 2, 3]
     assert all(names <= set(row) and None not in row.values() for row in log)
     pictures = sorted(path.name for path in (whole / "students" / "samples").iterdir())
-    assert pictures == [f"epoch-{number:03d}.png" for number in range(1, 5)]
-    for name in ("samples.png", "table.png"):
+    assert pictures == [f"epoch-{number:03d}.png" for number in range(1, 4)]
+    for name in ("samples.png", "nearest.png", "table.png"):
         assert (whole / name).read_bytes().startswith(b"\x89PNG")
     assert (whole / "classifier.keras").exists()
     assert not list(whole.glob(".*"))
@@ -152,24 +179,16 @@ def test_what_a_run_shows_and_leaves(folder):
 
 def test_resume_after_sigkill_equals_the_run_never_interrupted(folder, refused):
     arguments = [f"--data {folder}/photos", SMALL, FULL]
-    with subprocess.Popen(
-        command(*arguments, "--run-dir parts"),
-        cwd=folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        # after the first checkpoint: while the next epochs are on their way
-        saved = folder / "parts" / "students" / "checkpoints" / "checkpoint"
-        wait_for(saved.exists, process)
-        os.kill(process.pid, signal.SIGKILL)
+    process = begin(folder, *arguments, "--run-dir parts")
+    # after the first checkpoint: while the next epochs are on their way
+    wait_for((folder / "parts" / "students" / "checkpoints" / "checkpoint").exists, process)
+    process.kill()
+    process.join()
     assert not (folder / "parts" / "table.csv").exists()
 
-    resumed = run(folder, *arguments, "--run-dir parts --resume")
-    assert resumed.returncode == 0, resumed.stderr
-    goes_on = re.search(
-        r"students: 4 epochs of 2 steps, going on after epoch (\d)", resumed.stdout
-    )
-    assert 1 <= int(goes_on[1]) < 4
+    output = run(folder, *arguments, "--run-dir parts --resume")
+    goes_on = re.search(r"students: 3 epochs of 2 steps, going on after epoch (\d)", output)
+    assert 1 <= int(goes_on[1]) < 3
     ours, theirs = (
         checkpoint_values(folder / name / "students" / "checkpoints")
         for name in ("parts", "whole")
@@ -183,7 +202,7 @@ def test_resume_after_sigkill_equals_the_run_never_interrupted(folder, refused):
             .drop(columns=["seconds", "images_per_second"], errors="ignore")
             for name in ("parts", "whole")]  # fmt: skip
     pd.testing.assert_frame_equal(*logs)
-    for name in ("result.json", "crops.csv", "samples.png", "students/samples/epoch-004.png"):
+    for name in ("result.json", "crops.csv", "samples.png", "nearest.png", "table.csv"):
         assert (folder / "parts" / name).read_bytes() == (folder / "whole" / name).read_bytes()
 
     changed = [*arguments, f"--run-dir {folder}/whole --resume --rho 1"]
@@ -207,7 +226,7 @@ def test_crops_are_not_drawn_again(folder, refused, tmp_path, monkeypatch):
     monkeypatch.delattr(train_okdgan.datasets, "load_crops")
     arguments = [f"--data {data}", SMALL, FULL, f"--run-dir {copy} --resume"]
     assert "stopped" in refused(*arguments)
-    assert len(used[0]) == 9 and used[0].classes == ("bar", "crack")
+    assert len(used[0]) == 12 and used[0].classes == ("bar", "crack")
     listed = pd.read_csv(copy / "crops.csv")
     assert listed["x"].tolist() == used[0].places[:, 0].tolist()
 
@@ -216,20 +235,47 @@ def test_crops_are_not_drawn_again(folder, refused, tmp_path, monkeypatch):
     assert len(used) == 1 and (copy / "students" / "checkpoints" / "checkpoint").exists()
 
 
-def test_acgan_beside_a_single_one_is_exported(folder, start, tmp_path):
+@pytest.fixture
+def untrained(monkeypatch):
+    """No GAN is trained; what would be, a list of (folder's name, settings, crops, labels)."""
+    trained = []
+
+    def train(config, folder, jit_compile, crops, labels, model, gans):
+        trained.append((folder.name, config, crops, labels))
+
+    monkeypatch.setattr(train_okdgan, "train", train)
+    return trained
+
+
+def test_students_beside_a_single_one_are_exported(
+    folder, start, untrained, tmp_path, monkeypatch
+):
+    exported, export_generator = {}, train_okdgan.export_generator
+
+    def export_the_best(generator, path, metadata, *options):
+        exported[path.name] = metadata["student"], metadata["best"]
+        if metadata["best"]:
+            return export_generator(generator, path, metadata, *options)
+        return {"saved_model": path}
+
+    monkeypatch.setattr(train_okdgan, "export_generator", export_the_best)
     output = start(
-        f"--data {folder}/photos {SMALL} --base acgan --steps 1",
+        f"--data {folder}/photos {SMALL} --base acgan --average 0.9",
+        f"--network {folder}/whole/classifier.keras",
         f"--run-dir {tmp_path}/run --export {tmp_path}/models",
     )
-    assert "ACGAN on photos, 1 steps" in output and re.search(r"single +\d", output)
-    for part, name in (("single", "class_loss"), ("students", "student2_class_loss")):
-        (log,) = rows(tmp_path / "run" / part / "metrics.jsonl")
-        assert name in log
-        assert (tmp_path / "run" / part / "samples" / "epoch-001.png").exists()
-    best = read_json(tmp_path / "run", "result.json")["best"]
-    other = f"okd-acgan-student-{3 - best}"
-    assert {path.name for path in (tmp_path / "models").iterdir()} == {
-        "okd-acgan-generator", other
+    assert "ACGAN on photos, 6 steps, 6 samples, 12 real" in output and "held" not in output
+    assert re.search(r"single +\d", output)
+    assert [(name, len(labels)) for name, _, _, labels in untrained] == [
+        ("single", 12), ("students", 12)
+    ]  # fmt: skip
+    figures = read_json(tmp_path / "run", "result.json")
+    best, first = figures["best"], figures["models"]["student 1"]
+    assert figures["network"] == "classifier" and figures["held_out"] == 0
+    assert figures["models"]["single"] == first != figures["models"]["student 2"]
+    other = 3 - best
+    assert exported == {
+        "okd-acgan-generator": (best, True), f"okd-acgan-student-{other}": (other, False)
     }  # fmt: skip
     model = tmp_path / "models" / "okd-acgan-generator" / "1"
     described = read_json(model, "assets.extra", "model.json")
@@ -240,6 +286,66 @@ def test_acgan_beside_a_single_one_is_exported(folder, start, tmp_path):
         z=tf.zeros([2, 3]), label=tf.constant([0, 1])
     )
     assert made["images"].shape == (2, 16, 16, 3)
+
+
+# Studies ------------------------------------------------------------------------------------
+
+
+def test_study_of_rho(folder, start, tmp_path, monkeypatch):
+    arguments = [
+        f"--data {folder}/photos {SMALL} --steps 1 --study rho --rhos 0 2 --hold-out 0.34",
+        f"--network {folder}/whole/classifier.keras --run-dir {tmp_path}/run",
+    ]
+    used, run_gans = [], train_okdgan.run_gans
+
+    def one_at_a_time(config, folder, jit_compile, crops, validation, *eyes):
+        used.append((config.rho, config.single, len(crops), len(validation)))
+        if len(used) == 2:
+            raise InputError("stopped by the test")
+        return run_gans(config, folder, jit_compile, crops, validation, *eyes)
+
+    def train_the_first(*arguments):
+        *settings, model, gans = arguments
+        train(*settings, gans[0], gans[:1])
+
+    train = train_okdgan.train
+    monkeypatch.setattr(train_okdgan, "train", train_the_first)
+    monkeypatch.setattr(train_okdgan, "run_gans", one_at_a_time)
+    with pytest.raises(SystemExit):
+        start(*arguments)
+    (log,) = rows(tmp_path / "run" / "rho-0.0" / "students" / "metrics.jsonl")
+    assert "distance" in log
+    monkeypatch.setattr(train_okdgan, "train", lambda *_: None)
+    output = start(*arguments, "--resume")
+    assert used == [(0, False, 8, 4), (2, False, 8, 4), (2, False, 8, 4)]
+    assert "2 students on photos, 1 steps, distances of 6 samples to 4 crops" in output
+    table = pd.read_csv(tmp_path / "run" / "rho.csv")
+    assert table["rho"].tolist() == [0, 2]
+    results = read_json(tmp_path / "run", "result.json")
+    best = min(each["validation_frechet"] for each in results["2.0"]["models"].values())
+    assert table["best_frechet"][1] == pytest.approx(best)
+
+
+def test_study_of_the_purpose(folder, start, untrained, tmp_path, monkeypatch):
+    def build(folder, images, wanted, *_):
+        return train_okdgan.classifier.build_classifier(16, 2, width=1)
+
+    monkeypatch.setattr(train_okdgan.purpose, "train_classifier", build)
+    monkeypatch.setattr(train_okdgan.purpose, "GENERATED", 8)
+    output = start(
+        f"--data {folder}/photos {SMALL} --study purpose --few 5 --classifier-steps 2",
+        f"--seeds 3 --no-single --hold-out 0.5 --run-dir {tmp_path}/run",
+    )
+    ((name, config, few, labels),) = untrained
+    assert name == "students" and config.base == "acgan"
+    assert labels.tolist() == [0, 0, 1, 1] and labels is few.labels
+    assert "4 few real crops, 6 all, 6 of other" in output
+    table = pd.read_csv(tmp_path / "run" / "purpose.csv")
+    assert table["training"].tolist() == [
+        "few real crops", "and those of the students", "all real crops of the same photos"
+    ]  # fmt: skip
+    assert table["accuracy"].between(0, 100).all() and set(table["seed"]) == {3}
+    assert read_json(tmp_path / "run", "result.json")["few"] == 4
 
 
 # Settings -----------------------------------------------------------------------------------
@@ -255,6 +361,12 @@ def test_acgan_beside_a_single_one_is_exported(folder, start, tmp_path):
         ("--data photos --classes rust", "photos: no class rust"),
         ("--students 1", "--students must be 2 or more, or 0 for none. Received: 1"),
         ("--students 0 --no-single", "leave nothing to train"),
+        ("--students 0 --study rho", "--study rho needs --students"),
+        ("--study purpose --base sagan", "give --base acgan"),
+        ("--study purpose --hold-out 0", "--study purpose needs crops held out"),
+        ("--data photos --study purpose --count 12 --few 20", "10 and 1 are needed: give more"),
+        ("--rhos 1 -1", "--rhos must be from 0 to 1000000. Received: (1.0, -1.0)"),
+        ("--hold-out 1", "--hold-out must be from 0 to 0.9. Received: 1.0"),
         ("--image-size 48", "--image-size must be 16, 32, 64, ... Received: 48"),
         ("--attention 64", "--attention must be of [32, 16, 8]. Received: (64,)"),
         ("--data photos --side 32", "--side must be from 64 to 100000. Received: 32"),
@@ -308,7 +420,7 @@ def test_the_defaults_are_the_papers(folder):
         1e-4, 4e-4, 5e-5
     )  # fmt: skip
     assert (config.beta_1, config.beta_2, config.score_images) == (0, 0.9, 10_000)
-    assert not (config.augment or config.average or config.mirror)
+    assert not (config.augment or config.average or config.mirror or config.study)
     assert train_okdgan.schedule(config, 2642) == (25, 1000, 50)
     # 3000 passes of 529 batches of 5
     acgan = dataclasses.replace(config, base="acgan")
@@ -327,6 +439,18 @@ def test_what_is_given_goes_before_the_presets(settings, folder):
         config = settings(arguments, "--width 5 --steps 7 --students 5 --rho 0")
         assert (config.width, config.steps, config.students, config.rho) == (5, 7, 5, 0)
         assert config.batch_size == preset["batch_size"]
+
+
+def test_studies_hold_crops_out(settings, monkeypatch):
+    monkeypatch.setattr(train_okdgan, "check_crops", lambda *_: None)
+    for arguments, share, base in (
+        ("", 0, "sagan"),
+        ("--study rho", 0.2, "sagan"),
+        ("--study purpose", 0.3, "acgan"),
+        ("--study rho --hold-out 0.4 --base acgan", 0.4, "acgan"),
+    ):
+        config = settings(arguments)
+        assert (config.hold_out, config.base) == (share, base)
 
 
 def test_the_single_gan_starts_as_the_first_student():

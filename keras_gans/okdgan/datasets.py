@@ -10,6 +10,7 @@ EXIF data asks for; crops are turned upright by it.
 
 import csv
 import dataclasses
+import hashlib
 import re
 import warnings
 import xml.etree.ElementTree as ET
@@ -289,6 +290,15 @@ def single_labels(crops, seed=0):
         return crops.labels
     luck = np.random.default_rng(seed).random(crops.labels.shape)
     return np.where(crops.labels, luck, -1).argmax(axis=1).astype(np.int64)
+
+
+def digest(crops):
+    """SHA-256 of pixels, classes and labels, as hex digits."""
+    content = hashlib.sha256(crops.images)
+    content.update(" ".join(crops.classes).encode())
+    if crops.labels is not None:
+        content.update(np.ascontiguousarray(crops.labels))
+    return content.hexdigest()
 
 
 def describe(crops):

@@ -1,15 +1,13 @@
-"""What table 1 measures: distances of samples to real crops, seen by a classifier of crops."""
+"""What table 1 measures: distances of samples to real crops, near-copies, diversity."""
 
-import keras
 import numpy as np
 import tensorflow as tf
-from keras import layers
 
 from keras_gans.metrics.features import extract
 from keras_gans.metrics.frechet import frechet_distance, kid
-from keras_gans.okdgan.data import to_float
+from keras_gans.okdgan.copies import CHECKED, copy_threshold, diversity, nearest_crops
+from keras_gans.okdgan.report import COLUMNS, sample_rows
 
-CLASSIFIER = "crop_classifier"
 SUBSETS, SUBSET_SIZE = 100, 1000  # of KID
 
 
@@ -49,72 +47,87 @@ def sample(generator, count, seed, labels=None, batch_size=100):
     return np.concatenate([*sampled(generator, count, seed, labels, batch_size)])
 
 
-def measure(extractor, real, generator, count, seed, labels=None):
-    """How far samples are from real crops.
+def judge(
+    folder, gans, extractor, crops, labels, validation, count, seed, mirrored=False
+):
+    """Measures GANs, and writes samples beside real crops.
+
+    Args:
+        folder: gets `samples.png`, and `nearest.png`: for each GAN the samples that are nearest
+            to a training crop, above these crops.
+        gans: dict name -> GAN.
+        extractor: `keras_gans.metrics.features.Extractor`.
+        crops, labels: `Crops` that the GANs were trained on, and their labels or `None`.
+        validation: `Crops` that they were not trained on, or `None`.
+        count, seed: see `sampled`.
+        mirrored: see `find_copies`.
+
+    Returns:
+        dict name -> figures of `measure` and `near_copies`; and the threshold of near-copies.
+    """
+    real = extract(extractor, crops.images)
+    held_out = None if validation is None else extract(extractor, validation.images)
+    threshold = copy_threshold(crops.images, crops.sources, seed)
+    measured, nearest = {}, []
+    shown = [crops.images[np.linspace(0, len(crops) - 1, COLUMNS).astype(int)]]
+    for name, gan in gans.items():
+        figures = measure(extractor, real, gan.averaged, count, seed, labels, held_out)
+        copies, pairs = find_copies(
+            gan.averaged, crops.images, threshold, seed, labels, min(CHECKED, count), mirrored
+        )
+        measured[name] = figures | {"near_copies": copies}
+        shown.append(sample(gan.averaged, COLUMNS, 0, labels))
+        nearest += [*pairs]
+    sample_rows(folder / "samples.png", shown)
+    sample_rows(folder / "nearest.png", nearest)
+    return measured, threshold
+
+
+def measure(extractor, real, generator, count, seed, labels=None, validation=None):
+    """How far samples are from real crops, and how various they are.
 
     Args:
         extractor: `keras_gans.metrics.features.Extractor`.
-        real: features of the real crops, (M, D).
+        real: features of the real crops that the generator was trained on, (M, D).
         generator, count, seed, labels: see `sampled`; at least two images.
+        validation: features of other real crops; `None` if there are none.
 
     Returns:
-        dict of floats: `frechet`, `kid`, and `kid_std` over KID's subsets.
+        dict of floats: `frechet`, `kid`, and `kid_std` over KID's subsets; with `validation`
+        also `validation_frechet` and so on; `diversity` of the first 1000 samples.
     """
     fake = extract(extractor, lambda: sampled(generator, count, seed, labels))
+    figures = distances(real, fake, seed)
+    if validation is not None:
+        held_out = distances(validation, fake, seed)
+        figures |= {f"validation_{name}": value for name, value in held_out.items()}
+    return figures | {"diversity": diversity(fake[:CHECKED], real, seed)}
+
+
+def distances(real, fake, seed):
+    """Distances of two sets of features: `frechet`, `kid`, and `kid_std` over its subsets."""
     mean, std = kid(real, fake, SUBSETS, SUBSET_SIZE, seed)
     return {"frechet": frechet_distance(real, fake), "kid": mean, "kid_std": std}
 
 
-def build_classifier(image_size, classes, width=32):
-    """Builds a small classifier of crops, of which the features of the distances are.
-
-    Four 3x3 convolutions of stride 2, the filters doubling, and the mean over all places.
+def find_copies(generator, crops, threshold, seed, labels=None, count=CHECKED, mirrored=False):
+    """Counts samples that repeat a crop, see `keras_gans.okdgan.copies`.
 
     Args:
-        image_size: side S, at least 16.
-        classes: K.
-        width: filters of the first layer; there are 8 times as many features.
+        generator, seed, labels: see `sampled`.
+        crops: uint8 (M, S, S, C), those that the generator was trained on.
+        threshold: from `copy_threshold`; `None` if there is none.
+        count: of the samples.
+        mirrored: whether it was trained on mirror images of the crops too.
 
     Returns:
-        Model from images (N, S, S, 3) in [-1, 1] to p(y|x) (N, K), of Keras' own layers: the
-        file it is saved to serves `python -m keras_gans evaluate --network`.
+        int or `None`, how many near-copies there are; and uint8 (2, 12 or fewer, S, S, C), the
+        samples that are nearest to a crop, nearest first, and these crops.
     """
-    images = keras.Input((image_size, image_size, 3), name="images")
-    x = images
-    for step in range(4):
-        x = layers.Conv2D(
-            width * 2**step, 3, strides=2, padding="same", activation="relu",
-            kernel_initializer=keras.initializers.HeNormal(),
-        )(x)  # fmt: skip
-    x = layers.GlobalAveragePooling2D()(x)
-    outputs = layers.Dense(classes, activation="softmax", name="probabilities")(x)
-    return keras.Model(images, outputs, name=CLASSIFIER)
-
-
-def targets(labels, classes):
-    """What the classifier should give: float32 (N, K), rows with the sum 1.
-
-    Args:
-        labels: int (N,), or bool (N, K), of which each row has a class; several share the 1.
-        classes: K.
-    """
-    if labels.ndim == 1:
-        return np.eye(classes, dtype=np.float32)[labels]
-    return (labels / labels.sum(axis=1, keepdims=True)).astype(np.float32)
-
-
-def accuracy(classifier, images, wanted, batch_size=500):
-    """Percent of the crops of which the likeliest class is one that they have.
-
-    Args:
-        classifier: from `build_classifier`.
-        images: uint8 (N, S, S, 3).
-        wanted: (N, K), see `targets`.
-        batch_size: images at once; bounds the memory.
-    """
-    right = 0
-    for start in range(0, len(images), batch_size):
-        part = slice(start, start + batch_size)
-        told = classifier(to_float(images[part]), training=False).numpy().argmax(axis=1)
-        right += int(np.sum(wanted[part][np.arange(len(told)), told] > 0))
-    return 100 * right / len(images)
+    images = sample(generator, count, seed, labels)
+    if mirrored:
+        crops = np.concatenate([crops, crops[:, :, ::-1]])
+    correlations, indices = nearest_crops(images, crops)
+    first = np.argsort(-correlations, kind="stable")[:COLUMNS]
+    copies = None if threshold is None else int(np.sum(correlations > threshold))
+    return copies, np.stack([images[first], crops[indices[first]]])

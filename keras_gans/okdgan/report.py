@@ -8,31 +8,39 @@ from keras_gans.frgan.report import sample_grid, save_figure, show, write_csv
 from keras_gans.metrics.features import metric_name
 
 COLUMNS = 12  # samples in a row
+DISTANCES = ("frechet", "kid", "kid_std")
+VALIDATION = tuple(f"validation_{name}" for name in DISTANCES)
+FIGURES = (*DISTANCES, *VALIDATION, "near_copies", "diversity")
 
 
 def table(single, students):
     """Table 1: the GAN trained alone, each student, their mean and the best of them.
 
     Args:
-        single: figures from `keras_gans.okdgan.evaluate.measure`, or `None`.
+        single: figures from `keras_gans.okdgan.evaluate.measure`, with `near_copies`; or
+            `None`.
         students: a list of such.
 
     Returns:
-        DataFrame: `model`, `frechet`, `kid`, `kid_std`. The mean has the standard deviation
-        of the students' KID, the best is the student with the least Frechet distance.
+        DataFrame: `model` and those of `FIGURES` that there are. The mean has no standard
+        deviation of KID, which is one over subsets of a student's samples. See `best`.
     """
     rows = [{"model": "single", **single}] if single else []
     rows += [{"model": f"student {i}", **each} for i, each in enumerate(students, 1)]
     if students:
-        mean = {name: np.mean([each[name] for each in students]) for name in ("frechet", "kid")}
-        mean["kid_std"] = np.std([each["kid"] for each in students])
+        mean = pd.DataFrame(students).astype(float).mean()
+        mean = mean.drop([name for name in mean.index if name.endswith("_std")])
         rows += [{"model": "mean", **mean}, {"model": "best", **students[best(students)]}]
-    return pd.DataFrame(rows, columns=["model", "frechet", "kid", "kid_std"])
+    known = [name for name in FIGURES if name in rows[0]]
+    frame = pd.DataFrame(rows, columns=["model", *known])
+    return frame.astype({name: float for name in known})
 
 
 def best(students):
-    """Index of the student with the least Frechet distance, see `table`."""
-    return int(np.argmin([each["frechet"] for each in students]))
+    """Index of the student with the least Frechet distance: that to the validation crops, if
+    there are any, so that the choice is not made by the crops it was trained on."""
+    name = "validation_frechet" if "validation_frechet" in students[0] else "frechet"
+    return int(np.argmin([each[name] for each in students]))
 
 
 def write_table(folder, frame, network, title):
@@ -44,35 +52,119 @@ def write_table(folder, frame, network, title):
         network: name of the extractor, which names the columns.
         title: of what is printed.
     """
-    names = [metric_name(metric, network) for metric in ("frechet", "kid")]
+    named = column_names(frame, network)
+    shown = [name for name in frame.columns[1:] if not name.endswith("_std")]
     cells = [
-        (row.model, f"{row.frechet:.2f}", f"{row.kid:.4f} ± {row.kid_std:.4f}")
-        for row in frame.itertuples()
+        (row["model"], *(_cell(row, name) for name in shown)) for _, row in frame.iterrows()
     ]
-    show(title, ("model", *names), cells)
-    columns = dict(zip(("frechet", "kid", "kid_std"), (*names, f"{names[1]}_std")))
-    write_csv(folder / "table.csv", frame.rename(columns=columns))
-    draw_table(folder / "table.png", frame[frame["model"] != "best"], names)
+    show(title, ("model", *(_heading(named[name]) for name in shown)), cells)
+    write_csv(folder / "table.csv", frame.rename(columns=named))
+    draw_table(folder / "table.png", frame[frame["model"] != "best"], named)
+
+
+def print_threshold(threshold, checked):
+    """Prints what the column of near-copies says; nothing without a threshold.
+
+    Args:
+        threshold: from `keras_gans.okdgan.copies.copy_threshold`.
+        checked: how many samples were compared with the crops.
+    """
+    if threshold is not None:
+        print(
+            f"near-copies: of {checked} samples, those that correlate with a training crop by "
+            f"more than {threshold:.3f}, as 1 % of the real crops do with one of another photo"
+        )
+
+
+def column_names(frame, network):
+    """dict: what the figures of a table are called with a network's name, see `metric_name`."""
+    names = {"near_copies": "near-copies"}
+    for prefix in ("", "validation_"):
+        for metric in ("frechet", "kid"):
+            names[prefix + metric] = prefix + metric_name(metric, network)
+        names[f"{prefix}kid_std"] = names[f"{prefix}kid"] + "_std"
+    return {name: names.get(name, name) for name in frame.columns}
+
+
+def _heading(name):
+    """A figure's name in lines, for narrow columns: what it is of, metric, network."""
+    held_out = "validation\n" if name.startswith("validation_") else ""
+    metric, *network = name.removeprefix("validation_").split("_", 1)
+    return held_out + "_\n".join([metric, *network])
+
+
+def _cell(row, name):
+    if np.isnan(row[name]):
+        return "-"
+    if name.endswith("kid"):
+        spread = row[f"{name}_std"]
+        return f"{row[name]:.4f}" + ("" if np.isnan(spread) else f" ± {spread:.4f}")
+    if name == "near_copies":
+        return f"{row[name]:.{0 if row[name] == int(row[name]) else 1}f}"
+    return f"{row[name]:.2f}"
 
 
 def draw_table(path, frame, names):
     """Draws the distances of all models as bars, KID with its standard deviation, as a PNG.
 
+    Those to the validation crops, if there are any.
+
     Args:
         path: the PNG to write.
         frame: rows of `table`.
-        names: of both distances.
+        names: dict, what the columns are called.
     """
+    columns = VALIDATION if VALIDATION[0] in frame.columns else DISTANCES
     figure = Figure(figsize=(8, 1.2 + 0.3 * len(frame)), layout="constrained")
-    for axis, column, name, spread in zip(
-        figure.subplots(1, 2, sharey=True), ("frechet", "kid"), names, (None, frame["kid_std"])
+    for axis, column, spread in zip(
+        figure.subplots(1, 2, sharey=True), columns, (None, frame[columns[2]])
     ):
         axis.barh(frame["model"], frame[column], xerr=spread, height=0.6, capsize=3)
-        axis.set_xlabel(name)
+        axis.set_xlabel(names[column].replace("validation_", "validation "))
         axis.grid(axis="x", alpha=0.3)
         axis.margins(x=0.1)
     axis.invert_yaxis()  # of both
     save_figure(figure, path)
+
+
+def write_sweep(folder, results):
+    """Prints what the students reach with each rho, and writes it as `rho.csv`.
+
+    Args:
+        folder: `Path`, exists.
+        results: dict rho -> figures of a run as in `result.json`, with crops held out.
+    """
+    rows = []
+    for rho, result in results.items():
+        students = [*result["models"].values()]
+        frame = table(None, students).set_index("model")
+        mean, chosen = frame.loc["mean"], frame.loc["best"]
+        rows.append(
+            {
+                "rho": rho,
+                "mean_frechet": mean["validation_frechet"],
+                "best_frechet": chosen["validation_frechet"],
+                "mean_kid": mean["validation_kid"],
+                "best_kid": chosen["validation_kid"],
+                "near_copies": mean["near_copies"],
+                "diversity": mean["diversity"],
+            }
+        )
+    frame = pd.DataFrame(rows)
+    cells = [
+        (f"{row[0]:g}", *(f"{value:.4f}" if "kid" in name else f"{value:.2f}"
+                          for name, value in zip(frame.columns[1:], row[1:])))
+        for row in frame.itertuples(index=False)
+    ]  # fmt: skip
+    network = result["network"]
+    names = [_heading(metric_name(metric, network)) for metric in ("frechet", "kid")]
+    headings = [f"{which}\n{name}" for name in names for which in ("mean", "best")]
+    show(
+        f"{len(students)} students on {result['set']}, {result['steps']} steps, distances of "
+        f"{result['samples']} samples to {result['held_out']} crops held out",
+        ("rho", *headings, "mean\nnear-copies", "mean\ndiversity"), cells,
+    )  # fmt: skip
+    write_csv(folder / "rho.csv", frame)
 
 
 def sample_rows(path, rows):

@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 
 from keras_gans.metrics.features import model_extractor
-from keras_gans.okdgan.evaluate import accuracy, build_classifier, measure, sample, targets
+from keras_gans.okdgan.classifier import build_classifier
+from keras_gans.okdgan.evaluate import find_copies, measure, sample
 
 
 def flat_generator():
@@ -50,15 +51,32 @@ def test_distances_of_samples():
     other = measure(extractor, real + 1, flat_generator(), 60, seed=0)
     assert other["frechet"] == pytest.approx(16, rel=1e-4)
     assert other["kid"] > same["kid"]
+    both = measure(extractor, real, flat_generator(), 60, seed=0, validation=real + 1)
+    held_out = {f"validation_{name}": other[name] for name in ("frechet", "kid", "kid_std")}
+    assert both == {**same, **held_out}
+    assert same["diversity"] == pytest.approx(1) and other["diversity"] == pytest.approx(1)
 
 
-def test_targets_and_accuracy():
-    several = np.array([[True, True], [False, True], [True, False]])
-    np.testing.assert_array_equal(targets(several, 2), [[0.5, 0.5], [0, 1], [1, 0]])
-    np.testing.assert_array_equal(targets(np.array([1, 0]), 3), [[0, 1, 0], [1, 0, 0]])
-    classifier = build_classifier(16, 2, width=1)
-    classifier.layers[-1].set_weights([np.zeros((8, 2)), np.array([0.0, 1.0])])  # all are 1
-    images = np.zeros((3, 16, 16, 3), np.uint8)
-    assert accuracy(classifier, images, targets(several, 2), 2) == pytest.approx(200 / 3)
-    chances = classifier(np.zeros((1, 16, 16, 3), np.float32)).numpy()
-    np.testing.assert_allclose(chances, [[1 / (1 + np.e), np.e / (1 + np.e)]], rtol=1e-5)
+def parrot(image):
+    """A generator that has learned one image (16, 16, 3) by heart."""
+    z = keras.Input((2,))
+    dense = keras.layers.Dense(16 * 16 * 3)
+    generator = keras.Model(z, keras.layers.Reshape((16, 16, 3))(dense(z)))
+    dense.set_weights([np.zeros((2, 768)), image.ravel() / 127.5 - 1])
+    return generator
+
+
+def test_copies_are_counted_and_shown():
+    crops = np.random.default_rng(0).integers(0, 256, (20, 16, 16, 3), np.uint8)
+    copies, pairs = find_copies(parrot(crops[7]), crops, 0.9, seed=0, count=30)
+    assert copies == 30 and pairs.shape == (2, 12, 16, 16, 3)
+    np.testing.assert_array_equal(pairs, np.broadcast_to(crops[7], pairs.shape))
+    mirrored = parrot(crops[7, :, ::-1])
+    assert find_copies(mirrored, crops, 0.9, seed=0, count=5)[0] == 0
+    copies, pairs = find_copies(mirrored, crops, 0.9, seed=0, count=5, mirrored=True)
+    assert copies == 5
+    np.testing.assert_array_equal(pairs[0], pairs[1])
+    assert find_copies(flat_generator(), crops, 0.5, seed=0, count=5)[0] == 0
+    assert find_copies(flat_generator(), crops, None, seed=0, count=5)[0] is None
+
+
