@@ -50,10 +50,11 @@ from keras_gans.frgan.evaluate import (
 from keras_gans.frgan.export import export_classifier
 from keras_gans.frgan.model import FRGAN, compile_labels_only
 from keras_gans.frgan.networks import build_discriminator, build_generator
-from keras_gans.frgan.report import print_errors, samples_beside
+from keras_gans.frgan.report import print_errors
 from keras_gans.frgan.synthetic import synthetic_digits
 from keras_gans.layers import initialize_from_data
 from keras_gans.metrics.inception_score import INCEPTION_2015, inception_2015
+from keras_gans.report import samples_beside
 from keras_gans.training.fit import fit
 from keras_gans.training.run_folder import RunFolder, to_json, write_json
 from keras_gans.training.settings import check_limits

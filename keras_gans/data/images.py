@@ -12,11 +12,14 @@ import os
 import struct
 import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import tifffile
 from PIL import Image, ImageOps
+from rich.console import Console
+from rich.progress import track
 from scipy import sparse
 
 from keras_gans.errors import InputError
@@ -474,6 +477,60 @@ def _tiff(path, image, metadata):
         Image.fromarray(image).save(path, format="TIFF", **metadata)
     else:
         tifffile.imwrite(path, image, photometric="rgb")
+
+
+def read_squares(paths, image_size):
+    """Reads photographs as squares of one size, several at a time, with a bar on a terminal.
+
+    Args:
+        paths: list of N files.
+        image_size: side S, see `fitted_square`.
+
+    Returns:
+        uint8 (N, S, S, 3), sRGB, in the order of the paths.
+
+    Raises:
+        InputError: a file cannot be read.
+    """
+    console = Console(stderr=True)
+    images = np.empty((len(paths), image_size, image_size, 3), np.uint8)
+    # a thread that silences warnings itself may leave it so: undone here after them all
+    with warnings.catch_warnings(), ThreadPoolExecutor() as pool:
+        warnings.simplefilter("ignore")
+        results = pool.map(lambda path: fitted_square(read_photo(path)[0], image_size), paths)
+        try:
+            bar = track(
+                results, "reading", len(paths), console=console, transient=True,
+                disable=not console.is_terminal,
+            )  # fmt: skip
+            for index, image in enumerate(bar):
+                images[index] = image
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return images
+
+
+def fitted_square(image, size):
+    """The largest square of the middle, reduced or enlarged, as sRGB.
+
+    Args:
+        image: float32 (H, W, 3), linear, in [0, 1].
+        size: side of the result.
+
+    Returns:
+        uint8 (size, size, 3).
+    """
+    side = min(image.shape[:2])
+    top, left = ((length - side) // 2 for length in image.shape[:2])
+    image = image[top : top + side, left : left + side]
+    if side != size:
+        method = Image.Resampling.LANCZOS
+        image = np.dstack(
+            [Image.fromarray(image[..., channel]).resize((size, size), method, reducing_gap=3)
+             for channel in range(3)]
+        )  # fmt: skip
+    return quantize(linear_to_srgb(image), np.uint8)
 
 
 def area_average(image, height, width):

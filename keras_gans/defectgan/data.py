@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from keras_gans.data.levels import to_float
 from keras_gans.data.order import endless_order
 
 MIRRORS = {  # chances of: top to bottom, left to right, transposition
@@ -179,11 +180,6 @@ def extended(image, size):
         return image
     before = missing // 2
     return np.pad(image, [*zip(before, missing - before), (0, 0)], mode="symmetric")
-
-
-def to_float(pixels):
-    """uint8 0..255 to float32 [-1, 1]."""
-    return tf.cast(pixels, tf.float32) / 127.5 - 1
 
 
 def relit(images, strength, key):

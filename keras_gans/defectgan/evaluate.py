@@ -15,8 +15,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from scipy.spatial.distance import cdist
 from sklearn.metrics import roc_auc_score
 
+from keras_gans.data.levels import to_float
 from keras_gans.defectgan.cam import activation_network, cam_mask
-from keras_gans.defectgan.data import extended, to_float
+from keras_gans.defectgan.data import extended
 from keras_gans.defectgan.detect import detect, to_grey
 from keras_gans.defectgan.surfaces import reduced
 from keras_gans.errors import InputError

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from keras_gans.data.levels import to_float
 from keras_gans.data.order import endless_order
 
 
@@ -103,11 +104,6 @@ def view(images, translate, mirror, key):
         columns = tf.where(turned, columns[:, ::-1], columns)
     images = tf.gather(images, rows, axis=1, batch_dims=1)
     return tf.gather(images, columns, axis=2, batch_dims=1)
-
-
-def to_float(pixels):
-    """uint8 0..255 to float32 [-1, 1]."""
-    return tf.cast(pixels, tf.float32) / 127.5 - 1
 
 
 def _reflected(indices, size):

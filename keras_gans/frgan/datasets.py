@@ -5,24 +5,18 @@ with it is found before any training.
 """
 
 import re
-import warnings
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import scipy.io
-from PIL import Image
-from rich.console import Console
-from rich.progress import track
 
 from keras_gans.data.downloads import download
 from keras_gans.data.images import (
     SUFFIXES,
-    linear_to_srgb,
+    fitted_square,
     list_images,
-    quantize,
-    read_photo,
+    read_squares,
     srgb_to_linear,
 )
 from keras_gans.errors import InputError
@@ -279,7 +273,7 @@ def _read_svhn(path, image_size):
     images = np.ascontiguousarray(x.transpose(3, 0, 1, 2))
     if image_size != 32:
         levels = srgb_to_linear(np.arange(256) / 255)
-        images = np.stack([_fitted(levels[image], image_size) for image in images])
+        images = np.stack([fitted_square(levels[image], image_size) for image in images])
     return images, y.astype(np.int64) % 10
 
 
@@ -325,7 +319,7 @@ def load_folders(path, image_size=32):
         more = list_images(path / "unlabelled")
         files[0] += more
         labels[0] = np.concatenate([labels[0], np.full(len(more), -1)])
-    images = _read_photos(files[0] + files[1], image_size)
+    images = read_squares(files[0] + files[1], image_size)
     count = len(files[0])
     return LabelledImages(
         path.resolve().name, tuple(names), images[:count], labels[0], images[count:], labels[1]
@@ -350,46 +344,3 @@ def _natural(name):
     """Sorts "2" before "10" and "b" after "A"."""
     parts = re.split(r"(\d+)", name.casefold())
     return [int(part) if part.isdecimal() else part for part in parts], name
-
-
-def _read_photos(paths, image_size):
-    """uint8 (N, S, S, 3), in the order of the paths, with a bar on a terminal."""
-    console = Console(stderr=True)
-    images = np.empty((len(paths), image_size, image_size, 3), np.uint8)
-    # a thread that silences warnings itself may leave it so: undone here after them all
-    with warnings.catch_warnings(), ThreadPoolExecutor() as pool:
-        warnings.simplefilter("ignore")
-        results = pool.map(lambda path: _fitted(read_photo(path)[0], image_size), paths)
-        try:
-            bar = track(
-                results, "reading", len(paths), console=console, transient=True,
-                disable=not console.is_terminal,
-            )  # fmt: skip
-            for index, image in enumerate(bar):
-                images[index] = image
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-    return images
-
-
-def _fitted(image, size):
-    """The largest square of the middle, reduced or enlarged, as sRGB.
-
-    Args:
-        image: float32 (H, W, 3), linear, in [0, 1].
-        size: side of the result.
-
-    Returns:
-        uint8 (size, size, 3).
-    """
-    side = min(image.shape[:2])
-    top, left = ((length - side) // 2 for length in image.shape[:2])
-    image = image[top : top + side, left : left + side]
-    if side != size:
-        method = Image.Resampling.LANCZOS
-        image = np.dstack(
-            [Image.fromarray(image[..., channel]).resize((size, size), method, reducing_gap=3)
-             for channel in range(3)]
-        )  # fmt: skip
-    return quantize(linear_to_srgb(image), np.uint8)

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from keras_gans.frgan.data import to_float
+from keras_gans.data.levels import to_float
 from keras_gans.metrics.inception_score import inception_score, score_name
 
 

@@ -1,21 +1,8 @@
-"""What an experiment shows: a table of errors, and grids of images (figure 3)."""
+"""What an experiment shows: test errors, and curves over the runs of a study (figure 4)."""
 
-import os
-
-import numpy as np
 from matplotlib.figure import Figure
-from PIL import Image, ImageDraw, ImageFont
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from keras_gans.files import replacing
-
-GAP = 2  # pixels between images
-PAGE = 255
-LINE = 26  # pixels of a heading
-SIDE = 64  # images are enlarged to about this
+from keras_gans.report import mean_and_scatter, save_figure, show
 
 
 def print_errors(rows):
@@ -29,91 +16,6 @@ def print_errors(rows):
         for method, labels, errors in rows
     ]
     show("test error", ("method", "labels", "test error, %", "seeds"), cells)
-
-
-def mean_and_scatter(values):
-    """`"7.20 ± 0.16"`: mean and sample standard deviation; the mean alone of one value."""
-    text = f"{np.mean(values):.2f}"
-    return text if len(values) < 2 else f"{text} ± {np.std(values, ddof=1):.2f}"
-
-
-def show(title, headings, rows):
-    """Prints rows of texts as a table, the first column to the left, the others right."""
-    table = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for number, heading in enumerate(headings):
-        table.add_column(Text(heading), justify="right" if number else "left")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    Console(width=None if os.isatty(1) else 120, highlight=False).print(table)
-
-
-def sample_grid(path, images, columns=10):
-    """Writes images row by row as a PNG, small ones enlarged by repeating pixels.
-
-    Args:
-        path: the PNG to write; its folder exists.
-        images: uint8 (N, S, S, 1 or 3).
-        columns: images in a row.
-
-    Raises:
-        InputError: the file cannot be written.
-        ValueError: if these are no such images, or none.
-    """
-    _save(Image.fromarray(_grid(images, columns)), path)
-
-
-def samples_beside(path, grids, columns=8):
-    """Writes grids of images beside each other under their names as a PNG, as figure 3.
-
-    Args:
-        path: the PNG to write; its folder exists.
-        grids: dict name -> uint8 (N, S, S, 1 or 3).
-        columns: images in a row of each.
-
-    Raises:
-        InputError, ValueError: as `sample_grid`.
-    """
-    pictures = {name: _grid(images, columns) for name, images in grids.items()}
-    font = ImageFont.load_default(size=16)
-    widths = [
-        max(picture.shape[1], round(font.getlength(name))) for name, picture in pictures.items()
-    ]
-    height = LINE + max((picture.shape[0] for picture in pictures.values()), default=0)
-    gaps = 8 * GAP * (len(widths) - 1)
-    page = Image.new("RGB", (max(sum(widths) + gaps, 1), height), (PAGE,) * 3)
-    draw, left = ImageDraw.Draw(page), 0
-    for (name, picture), width in zip(pictures.items(), widths, strict=True):
-        draw.text((left + width / 2, LINE / 2), name, fill="black", font=font, anchor="mm")
-        page.paste(Image.fromarray(picture), (left + (width - picture.shape[1]) // 2, LINE))
-        left += width + 8 * GAP
-    _save(page, path)
-
-
-def _grid(images, columns):
-    """uint8 (H, W, 3): the images in rows, with gaps between them."""
-    images = np.asarray(images)
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3):
-        raise ValueError(
-            f"images must be uint8 (N, S, S, 1 or 3). Received: {images.dtype} {images.shape}"
-        )
-    if not len(images):
-        raise ValueError("there must be an image. Received: none")
-    times = max(1, round(SIDE / images.shape[1]))
-    images = images.repeat(times, axis=1).repeat(times, axis=2)
-    count, height, width, _ = images.shape
-    columns = min(columns, count)
-    rows = -(-count // columns)
-    shape = rows * (height + GAP) - GAP, columns * (width + GAP) - GAP, 3
-    page = np.full(shape, PAGE, np.uint8)
-    for number, image in enumerate(images):
-        top, left = number // columns * (height + GAP), number % columns * (width + GAP)
-        page[top : top + height, left : left + width] = image
-    return page
-
-
-def _save(picture, path):
-    with replacing(path) as temporary:
-        picture.save(temporary, "PNG", optimize=True)
 
 
 def draw_curves(path, frame, x_label, y_label):
@@ -175,15 +77,3 @@ def draw_rows(path, frame, x_label, least, legend=None):
     figure.legend(*axis.get_legend_handles_labels(), title=legend, loc="outside upper right",
                   fontsize=8, ncols=len(columns))  # fmt: skip
     save_figure(figure, path)
-
-
-def save_figure(figure, path):
-    """Writes a matplotlib figure as a PNG, completely or not at all."""
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=90, format="png")
-
-
-def write_csv(path, frame):
-    """Writes a DataFrame without its index, completely or not at all."""
-    with replacing(path) as temporary:
-        frame.to_csv(temporary, index=False)

@@ -5,8 +5,9 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
+from keras_gans.data.levels import to_float
 from keras_gans.files import replacing
-from keras_gans.okdgan.data import batches, to_float
+from keras_gans.okdgan.data import batches
 from keras_gans.okdgan.datasets import split
 from keras_gans.training.fit import fit
 

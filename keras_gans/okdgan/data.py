@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from keras_gans.data.levels import to_float
 from keras_gans.data.order import endless_order
 
 
@@ -51,8 +52,3 @@ def batches(images, batch_size, seed, steps, first_step=0, labels=None, mirror=F
         .map(batch, num_parallel_calls=2, deterministic=True)
         .prefetch(4)
     )
-
-
-def to_float(pixels):
-    """uint8 0..255 to float32 [-1, 1]."""
-    return tf.cast(pixels, tf.float32) / 127.5 - 1

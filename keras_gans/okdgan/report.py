@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from keras_gans.frgan.report import sample_grid, save_figure, show, write_csv
 from keras_gans.metrics.features import metric_name
+from keras_gans.report import sample_grid, save_figure, show, write_csv
 
 COLUMNS = 12  # samples in a row
 DISTANCES = ("frechet", "kid", "kid_std")

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 from scipy import sparse
 
+from keras_gans.data.levels import to_float
 from keras_gans.data.order import endless_order
 
 CONDITIONS = ("word2vec", "sentence", "captions", "noise")
@@ -175,11 +176,6 @@ def caption_means(ids, owners, table, count):
     places = owners[sentences], ids[sentences, slots]
     mixture = sparse.coo_array((weights.astype(np.float32), places), (count, len(table)))
     return mixture.tocsr() @ np.asarray(table, np.float32)
-
-
-def to_float(pixels):
-    """uint8 0..255 to float32 [-1, 1]."""
-    return tf.cast(pixels, tf.float32) / 127.5 - 1
 
 
 def _check(images, ids, owners, table):

@@ -13,9 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gans.data.images import SUFFIXES, list_images
+from keras_gans.data.images import SUFFIXES, list_images, read_squares
 from keras_gans.errors import InputError
-from keras_gans.frgan.datasets import _read_photos
 from keras_gans.text2image.captions import count_words, tokenize
 
 PARTS = ("train", "test")
@@ -147,7 +146,7 @@ def load_captioned_images(folder, image_size=64, seed=0, tag=None):
             raise InputError(f"{folder}: no {part} images{also}: add some, or split anew")
     return CaptionedImages(
         name,
-        _read_photos(paths, image_size),
+        read_squares(paths, image_size),
         tuple(captions[path] for path in paths),
         split,
         tuple(path.relative_to(folder).as_posix() for path in paths),

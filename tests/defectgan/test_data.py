@@ -9,7 +9,6 @@ from keras_gans.defectgan.data import (
     extended,
     labelled_batches,
     relit,
-    to_float,
     unpaired_batches,
 )
 from keras_gans.defectgan.surfaces import Surfaces
@@ -154,11 +153,6 @@ def test_the_kinds_are_cropped_independently():
     images = [distinct(12, 12, 1)]
     batch = next(unpaired_batches(images, images, 4, 8, 0, 1).as_numpy_iterator())
     assert not np.array_equal(*batch)
-
-
-def test_to_float():
-    values = to_float(tf.constant([0, 255, 51], tf.uint8))
-    np.testing.assert_allclose(values, [-1, 1, -0.6], atol=1e-6)
 
 
 # Light --------------------------------------------------------------------------------------

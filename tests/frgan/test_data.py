@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_gans.frgan.data import labelled_batches, semi_supervised_batches, to_float, view
+from keras_gans.data.levels import to_float
+from keras_gans.frgan.data import labelled_batches, semi_supervised_batches, view
 
 
 def distinct(size=6, channels=3, offset=0):
@@ -104,10 +105,6 @@ def test_a_view_is_a_function_of_its_key():
     np.testing.assert_array_equal(view(images, 3, True, key(5, 7)), first)
     for other in (key(5, 8), key(6, 7)):
         assert (view(images, 3, True, other).numpy() != first).any(axis=(1, 2, 3)).mean() > 0.8
-
-
-def test_to_float():
-    np.testing.assert_allclose(to_float(np.uint8([0, 51, 255])), [-1, -0.6, 1], atol=1e-7)
 
 
 # Batches ------------------------------------------------------------------------------------

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_gans.frgan.data import semi_supervised_batches, to_float
+from keras_gans.data.levels import to_float
+from keras_gans.frgan.data import semi_supervised_batches
 from keras_gans.frgan.evaluate import test_error as error_of
 from keras_gans.frgan.model import FRGAN, compile_labels_only, ramp_up
 from keras_gans.frgan.networks import build_discriminator, build_generator

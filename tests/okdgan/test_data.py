@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from keras_gans.okdgan.data import batches, to_float
+from keras_gans.data.levels import to_float
+from keras_gans.okdgan.data import batches
 
 IMAGES = np.arange(7, dtype=np.uint8)[:, None, None, None] * np.ones((1, 4, 4, 3), np.uint8)
 LABELS = np.arange(7) * 10

@@ -6,7 +6,6 @@ from keras_gans.text2image.data import (
     caption_means,
     sentence_batches,
     sentence_means,
-    to_float,
     vector_batches,
 )
 
@@ -48,10 +47,6 @@ def which_sentence(words, mask):
 
 def flat(batch):
     return [array for part in batch for array in (part if isinstance(part, tuple) else [part])]
-
-
-def test_to_float():
-    np.testing.assert_allclose(to_float(np.uint8([0, 51, 255])), [-1, -0.6, 1], atol=1e-7)
 
 
 def test_sentences_come_in_turn_with_their_images():

@@ -3,8 +3,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from keras_gans import report
 from keras_gans.errors import InputError
-from keras_gans.frgan import report
+from keras_gans.frgan.report import print_errors
 
 
 def pixels(path):
@@ -13,7 +14,7 @@ def pixels(path):
 
 
 def test_errors_are_mean_and_sample_scatter(capsys):
-    report.print_errors([("FR-GAN", 500, [13.0, 14.0, 15.0]), ("labels [only]", 1000, [30.25])])
+    print_errors([("FR-GAN", 500, [13.0, 14.0, 15.0]), ("labels [only]", 1000, [30.25])])
     lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
     row = next(line.split() for line in lines if line.startswith("FR-GAN"))
     assert row == ["FR-GAN", "500", "14.00", "±", "1.00", "3"]
