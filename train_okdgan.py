@@ -7,6 +7,7 @@ Defect", CSAE 2021.
     python train_okdgan.py --data DIR --reduced    your photos with small networks, for CPUs
     python train_okdgan.py --data DIR              the paper's networks and schedule, for GPUs
     python train_okdgan.py --data DIR --base acgan --students 5
+    python train_okdgan.py --data DIR --reduced --study purpose
 
 DIR has CODEBRIM as published, a folder per class, photos, or images/ and crops.csv; see
 docs/okdgan.md. Defaults are the paper's; what it leaves open is said beside the argument.
@@ -140,8 +141,12 @@ class Config:
     """Go on with the newest run (or RUN_DIR), which must have the same settings."""
 
 
-# What 2 cores train: narrow networks, attention where it costs little
-REDUCED = dict(width=16, attention=(16,), batch_size=25, steps=10_000, every=500)
+# What 2 cores train: narrow networks, attention where it costs little; rates, a penalty and an
+# average with which samples show something soon
+REDUCED = dict(
+    width=16, attention=(16,), batch_size=25, steps=10_000, every=500, penalty=1.0,
+    average=0.99, g_learning_rate=5e-4, d_learning_rate=1e-3, c_learning_rate=5e-4,
+)  # fmt: skip
 
 # Without --data
 BUILT_IN = REDUCED | dict(
