@@ -6,7 +6,6 @@ import multiprocessing
 import re
 import shutil
 import sys
-import time
 
 import numpy as np
 import pandas as pd
@@ -16,6 +15,7 @@ from PIL import Image
 
 import train_okdgan
 from keras_gans.errors import InputError
+from tests.runs import checkpoint_values, read_json, rows, wait_for
 
 # Processes that need not import everything anew
 SERVER = multiprocessing.get_context("forkserver")
@@ -104,33 +104,6 @@ def refused(start, capsys):
         return error
 
     return refused
-
-
-def checkpoint_values(folder):
-    reader = tf.train.load_checkpoint(str(folder))
-    names = reader.get_variable_to_shape_map()
-    return {
-        name: reader.get_tensor(name)
-        for name in names
-        if name != "_CHECKPOINTABLE_OBJECT_GRAPH"
-    }
-
-
-def wait_for(condition, process):
-    until = time.monotonic() + 300
-    while not condition():
-        assert process.is_alive(), "the run ended before it could be killed"
-        assert time.monotonic() < until
-        time.sleep(0.01)
-
-
-def rows(path):
-    return [json.loads(line) for line in path.read_text().splitlines()]
-
-
-def read_json(*parts):
-    path, *names = parts
-    return json.loads(path.joinpath(*names).read_text())
 
 
 # A run --------------------------------------------------------------------------------------

@@ -8,17 +8,16 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pandas as pd
 import pytest
-import tensorflow as tf
 from PIL import Image
 
 import train_text2image
 from keras_gans.errors import InputError
 from keras_gans.text2image.captions import load_vocabulary
+from tests.runs import checkpoint_values, read_json, rows, wait_for
 
 SCRIPT = train_text2image.__file__
 COLOURS = {"red": 0, "green": 1, "blue": 2}
@@ -110,33 +109,6 @@ def stopped(monkeypatch, refused):
         return found.pop()
 
     return stopped
-
-
-def checkpoint_values(folder):
-    reader = tf.train.load_checkpoint(str(folder))
-    names = reader.get_variable_to_shape_map()
-    return {
-        name: reader.get_tensor(name)
-        for name in names
-        if name != "_CHECKPOINTABLE_OBJECT_GRAPH"
-    }
-
-
-def wait_for(condition, process):
-    until = time.monotonic() + 300
-    while not condition():
-        assert process.poll() is None, "the run ended before it could be killed"
-        assert time.monotonic() < until
-        time.sleep(0.01)
-
-
-def rows(path):
-    return [json.loads(line) for line in path.read_text().splitlines()]
-
-
-def read_json(*parts):
-    path, *names = parts
-    return json.loads(path.joinpath(*names).read_text())
 
 
 # A run --------------------------------------------------------------------------------------
