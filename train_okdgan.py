@@ -417,10 +417,10 @@ def check(config):
         raise InputError("--study rho needs --students, 2 or more. Received: 0")
     if config.study == "purpose" and config.base != "acgan":
         raise InputError("--study purpose needs images of a given class: give --base acgan")
-    for name, low in (("rhos", 0), ("seeds", 0)):
+    for name in ("rhos", "seeds"):
         values = getattr(config, name)
-        if not values or not all(low <= value <= 10**6 for value in values):
-            raise InputError(f"--{name} must be from {low} to {10**6}. Received: {values}")
+        if not values or not all(0 <= value <= 10**6 for value in values):
+            raise InputError(f"--{name} must be from 0 to {10**6}. Received: {values}")
     size = config.image_size
     if size & (size - 1):
         raise InputError(f"--image-size must be 16, 32, 64, ... Received: {size}")
@@ -463,6 +463,11 @@ def check_crops(config, crops):
     if config.base == "acgan":
         datasets.single_labels(crops, config.seed)
     crops, held_out = parts(config, crops)
+    if held_out and min(len(crops), len(held_out)) < 2:
+        raise InputError(
+            f"{crops.name}: --hold-out {config.hold_out} leaves {len(crops)} crops to train on "
+            f"and {len(held_out)} to measure on, 2 are needed of each: change it or --count"
+        )
     if config.study == "purpose":
         purpose.few_crops(crops, held_out, config.few, config.seed)
     if config.inception or config.network or config.study == "purpose":

@@ -45,6 +45,7 @@ def begin(folder, *arguments):
         target=exec, args=(PROGRAM, {"folder": str(folder), "arguments": arguments})
     )
     process.start()
+    process.poll = lambda: process.exitcode  # as subprocess.Popen has it
     return process
 
 
@@ -339,6 +340,7 @@ def test_study_of_the_purpose(folder, start, untrained, tmp_path, monkeypatch):
         ("--study purpose --hold-out 0", "--study purpose needs crops held out"),
         ("--data photos --study purpose --count 12 --few 20", "10 and 1 are needed: give more"),
         ("--rhos 1 -1", "--rhos must be from 0 to 1000000. Received: (1.0, -1.0)"),
+        ("--data photos --hold-out 0.2 --count 4", "leaves 3 crops to train on and 1"),
         ("--hold-out 1", "--hold-out must be from 0 to 0.9. Received: 1.0"),
         ("--image-size 48", "--image-size must be 16, 32, 64, ... Received: 48"),
         ("--attention 64", "--attention must be of [32, 16, 8]. Received: (64,)"),
