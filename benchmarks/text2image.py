@@ -45,7 +45,7 @@ WORDS, VECTOR_SIZE = 25, 400
 SHORTEST, LONGEST = 8, 18  # words in a sentence
 SIZES = {
     "report": dict(image_size=64, width=64, filters=3),
-    "reduced": dict(image_size=32, width=16, filters=8),
+    "reduced": dict(image_size=32, width=16, filters=16),
 }
 BATCH = {"report": 8, "reduced": 16}
 QUICK_BATCH = {"report": 2, "reduced": 16}
