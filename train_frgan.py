@@ -28,6 +28,7 @@ import keras
 import numpy as np
 import tyro
 
+from keras_gans.data.order import spread
 from keras_gans.errors import InputError, report_input_errors
 from keras_gans.export.generator import export_generator
 from keras_gans.files import check_folder
@@ -379,11 +380,6 @@ def export(config, images, gan, figures):
     base = config.export / f"frgan-generator{suffix}"
     paths = export_generator(gan.generator, base, metadata)
     print(f"SavedModel: {paths['saved_model']}")
-
-
-def spread(length, count):
-    """Indices of at most `count` of `length` things, evenly spread."""
-    return np.unique(np.linspace(0, length - 1, count).astype(int))
 
 
 def check(config):

@@ -28,6 +28,7 @@ import keras
 import numpy as np
 import tyro
 
+from keras_gans.data.order import spread
 from keras_gans.errors import InputError, report_input_errors
 from keras_gans.export.generator import export_generator
 from keras_gans.files import check_folder
@@ -245,11 +246,6 @@ def some_captions(images, count):
     """The first captions of some images, evenly spread, and these images."""
     chosen = images.take(spread(len(images), count))
     return [first for first, *_ in chosen.captions], chosen.images
-
-
-def spread(length, count):
-    """Indices of at most `count` of `length` things, evenly spread."""
-    return np.unique(np.linspace(0, length - 1, count).astype(int))
 
 
 def run_once(config, folder, jit_compile, images, vocabulary):

@@ -414,9 +414,3 @@ def test_the_schedule_follows_labels_and_epochs(schedule, tmp_path, monkeypatch)
     assert schedule("--consistency-weight 4 --ramp-epochs 0")[:2] == (4, 0)
     assert schedule("--no-consistency --consistency-weight 4")[0] == 0
     assert not list(tmp_path.rglob("labelled.json"))
-
-
-def test_spread():
-    assert train_frgan.spread(7, 200).tolist() == list(range(7))
-    few = train_frgan.spread(1000, 5)
-    assert few.tolist() == [0, 249, 499, 749, 999]

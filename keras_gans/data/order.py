@@ -1,5 +1,6 @@
-"""Passes over a set, each in an order of its own, without state."""
+"""Which items of a set: passes without state, each in an order of its own; an even spread."""
 
+import numpy as np
 import tensorflow as tf
 
 
@@ -29,3 +30,8 @@ def endless_order(positions, count, seed):
         rounds=8,  # with the default of 4, small sets are hardly shuffled
     )
     return tf.reshape(indices, tf.shape(positions))
+
+
+def spread(length, count):
+    """Indices of at most `count` of `length` things, evenly spread."""
+    return np.unique(np.linspace(0, length - 1, count).astype(int))

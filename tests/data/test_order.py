@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_gans.data.order import endless_order
+from keras_gans.data.order import endless_order, spread
 
 
 def order(count, passes, seed=(3, 1)):
@@ -38,3 +38,10 @@ def test_an_index_depends_on_its_position_alone():
         return endless_order(step * 4 + tf.range(4, dtype=tf.int64), 7, [3, 1])
 
     np.testing.assert_array_equal(batch(tf.constant(2, tf.int64)), whole[8:12])
+
+
+def test_spread():
+    assert spread(7, 200).tolist() == list(range(7))
+    few = spread(1000, 5)
+    assert few.tolist() == [0, 249, 499, 749, 999]
+

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from keras_gans.data.levels import to_float
 from keras_gans.okdgan.data import batches
 
 IMAGES = np.arange(7, dtype=np.uint8)[:, None, None, None] * np.ones((1, 4, 4, 3), np.uint8)
@@ -17,10 +16,6 @@ def taken(*args, **kwargs):
 
 def numbers(batch):
     return np.rint((batch[:, 0, 0, 0] + 1) * 127.5).astype(int)
-
-
-def test_range():
-    np.testing.assert_allclose(to_float(np.uint8([0, 51, 255])), [-1, -0.6, 1], atol=1e-6)
 
 
 def test_every_image_comes_once_in_each_pass():
