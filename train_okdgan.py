@@ -91,8 +91,12 @@ class Config:
     latent: int = 128
     attention: tuple[int, ...] | None = None
     """Sides of the feature maps with self-attention; by default half of IMAGE_SIZE."""
+    spectral_critic: bool = True
+    """Spectral normalisation in critics and connectors too, not in the generators alone."""
     penalty: float = 10.0
     """Of the gradients, in WGAN-GP: SAGAN's critics and the connectors."""
+    acgan_loss: Literal["log", "wasserstein"] = "log"
+    """That of ACGAN as published, or WGAN-GP as in SAGAN. The paper does not say which."""
     class_weight: float = 1.0
     """Of the classes in ACGAN's loss."""
     augment: tuple[Literal["color", "translation", "cutout"], ...] = ()
@@ -141,11 +145,12 @@ class Config:
     """Go on with the newest run (or RUN_DIR), which must have the same settings."""
 
 
-# What 2 cores train: narrow networks, attention where it costs little; rates, a penalty and an
-# average with which samples show something soon
+# What 2 cores train: narrow networks, attention where it costs little; critics, an average, and
+# 2.5 times the paper's rates, with which samples show something soon
 REDUCED = dict(
-    width=16, attention=(16,), batch_size=25, steps=10_000, every=500, penalty=1.0,
-    average=0.99, g_learning_rate=5e-4, d_learning_rate=1e-3, c_learning_rate=5e-4,
+    width=16, attention=(8,), batch_size=25, steps=10_000, every=500, spectral_critic=False,
+    acgan_loss="wasserstein", average=0.99, g_learning_rate=2.5e-4, d_learning_rate=1e-3,
+    c_learning_rate=1.25e-4,
 )  # fmt: skip
 
 # Without --data
@@ -173,12 +178,13 @@ def build_gan(config, classes, number):
     options = config.image_size, 3, config.width
     known = len(classes) if config.base == "acgan" else 0
     generator = build_generator(*options, config.latent, known, config.attention)
-    critic = build_critic(*options, known, config.attention)
+    critic = build_critic(*options, known, config.attention, config.spectral_critic)
     common = dict(
         augmentations=config.augment, average=config.average, seed=1000 * config.seed + number
     )
     if config.base == "acgan":
-        return ACGAN(generator, critic, config.class_weight, **common)
+        penalty = config.penalty if config.acgan_loss == "wasserstein" else None
+        return ACGAN(generator, critic, config.class_weight, penalty, **common)
     return SAGAN(generator, critic, config.penalty, **common)
 
 
@@ -186,9 +192,8 @@ def build_students(config, classes):
     """All students and their connectors. The first starts as the GAN that trains alone does."""
     keras.utils.set_random_seed(config.seed)
     students = [build_gan(config, classes, number) for number in range(config.students)]
-    connectors = [
-        build_critic(config.image_size, 3, config.width, 0, config.attention) for _ in students
-    ]
+    options = config.image_size, 3, config.width, 0, config.attention, config.spectral_critic
+    connectors = [build_critic(*options) for _ in students]
     seed = 1000 * config.seed + 999
     return OnlineDistillation(students, connectors, config.rho, config.penalty, seed)
 

@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
-from keras_gans.losses import log_adversarial
-from keras_gans.okdgan.gan import GAN
+from keras_gans.losses import log_adversarial, wasserstein
+from keras_gans.okdgan.gan import GAN, slope_penalty
 
 
 class ACGAN(GAN):
@@ -16,12 +16,15 @@ class ACGAN(GAN):
     the generator both on its own, L_S in its non-saturating form. The networks are SAGAN's with
     classes, spectral normalisation included; `attention=()` leaves out what ACGAN had not.
 
+    With a `penalty` L_S is eq. 5 instead, that of the paper's SAGAN.
+
     The classes of the generated images are those of the batch's labels, in the same order: they
     come exactly as often as in the data.
 
     Args:
         generator, critic: from `build_generator` and `build_critic`, with classes.
         class_weight: of L_C; 1 in ACGAN.
+        penalty: lambda of eq. 5; `None` for the losses of ACGAN.
         options: of `GAN`: `augmentations`, `average`, `seed`.
 
     Example:
@@ -33,9 +36,10 @@ class ACGAN(GAN):
 
     FIGURES = ("class_loss", "real_accuracy", "generated_accuracy")
 
-    def __init__(self, generator, critic, class_weight=1.0, **options):
+    def __init__(self, generator, critic, class_weight=1.0, penalty=None, **options):
         super().__init__(generator, critic, **options)
         self.class_weight = class_weight
+        self.penalty = penalty
 
     def sample_latents(self, batch):
         """z (N, latent), standard normal, and the labels of the batch (N,)."""
@@ -44,21 +48,29 @@ class ACGAN(GAN):
     def critic_loss(self, batch, generated):
         """-L_S - L_C; the figures are -L_C and the shares of images whose class is told."""
         real, labels = batch[:2]
-        scores, logits = self.critic(
-            self.augmented(ops.concatenate([real, generated])), training=True
-        )
+        images = self.augmented(ops.concatenate([real, generated]))
+        scores, logits = self.critic(images, training=True)
         real_scores, generated_scores = ops.split(scores, 2)
-        loss = log_adversarial(real_scores, True) + log_adversarial(generated_scores, False)
+        if self.penalty is None:
+            loss = log_adversarial(real_scores, True) + log_adversarial(generated_scores, False)
+        else:
+            loss = -wasserstein(real_scores, generated_scores)
+            loss += self.penalty * slope_penalty(self.scores, *ops.split(images, 2), self.seeds)
         halves = ops.split(logits, 2)
         class_loss = sum(class_cross_entropy(labels, half) for half in halves)
         accuracies = [share_right(labels, half) for half in halves]
         return loss + self.class_weight * class_loss, (class_loss, *accuracies)
 
     def generator_loss(self, batch, generated):
-        """-log of the critic's belief that the images are real, and -L_C on them."""
+        """-log of the critic's belief that the images are real, or, with a penalty, minus
+        their mean score; and -L_C on them."""
         scores, logits = self.critic(self.augmented(generated), training=True)
-        class_loss = class_cross_entropy(batch[1], logits)
-        return log_adversarial(scores, True) + self.class_weight * class_loss
+        log = self.penalty is None
+        loss = log_adversarial(scores, True) if log else -ops.mean(scores)
+        return loss + self.class_weight * class_cross_entropy(batch[1], logits)
+
+    def scores(self, images):
+        return self.critic(images, training=True)[0]
 
 
 def class_cross_entropy(labels, logits):

@@ -141,6 +141,11 @@ def wgan_gp_loss(critic, real, generated, penalty, seeds):
     """
     scores = critic(ops.concatenate([real, generated]), training=True)
     distance = wasserstein(*ops.split(scores, 2))
-    epsilon = keras.random.uniform((ops.shape(real)[0], 1, 1, 1), seed=seeds)
-    slopes = gradient_penalty(partial(critic, training=True), real, generated, epsilon)
+    slopes = slope_penalty(partial(critic, training=True), real, generated, seeds)
     return penalty * slopes - distance, distance
+
+
+def slope_penalty(scores, real, generated, seeds):
+    """`keras_gans.losses.gradient_penalty` at points drawn between the images."""
+    epsilon = keras.random.uniform((ops.shape(real)[0], 1, 1, 1), seed=seeds)
+    return gradient_penalty(scores, real, generated, epsilon)

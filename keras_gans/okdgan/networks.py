@@ -61,7 +61,9 @@ def build_generator(image_size=64, channels=3, width=64, latent=128, classes=0, 
     return keras.Model(inputs, images, name="okdgan_generator")
 
 
-def build_critic(image_size=64, channels=3, width=64, classes=0, attention=None):
+def build_critic(
+    image_size=64, channels=3, width=64, classes=0, attention=None, spectral=True
+):
     """Builds the critic; a connector is the same without classes.
 
     4x4 convolutions of stride 2 down to 4x4, the filters doubling, each with spectral
@@ -76,6 +78,9 @@ def build_critic(image_size=64, channels=3, width=64, classes=0, attention=None)
         width: filters of the first layer; the others follow.
         classes: K of the auxiliary classifier (ACGAN), 0 for none.
         attention: as for the generator.
+        spectral: normalise the convolutions, as the paper does. Together with the gradient
+            penalty, which bounds the slope already, this keeps the activations small beside
+            the biases, so that a critic of few filters learns slowly.
 
     Returns:
         Model from images (N, S, S, channels) in [-1, 1] to scores (N, 1), high for real, or to
@@ -86,10 +91,11 @@ def build_critic(image_size=64, channels=3, width=64, classes=0, attention=None)
     """
     steps = _doublings(image_size)
     attention = _check_attention(attention, image_size)
+    convolution = SpectralConv2D if spectral else layers.Conv2D
     images = keras.Input((image_size, image_size, channels), name="images")
     x = images
     for step in range(steps):
-        x = SpectralConv2D(width * 2**step, 4, strides=2, padding="same")(x)
+        x = convolution(width * 2**step, 4, strides=2, padding="same")(x)
         x = layers.LeakyReLU(0.1)(x)
         if image_size // 2 ** (step + 1) in attention:
             x = SelfAttention()(x)

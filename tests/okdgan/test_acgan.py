@@ -69,6 +69,23 @@ def test_losses_by_hand(weight):
     assert float(loss) == pytest.approx(expected, rel=1e-4)
 
 
+def test_losses_with_a_penalty_by_hand():
+    gan = ACGAN(build_generator(16, 1, 2, classes=3), brightness(slope=80.0), penalty=10.0)
+    generated = np.linspace(-1, 1, REAL.size).reshape(REAL.shape).astype("float32")
+    means, others = (images.mean(axis=(1, 2)) for images in (REAL, generated))
+    class_loss = sum(cross_entropy(x * [1.0, 0.0, -3.0]) for x in (means, others))
+    slope = 80 / 16  # each of the 256 pixels moves the score by 80 / 256
+
+    loss, _ = gan.critic_loss((REAL, LABELS), generated)
+    distance = 80 * (means.mean() - others.mean())
+    assert float(loss) == pytest.approx(
+        10 * (slope - 1) ** 2 - distance + class_loss, rel=1e-4
+    )
+    loss = gan.generator_loss((REAL, LABELS), generated)
+    expected = -80 * others.mean() + cross_entropy(others * [1.0, 0.0, -3.0])
+    assert float(loss) == pytest.approx(expected, rel=1e-4)
+
+
 def test_labels_are_drawn_as_in_the_data():
     z, labels = small().sample_latents((REAL, LABELS))
     assert z.shape == (6, 5)
@@ -89,8 +106,9 @@ def test_a_step_moves_both_networks():
     assert not still
 
 
-def test_it_learns_to_make_and_to_tell_classes():
-    gan = small(rate=5e-3)
+@pytest.mark.parametrize("penalty", [None, 10.0])
+def test_it_learns_to_make_and_to_tell_classes(penalty):
+    gan = small(rate=5e-3, penalty=penalty)
     noise = np.random.default_rng(1).uniform(-0.2, 0.2, REAL.shape)
     real = (noise + 0.7 * (LABELS - 1).reshape(6, 1, 1, 1)).astype("float32")
     train = tf.function(gan.train_step)

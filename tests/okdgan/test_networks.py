@@ -89,6 +89,16 @@ def test_every_kernel_but_the_last_is_divided_by_its_largest_singular_value():
         assert len(normalized) == len(kernels) - 1 == 5
 
 
+def test_a_critic_without_spectral_normalisation():
+    plain, normal = build_critic(16, width=2, spectral=False), build_critic(16, width=2)
+    assert [v.shape for v in plain.trainable_variables] == [
+        v.shape for v in normal.trainable_variables
+    ]
+    convolutions = [part for part in plain.layers if "conv" in part.name]
+    assert len(convolutions) == 2
+    assert not any(isinstance(part, SpectralNorm) for part in convolutions)
+
+
 def test_a_critic_judges_every_image_by_itself():
     critic = build_critic(16, width=2)
     together = critic(IMAGES, training=True)
