@@ -23,27 +23,3 @@ def iou(predicted, true):
         )
     union = np.count_nonzero(predicted | true)
     return np.count_nonzero(predicted & true) / union if union else float("nan")
-
-
-def mean_iou(predicted, true):
-    """Mean of `iou` over images (eq. 5).
-
-    Images whose true mask is unknown (`None`) or empty are left out: without a defect eq. 4
-    says 0 to every false alarm, however small, and nothing to none.
-
-    Args:
-        predicted: N bool arrays (H, W).
-        true: N bool arrays (H, W), or `None`.
-
-    Returns:
-        float in [0, 1]; NaN if no image has a true mask.
-
-    Raises:
-        ValueError: as `iou`, or if there are not as many masks of both.
-    """
-    values = [
-        iou(found, mask)
-        for found, mask in zip(predicted, true, strict=True)
-        if mask is not None and np.any(mask)
-    ]
-    return float(np.mean(values)) if values else float("nan")

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from keras_gans.metrics.iou import iou, mean_iou
+from keras_gans.metrics.iou import iou
 
 
 def mask(*rows):
@@ -20,16 +20,8 @@ def test_iou_by_hand():
     assert math.isnan(iou(NOTHING, NOTHING))
 
 
-def test_mean_iou_is_over_images_with_a_defect_that_is_known():
-    assert mean_iou([LEFT, MIDDLE], [LEFT, LEFT]) == (1 + 2 / 6) / 2
-    assert mean_iou([LEFT, LEFT, NOTHING, NOTHING], [LEFT, None, NOTHING, LEFT]) == 0.5
-    assert math.isnan(mean_iou([LEFT], [None])) and math.isnan(mean_iou([], []))
-
-
 def test_refuses():
     with pytest.raises(ValueError, match=r"bool and of one shape. Received: uint8 \(2, 4\)"):
         iou(LEFT.astype(np.uint8) * 255, LEFT)
     with pytest.raises(ValueError, match="of one shape"):
         iou(LEFT, LEFT[:1])
-    with pytest.raises(ValueError):
-        mean_iou([LEFT], [LEFT, LEFT])
