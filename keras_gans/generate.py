@@ -54,7 +54,7 @@ def generate(out, model=None, count=24, seed=0, label=None):
             raise InputError(f"{target}: is there already: give another --out")
     folder, classes = commands.find_model(
         model,
-        train="python train_frgan.py",
+        train="python train_frgan.py` or `python train_okdgan.py",
         read=_classes,
         expected="not a generator's (latent is expected)",
         default=MODEL,
