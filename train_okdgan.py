@@ -146,16 +146,16 @@ class Config:
 
 
 # What 2 cores train: narrow networks, attention where it costs little; critics, an average, and
-# 2.5 times the paper's rates, with which samples show something soon
+# five times the paper's rates, with which samples show something soon
 REDUCED = dict(
     width=16, attention=(8,), batch_size=25, steps=10_000, every=500, spectral_critic=False,
-    acgan_loss="wasserstein", average=0.99, g_learning_rate=2.5e-4, d_learning_rate=1e-3,
-    c_learning_rate=1.25e-4,
+    acgan_loss="wasserstein", average=0.99, g_learning_rate=5e-4, d_learning_rate=2e-3,
+    c_learning_rate=2.5e-4,
 )  # fmt: skip
 
 # Without --data
 BUILT_IN = REDUCED | dict(
-    count=1000, steps=700, every=100, score_images=2000, classifier_epochs=15,
+    count=1000, steps=1000, every=100, score_images=2000, classifier_epochs=15,
     classifier_steps=500,
 )  # fmt: skip
 STUDIES = {None: dict(hold_out=0.0), "rho": dict(hold_out=0.2),
