@@ -2,7 +2,7 @@
 
     python benchmarks/okdgan.py            20 to 30 minutes on 2 cores; up to 3 GB for each of
                                            8 rows in training
-    python benchmarks/okdgan.py --quick    5 to 8 minutes, figures for orientation
+    python benchmarks/okdgan.py --quick    13 minutes, figures for orientation
 
 The paper's networks take 10 images a step, with --quick 4, and not the paper's 25: with these
 three students alone take 6 GB.
