@@ -94,7 +94,7 @@ class Config:
     spectral_critic: bool = True
     """Spectral normalisation in critics and connectors too, not in the generators alone."""
     penalty: float = 10.0
-    """Of the gradients, in WGAN-GP: SAGAN's critics and the connectors."""
+    """Of the gradients, in WGAN-GP: of critics (not ACGAN's with "log") and connectors."""
     acgan_loss: Literal["log", "wasserstein"] = "log"
     """That of ACGAN as published, or WGAN-GP as in SAGAN. The paper does not say which."""
     class_weight: float = 1.0

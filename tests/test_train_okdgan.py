@@ -15,6 +15,7 @@ from PIL import Image
 
 import train_okdgan
 from keras_gans.errors import InputError
+from keras_gans.layers.spectral_norm import SpectralNorm
 from tests.runs import checkpoint_values, read_json, rows, wait_for
 
 # Processes that need not import everything anew
@@ -442,3 +443,16 @@ def test_the_single_gan_starts_as_the_first_student():
         np.testing.assert_array_equal(one, other)
     kernels = [(a, b) for a, b in zip(first, second) if a.size > 8 and a.any()]
     assert len(kernels) > 5 and not any(np.array_equal(a, b) for a, b in kernels)
+
+
+@pytest.mark.parametrize("spectral", [True, False])
+def test_critics_and_connectors_are_normalised_as_asked(spectral):
+    config = train_okdgan.Config(
+        image_size=16, width=2, latent=3, students=2, attention=(), spectral_critic=spectral
+    )
+    model = train_okdgan.build_students(config, ())
+    for network in (*model.critics, *model.connectors):
+        layers = network._flatten_layers()
+        assert any(isinstance(part, SpectralNorm) for part in layers) == spectral
+    for network in model.generators:
+        assert any(isinstance(part, SpectralNorm) for part in network._flatten_layers())
