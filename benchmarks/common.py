@@ -168,6 +168,36 @@ class Process:
         return json.loads(line) if line else {"problem": "ended without an answer"}
 
 
+def prepare_folder(prepare, folder):
+    """Runs a task that writes what the others share; ends the program if it cannot."""
+    process = Process(prepare, folder, CORES, {})
+    if process.problem:
+        sys.exit(f"the networks could not be exported: {process.problem}")
+    process.close()
+
+
+def compare_libraries(console, compare, folder, agreement):
+    """Prints how far PyTorch is from Keras; ends the program if it is too far.
+
+    Args:
+        compare: task whose facts say how far, and that fails if that is too much.
+        agreement: what to print, with the names of facts in braces.
+    """
+    process = Process(compare, folder, CORES, {})
+    process.close()
+    if process.problem and not process.problem.startswith("not installed"):
+        sys.exit(f"PyTorch does not compute what Keras computes: {process.problem}")
+    if process.problem:
+        console.print(f"PyTorch is {process.problem}.")
+    else:
+        console.print(agreement.format(**process.facts))
+
+
+def shortened(tasks, quick, long):
+    """The tasks, of a quick run without those whose names begin with one of `long`."""
+    return {name: t for name, t in tasks.items() if not (quick and name.startswith(long))}
+
+
 def measure(tasks, folder, threads, turns, title, arguments):
     """Starts the tasks one after the other, then lets them take turns.
 
@@ -228,13 +258,52 @@ def new_table(title, *headings):
     return table
 
 
+def add_section(table, title, processes, cells):
+    """A title, and a row for each process.
+
+    Args:
+        cells: function of (name, process) to the cells of a row behind its name; a process
+            that could not be measured has its problem there.
+    """
+    table.add_section()
+    table.add_row(title, style="bold")
+    for name, process in processes.items():
+        table.add_row(name, *([process.problem] if process.problem else cells(name, process)))
+
+
+def step_cells(speed, process, reference):
+    """Cells of a training step: speed, ratio; megabytes, ratio; seconds until it is ready."""
+    megabytes = process.facts["megabytes"]
+    return (
+        speed,
+        times(reference.median / process.median),
+        f"{megabytes:.0f}",
+        times(megabytes / reference.facts["megabytes"]),
+        f"{process.facts['loaded']:.0f}",
+    )
+
+
+def fastest(processes, *libraries):
+    """The fastest row of the first of the libraries that has been measured: its name.
+
+    Args:
+        libraries: how the names of their rows begin, such as "PyTorch, eager".
+    """
+    seconds = {name: each.median for name, each in processes.items() if not each.problem}
+    for library in libraries:
+        names = [name for name in seconds if name.startswith(library)]
+        if names:
+            return min(names, key=seconds.get)
+    return None
+
+
 def times(ratio):
     return f"{ratio:.2f}" if ratio < 10 else f"{ratio:.0f}"
 
 
-def best(rates, library):
-    names = [name for name in rates if name.startswith(library)]
-    return max(names, key=rates.get, default=None)
+def rate(seconds):
+    """How many a second."""
+    return f"{1 / seconds:.{0 if seconds < 0.1 else 1}f}"
 
 
 def machine(packages):

@@ -15,7 +15,6 @@ median of the turns. A turn excludes loading, compilation and the first call.
 """
 
 import importlib
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -24,14 +23,16 @@ from pathlib import Path
 import numpy as np
 from common import (
     CORES,
-    Process,
-    best,
+    add_section,
+    fastest,
     import_tensorflow,
     main_or_task,
     measure,
     new_table,
     open_console,
+    prepare_folder,
     share_of_waiting,
+    shortened,
     steps_for_two_seconds,
     times,
 )
@@ -478,13 +479,9 @@ def add_cleaning(table, title, processes):
 
 def add_rows(table, title, processes, reference, papers=None, drift=None):
     """Adds a section; `reference` is the name of the row whose ratio is 1."""
-    table.add_section()
-    table.add_row(title, style="bold")
     measured = {name: p for name, p in processes.items() if not p.problem}
-    for name, process in processes.items():
-        if process.problem:
-            table.add_row(name, process.problem)
-            continue
+
+    def cells(name, process):
         seconds = seconds_of(process)
         ratio = ""
         if reference in measured:
@@ -493,8 +490,7 @@ def add_rows(table, title, processes, reference, papers=None, drift=None):
         memory = f"{megabytes:.0f}"
         if "before" in process.facts:
             memory += f" (+{megabytes - process.facts['before']:.0f})"
-        table.add_row(
-            name,
+        return (
             f"{1000 * seconds:.{0 if seconds > 0.1 else 1}f}",
             ratio,
             papers(name) if papers else "",
@@ -503,6 +499,8 @@ def add_rows(table, title, processes, reference, papers=None, drift=None):
             f"{process.facts['loaded']:.0f}" if process.facts["runs"] else "",
         )
 
+    add_section(table, title, processes, cells)
+
 
 def seconds_of(process):
     return process.facts["once"] if "once" in process.facts else process.median
@@ -510,8 +508,7 @@ def seconds_of(process):
 
 def reference_of(processes):
     """The faster of PyTorch, eager; where it is missing, Keras."""
-    rates = {name: 1 / p.median for name, p in processes.items() if not p.problem}
-    return best(rates, "PyTorch, eager") or best(rates, "Keras")
+    return fastest(processes, "PyTorch, eager", "Keras")
 
 
 def print_waiting(console, process):
@@ -536,7 +533,7 @@ def main():
     config = tyro.cli(Config)
     turns = 2 if config.quick else config.turns
     training, detecting, cleaning = (
-        {name: task for name, task in tasks.items() if not config.quick or name not in LONG}
+        shortened(tasks, config.quick, LONG)
         for tasks in (TRAINING, DETECTING, CLEANING)
     )
     size = "paper" if config.full else "reduced"
@@ -549,10 +546,7 @@ def main():
     table = new_table("DefectGAN", *headings)
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        preparation = Process(prepare, folder, CORES, {})
-        if preparation.problem:
-            sys.exit(f"the networks could not be exported: {preparation.problem}")
-        preparation.close()
+        prepare_folder(prepare, folder)
 
         def rows(tasks, title, size, turns=turns):
             return measure(tasks, folder, CORES, turns, title, {"size": size})

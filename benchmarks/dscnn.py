@@ -13,7 +13,6 @@ figure is the median of the turns. A turn excludes loading, compilation and the 
 """
 
 import importlib
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,14 +20,15 @@ from pathlib import Path
 import numpy as np
 from common import (
     CORES,
-    Process,
-    best,
+    fastest,
     import_tensorflow,
     main_or_task,
     measure,
     new_table,
     open_console,
+    prepare_folder,
     share_of_waiting,
+    shortened,
     steps_for_two_seconds,
     times,
 )
@@ -340,17 +340,14 @@ def prepare(folder):
 
 def print_training(console, processes):
     table = new_table("Training, 64x64 patches", "images/s", "ratio", "ready after, s")
-    rates = {
-        name: 1 / process.median for name, process in processes.items() if not process.problem
-    }
-    reference = best(rates, "PyTorch") or best(rates, "Keras")
+    reference = fastest(processes, "PyTorch", "Keras")
     for name, process in processes.items():
         if process.problem:
             table.add_row(name, process.problem)
             continue
-        ratio = rates[name] / rates[reference]
+        ratio = processes[reference].median / process.median
         ready = process.facts["loaded"]
-        table.add_row(name, f"{rates[name]:.0f}", times(ratio), f"{ready:.0f}")
+        table.add_row(name, f"{1 / process.median:.0f}", times(ratio), f"{ready:.0f}")
     table.caption = f"ratio: to {reference}. One training step with loss, L2 penalty and Adam."
     console.print(table)
 
@@ -415,8 +412,7 @@ def print_memory(console, training, columns):
 
 def reference_of(processes):
     """The faster of PyTorch, eager; where it is missing, Keras."""
-    speeds = {name: 1 / p.median for name, p in processes.items() if not p.problem}
-    return best(speeds, "PyTorch, eager") or best(speeds, "Keras")
+    return fastest(processes, "PyTorch, eager", "Keras")
 
 
 def angle_to_keras(name, processes):
@@ -435,17 +431,13 @@ def main():
     config = tyro.cli(Config)
     turns = 2 if config.quick else config.turns
     training, estimating = (
-        {name: task for name, task in tasks.items() if not config.quick or name not in LONG}
-        for tasks in (TRAINING, ESTIMATING)
+        shortened(tasks, config.quick, LONG) for tasks in (TRAINING, ESTIMATING)
     )
     packages = "keras", "tensorflow", "ai-edge-litert", "torch", "numpy"
     console = open_console(*packages, "opencv-contrib-python-headless")
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        preparation = Process(prepare, folder, CORES, {})
-        if preparation.problem:
-            sys.exit(f"the networks could not be exported: {preparation.problem}")
-        preparation.close()
+        prepare_folder(prepare, folder)
         trained = measure(
             training, folder, CORES, turns, "training", {"batch_size": config.batch_size}
         )

@@ -19,7 +19,6 @@ median of the turns. A turn excludes loading, compilation and the first call.
 """
 
 import importlib
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,14 +26,19 @@ from pathlib import Path
 import numpy as np
 from common import (
     CORES,
-    Process,
-    best,
+    add_section,
+    compare_libraries,
+    fastest,
     import_tensorflow,
     main_or_task,
     measure,
     new_table,
     open_console,
+    prepare_folder,
+    rate,
     share_of_waiting,
+    shortened,
+    step_cells,
     steps_for_two_seconds,
     times,
 )
@@ -286,6 +290,11 @@ CLASSIFYING = {
     ),
 }
 LONG = "PyTorch, compiled"
+AGREEMENT = (
+    "PyTorch's networks have as many parameters and compute the same: of the same weights, "
+    "logits within {logits:.0e}, generated images within {images:.0e}, and the losses of the "
+    "third step within {losses:.0e} of their sum."
+)
 
 
 # Keras ------------------------------------------------------------------------------------
@@ -601,22 +610,12 @@ def to_float(images):
 
 
 def add_training(table, title, processes):
-    table.add_section()
-    table.add_row(title, style="bold")
     reference = processes.get(reference_of(processes))
-    for name, process in processes.items():
-        if process.problem:
-            table.add_row(name, process.problem)
-            continue
-        megabytes = process.facts["megabytes"]
-        table.add_row(
-            name,
-            rate(process.median),
-            times(reference.median / process.median),
-            f"{megabytes:.0f}",
-            times(megabytes / reference.facts["megabytes"]),
-            f"{process.facts['loaded']:.0f}",
-        )
+
+    def cells(name, process):
+        return step_cells(rate(process.median), process, reference)
+
+    add_section(table, title, processes, cells)
 
 
 def print_costs(console, size, processes):
@@ -643,24 +642,22 @@ def print_costs(console, size, processes):
 
 
 def add_classifying(table, title, processes):
-    table.add_section()
-    table.add_row(title, style="bold")
     reference = processes.get(reference_of(processes))
     expected = processes["Keras, graph"].facts.get("result")
-    for name, process in processes.items():
-        if process.problem:
-            table.add_row(name, process.problem)
-            continue
-        cells = []
+
+    def cells(name, process):
+        speeds = []
         for few in (True, False):
             seconds, others = (seconds_of(each, few) for each in (process, reference))
-            cells += [rate(seconds), times(others / seconds)]
+            speeds += [rate(seconds), times(others / seconds)]
         drift = ""
         if expected:
             drift = np.max(np.abs(np.subtract(process.facts["result"], expected)))
             drift = f"{drift:.4f}"
         megabytes, ready = process.facts["megabytes"], process.facts["loaded"]
-        table.add_row(name, *cells, drift, f"{megabytes:.0f}", f"{ready:.0f}")
+        return *speeds, drift, f"{megabytes:.0f}", f"{ready:.0f}"
+
+    add_section(table, title, processes, cells)
 
 
 def seconds_of(process, few):
@@ -668,35 +665,14 @@ def seconds_of(process, few):
     return float(np.median(process.seconds["few"])) / FEW if few else process.median
 
 
-def rate(seconds):
-    return f"{1 / seconds:.{0 if seconds < 0.1 else 1}f}"
-
-
 def reference_of(processes):
     """The faster of PyTorch, eager; where it is missing, Keras."""
-    rates = {name: 1 / p.median for name, p in processes.items() if not p.problem}
-    return best(rates, "PyTorch, eager") or best(rates, "Keras, graph")
+    return fastest(processes, "PyTorch, eager", "Keras, graph")
 
 
 def title_of(size, what=""):
     generator, discriminator = WIDTHS[size]
     return f"{size}, width {discriminator} and {generator}{what}"
-
-
-def compare_libraries(console, folder):
-    """Prints how far PyTorch is from Keras; ends the program if it is too far."""
-    process = Process(compare, folder, CORES, {})
-    process.close()
-    if process.problem and not process.problem.startswith("not installed"):
-        sys.exit(f"PyTorch does not compute what Keras computes: {process.problem}")
-    if process.problem:
-        console.print(f"PyTorch is {process.problem}.")
-        return
-    console.print(
-        "PyTorch's networks have as many parameters and compute the same: of the same weights, "
-        "logits within {logits:.0e}, generated images within {images:.0e}, and the losses of "
-        "the third step within {losses:.0e} of their sum.".format(**process.facts)
-    )
 
 
 def main():
@@ -706,21 +682,13 @@ def main():
     turns = 2 if config.quick else config.turns
     sizes = QUICK_BATCH if config.quick else BATCH
     training, classifying = (
-        {
-            name: task
-            for name, task in tasks.items()
-            if not config.quick or not name.startswith(LONG)
-        }
-        for tasks in (TRAINING, CLASSIFYING)
+        shortened(tasks, config.quick, LONG) for tasks in (TRAINING, CLASSIFYING)
     )
     console = open_console("keras", "tensorflow", "ai-edge-litert", "torch", "numpy")
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        preparation = Process(prepare, folder, CORES, {})
-        if preparation.problem:
-            sys.exit(f"the networks could not be exported: {preparation.problem}")
-        preparation.close()
-        compare_libraries(console, folder)
+        prepare_folder(prepare, folder)
+        compare_libraries(console, compare, folder, AGREEMENT)
 
         table = new_table(
             "FR-GAN, a training step", "images/s", "ratio", "memory, MB", "ratio", "ready, s"

@@ -25,7 +25,6 @@ median of the turns. A turn excludes loading, compilation and the first call.
 """
 
 import importlib
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,14 +32,19 @@ from pathlib import Path
 import numpy as np
 from common import (
     CORES,
-    Process,
-    best,
+    add_section,
+    compare_libraries,
+    fastest,
     import_tensorflow,
     main_or_task,
     measure,
     new_table,
     open_console,
+    prepare_folder,
+    rate,
     share_of_waiting,
+    shortened,
+    step_cells,
     steps_for_two_seconds,
     times,
 )
@@ -301,6 +305,11 @@ GENERATING = {
     "PyTorch, compiled, channels last": (generate_torch, LAST | dict(compiled=True)),
 }
 LONG = "PyTorch, compiled"
+AGREEMENT = (
+    "PyTorch's networks have as many parameters and compute the same: of the same weights, "
+    "scores within {critic:.0e}, generated images within {images:.0e} and the losses of the "
+    "third step of three students within {losses:.0e} of the largest."
+)
 
 
 # Keras ------------------------------------------------------------------------------------
@@ -725,29 +734,13 @@ def interpolation(count):
 
 
 def add_training(table, title, processes):
-    table.add_section()
-    table.add_row(title, style="bold")
-    for name, process in processes.items():
-        if process.problem:
-            table.add_row(name, process.problem)
-            continue
-        reference = processes.get(reference_of(processes, "three" in name))
-        megabytes = process.facts["megabytes"]
-        table.add_row(
-            name,
-            f"{1000 * process.median:.0f}",
-            times(reference.median / process.median),
-            f"{megabytes:.0f}",
-            times(megabytes / reference.facts["megabytes"]),
-            f"{process.facts['loaded']:.0f}",
-        )
+    def cells(name, process):
+        kind = "three" in name
+        like = {each: other for each, other in processes.items() if ("three" in each) == kind}
+        reference = processes[fastest(like, "PyTorch", "Keras")]
+        return step_cells(f"{1000 * process.median:.0f}", process, reference)
 
-
-def reference_of(processes, three):
-    """The faster of PyTorch of the same kind; where it is missing, Keras."""
-    names = {name: 1 / p.median for name, p in processes.items()
-             if not p.problem and ("three" in name) == three}  # fmt: skip
-    return best(names, "PyTorch") or best(names, "Keras")
+    add_section(table, title, processes, cells)
 
 
 def print_costs(console, size, processes):
@@ -789,25 +782,22 @@ def add_cost(table, title, processes):
 
 
 def add_generating(table, title, processes):
-    table.add_section()
-    table.add_row(title, style="bold")
-    rates = {name: 1 / p.median for name, p in processes.items() if not p.problem}
-    reference = processes.get(best(rates, "PyTorch, eager") or best(rates, "Keras, graph"))
+    reference = processes.get(fastest(processes, "PyTorch, eager", "Keras, graph"))
     expected = processes["Keras, graph"].facts.get("result")
-    for name, process in processes.items():
-        if process.problem:
-            table.add_row(name, process.problem)
-            continue
-        cells = []
+
+    def cells(name, process):
+        speeds = []
         for few in (True, False):
             seconds, others = (seconds_of(each, few) for each in (process, reference))
-            cells += [f"{1 / seconds:.0f}", times(others / seconds)]
+            speeds += [rate(seconds), times(others / seconds)]
         drift = ""
         if expected:
             drift = np.max(np.abs(np.subtract(process.facts["result"], expected)))
             drift = f"{drift:.0f}"
         megabytes, ready = process.facts["megabytes"], process.facts["loaded"]
-        table.add_row(name, *cells, drift, f"{megabytes:.0f}", f"{ready:.0f}")
+        return *speeds, drift, f"{megabytes:.0f}", f"{ready:.0f}"
+
+    add_section(table, title, processes, cells)
 
 
 def seconds_of(process, few):
@@ -819,43 +809,18 @@ def title_of(size, what=""):
     return f"{size}, width {WIDTHS[size]}{what}"
 
 
-def compare_libraries(console, folder):
-    """Prints how far PyTorch is from Keras; ends the program if it is too far."""
-    process = Process(compare, folder, CORES, {})
-    process.close()
-    if process.problem and not process.problem.startswith("not installed"):
-        sys.exit(f"PyTorch does not compute what Keras computes: {process.problem}")
-    if process.problem:
-        console.print(f"PyTorch is {process.problem}.")
-        return
-    console.print(
-        "PyTorch's networks have as many parameters and compute the same: of the same weights, "
-        "scores within {critic:.0e}, generated images within {images:.0e} and the losses of "
-        "the third step of three students within {losses:.0e} of the largest.".format(
-            **process.facts
-        )
-    )
-
-
 def main():
     import tyro
 
     config = tyro.cli(Config)
     turns = 2 if config.quick else config.turns
     sizes = QUICK_BATCH if config.quick else BATCH
-    generating = {
-        name: task
-        for name, task in GENERATING.items()
-        if not config.quick or not name.startswith(LONG)
-    }
+    generating = shortened(GENERATING, config.quick, LONG)
     console = open_console("keras", "tensorflow", "ai-edge-litert", "torch", "numpy")
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        preparation = Process(prepare, folder, CORES, {})
-        if preparation.problem:
-            sys.exit(f"the networks could not be exported: {preparation.problem}")
-        preparation.close()
-        compare_libraries(console, folder)
+        prepare_folder(prepare, folder)
+        compare_libraries(console, compare, folder, AGREEMENT)
 
         table = new_table(
             "OKD-SAGAN, a training step", "ms", "ratio", "memory, MB", "ratio", "ready, s"

@@ -21,7 +21,6 @@ median of the turns. A turn excludes loading, compilation and the first call.
 """
 
 import importlib
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,14 +28,19 @@ from pathlib import Path
 import numpy as np
 from common import (
     CORES,
-    Process,
-    best,
+    add_section,
+    compare_libraries,
+    fastest,
     import_tensorflow,
     main_or_task,
     measure,
     new_table,
     open_console,
+    prepare_folder,
+    rate,
     share_of_waiting,
+    shortened,
+    step_cells,
     steps_for_two_seconds,
     times,
 )
@@ -314,6 +318,11 @@ DRAWING = {
     **{f"PyTorch, {name}": (draw_torch, settings) for name, settings in LAYOUTS.items()},
 }
 LONG = "PyTorch, compiled", "ours, unrolled, XLA"
+AGREEMENT = (
+    "PyTorch's networks have as many parameters and compute the same: of the same weights, "
+    "logits within {logits:.0e}, drawn images within {images:.0e}, and the losses of the third "
+    "step within {losses:.0e}."
+)
 
 
 # Keras ------------------------------------------------------------------------------------
@@ -497,18 +506,16 @@ def torch_text_to_image(weights, side):
         def __init__(self):
             super().__init__()
             kernel, recurrent, bias = (next(weights) for _ in range(3))
-            self.inputs = convolution(nn.Conv2d, kernel, bias)
-            self.recurrent = convolution(nn.Conv2d, recurrent)
+            self.gates = convolution(nn.Conv2d, torch.cat([kernel, recurrent], dim=2), bias)
             peepholes = (next(weights).flip(0, 1).permute(2, 0, 1) for _ in range(3))
             self.peepholes = nn.ParameterList(peepholes)
 
         def forward(self, maps, is_word):
-            gates_of_inputs = self.inputs(maps.flatten(0, 1)).unflatten(0, is_word.shape)
-            c = h = torch.zeros_like(gates_of_inputs[:, 0].chunk(4, dim=1)[0])
+            c = h = torch.zeros_like(maps[:, 0])  # which have as many channels
             peephole_i, peephole_f, peephole_o = self.peepholes
             outputs = []
-            for gates, word in zip(gates_of_inputs.unbind(1), is_word.unbind(1)):
-                i, f, new, o = (gates + self.recurrent(h)).chunk(4, dim=1)
+            for x, word in zip(maps.unbind(1), is_word.unbind(1)):
+                i, f, new, o = self.gates(torch.cat([x, h], dim=1)).chunk(4, dim=1)
                 i = torch.sigmoid(i + peephole_i * c)
                 f = torch.sigmoid(f + peephole_f * c)
                 next_c = f * c + i * torch.tanh(new)
@@ -660,22 +667,12 @@ def add_steps(table, title, processes, reference):
     Args:
         reference: name of the row that the ratios are to.
     """
-    table.add_section()
-    table.add_row(title, style="bold")
     reference = processes[reference]
-    for name, process in processes.items():
-        if process.problem:
-            table.add_row(name, process.problem)
-            continue
-        megabytes = process.facts["megabytes"]
-        table.add_row(
-            name,
-            rate(process.median),
-            times(reference.median / process.median),
-            f"{megabytes:.0f}",
-            times(megabytes / reference.facts["megabytes"]),
-            f"{process.facts['loaded']:.0f}",
-        )
+
+    def cells(name, process):
+        return step_cells(rate(process.median), process, reference)
+
+    add_section(table, title, processes, cells)
 
 
 def print_waiting(console, size, processes):
@@ -693,23 +690,21 @@ def print_waiting(console, size, processes):
 
 
 def add_drawing(table, title, processes):
-    table.add_section()
-    table.add_row(title, style="bold")
     reference = processes[reference_of(processes)]
     expected = processes[LOOP].facts.get("result")
-    for name, process in processes.items():
-        if process.problem:
-            table.add_row(name, process.problem)
-            continue
-        cells = []
+
+    def cells(name, process):
+        speeds = []
         for few in (True, False):
             seconds, others = (seconds_of(each, few) for each in (process, reference))
-            cells += [f"{1000 * seconds:.1f}", times(others / seconds)]
+            speeds += [f"{1000 * seconds:.1f}", times(others / seconds)]
         drift = ""
         if expected:
             drift = str(np.max(np.abs(np.subtract(process.facts["result"], expected))))
         megabytes, ready = process.facts["megabytes"], process.facts["loaded"]
-        table.add_row(name, *cells, drift, f"{megabytes:.0f}", f"{ready:.0f}")
+        return *speeds, drift, f"{megabytes:.0f}", f"{ready:.0f}"
+
+    add_section(table, title, processes, cells)
 
 
 def seconds_of(process, few):
@@ -717,14 +712,9 @@ def seconds_of(process, few):
     return float(np.median(process.seconds["few"])) / FEW if few else process.median
 
 
-def rate(seconds):
-    return f"{1 / seconds:.{0 if seconds < 0.1 else 1}f}"
-
-
 def reference_of(processes):
     """The faster of PyTorch, eager; where it is missing, Keras."""
-    rates = {name: 1 / p.median for name, p in processes.items() if not p.problem}
-    return best(rates, "PyTorch, eager") or LOOP
+    return fastest(processes, "PyTorch, eager", LOOP)
 
 
 def title_of(size, what=""):
@@ -735,22 +725,6 @@ def title_of(size, what=""):
     )
 
 
-def compare_libraries(console, folder):
-    """Prints how far PyTorch is from Keras; ends the program if it is too far."""
-    process = Process(compare, folder, CORES, {})
-    process.close()
-    if process.problem and not process.problem.startswith("not installed"):
-        sys.exit(f"PyTorch does not compute what Keras computes: {process.problem}")
-    if process.problem:
-        console.print(f"PyTorch is {process.problem}.")
-        return
-    console.print(
-        "PyTorch's networks have as many parameters and compute the same: of the same weights, "
-        "logits within {logits:.0e}, drawn images within {images:.0e}, and the losses of the "
-        "third step within {losses:.0e}.".format(**process.facts)
-    )
-
-
 def main():
     import tyro
 
@@ -758,21 +732,13 @@ def main():
     turns = 2 if config.quick else config.turns
     batches = QUICK_BATCH if config.quick else BATCH
     training, convlstm, drawing = (
-        {
-            name: task
-            for name, task in tasks.items()
-            if not config.quick or not name.startswith(LONG)
-        }
-        for tasks in (TRAINING, CONVLSTM, DRAWING)
+        shortened(tasks, config.quick, LONG) for tasks in (TRAINING, CONVLSTM, DRAWING)
     )
     console = open_console("keras", "tensorflow", "ai-edge-litert", "torch", "numpy")
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        preparation = Process(prepare, folder, CORES, {})
-        if preparation.problem:
-            sys.exit(f"the networks could not be exported: {preparation.problem}")
-        preparation.close()
-        compare_libraries(console, folder)
+        prepare_folder(prepare, folder)
+        compare_libraries(console, compare, folder, AGREEMENT)
 
         headings = "sentences/s", "ratio", "memory, MB", "ratio", "ready, s"
         table = new_table("Text to image, a training step", *headings)

@@ -1,4 +1,4 @@
-"""What the commands share: an exported model is found, described, loaded; progress is shown.
+"""What the commands share: models are found and loaded, targets checked, progress is shown.
 
 No network code is needed, and Keras is not imported.
 """
@@ -99,6 +99,30 @@ def load_signature(folder, model, inputs, outputs, name="serving_default"):
 
     run.model = loaded  # the signature does not keep its variables alive
     return run
+
+
+def check_targets(paths, targets):
+    """Finds out whether results would overwrite an input, or each other.
+
+    Args:
+        paths: `Path`s of the inputs.
+        targets: of each input a sequence of `Path`, the files that are made of it.
+
+    Raises:
+        InputError: they would; on a disk that ignores letter case, too.
+    """
+    inputs = {path.resolve() for path in paths}
+    owners = {}
+    for path, files in zip(paths, targets, strict=True):
+        for target in files:
+            if target.resolve() in inputs:
+                raise InputError(f"{target}: would overwrite an input: give another --out")
+            other = owners.setdefault(str(target).lower(), path)
+            if other is not path:
+                raise InputError(
+                    f"{path} and {other}: both would be written to {target}: "
+                    "rename one, or give them apart with another --out"
+                )
 
 
 def progress(console):

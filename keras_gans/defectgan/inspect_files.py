@@ -25,7 +25,7 @@ from keras_gans.errors import InputError
 from keras_gans.files import check_folder, replacing
 
 SUFFIXES = (*images.SUFFIXES, ".bmp")
-MODEL = Path(__file__).parents[2] / "saved_models" / "defectgan"  # of the repository
+MODEL = commands.SAVED_MODELS / "defectgan"
 REPORT = "detections.csv"
 COLUMNS = (
     "file", "width", "height", "score", "defective", "mask_area", "mask_share", "boxes"
@@ -236,19 +236,9 @@ def output_paths(paths, out):
     Raises:
         InputError: two results would be one file, or an input would be overwritten.
     """
-    targets, owners = [], {}
-    inputs = {path.resolve() for path in paths}
-    for path in paths:
-        targets.append((out / f"{path.stem}_overlay.png", out / f"{path.stem}_mask.png"))
-        for target in targets[-1]:
-            if target.resolve() in inputs:
-                raise InputError(f"{target}: would overwrite an input: give another --out")
-            other = owners.setdefault(str(target).lower(), path)
-            if other is not path:
-                raise InputError(
-                    f"{path} and {other}: both would be written to {target}: "
-                    "rename one, or give them apart with another --out"
-                )
+    names = "overlay", "mask"
+    targets = [tuple(out / f"{path.stem}_{name}.png" for name in names) for path in paths]
+    commands.check_targets(paths, targets)
     return targets
 
 

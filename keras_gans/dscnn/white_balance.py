@@ -47,8 +47,10 @@ class Estimator:
     signature: object = None
 
 
-SAVED_MODELS = Path(__file__).parents[2] / "saved_models"  # of the repository
-MODELS = {"linear": SAVED_MODELS / "dscnn", "srgb": SAVED_MODELS / "dscnn-photos"}
+MODELS = {
+    "linear": commands.SAVED_MODELS / "dscnn",
+    "srgb": commands.SAVED_MODELS / "dscnn-photos",
+}
 
 
 def white_balance(photos, out, model=None, view="model", as_json=False):
@@ -265,20 +267,11 @@ def output_paths(paths, out):
         InputError: two results would be one file, or an input would be overwritten.
     """
     stems = Counter(path.stem.lower() for path in paths)
-    targets, owners = [], {}
-    inputs = {path.resolve() for path in paths}
+    targets = []
     for path in paths:
         stem = path.name if stems[path.stem.lower()] > 1 else path.stem
         targets.append((Path(out) / path.name, Path(out) / f"{stem}_map.png"))
-        for target in targets[-1]:
-            if target.resolve() in inputs:
-                raise InputError(f"{target}: would overwrite an input: give another --out")
-            other = owners.setdefault(str(target).lower(), path)
-            if other is not path:
-                raise InputError(
-                    f"{path} and {other}: both would be written to {target}: "
-                    "rename one, or give them apart with another --out"
-                )
+    commands.check_targets(paths, targets)
     return targets
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from keras_gans.data.levels import to_levels
 from keras_gans.export.saved_model import export_saved_model, output_folder
 from keras_gans.export.tflite import convert, write_models
 
@@ -61,8 +62,7 @@ def export_generator(generator, base, metadata, distribution="uniform", classes=
 
     def generate(z, label=None):
         images = generator(z if label is None else [z, label], training=False)
-        images = (images + 1) * 127.5
-        return {"images": tf.cast(tf.clip_by_value(tf.round(images), 0, 255), tf.uint8)}
+        return {"images": to_levels(images)}
 
     def serve_classes(z, label):
         with tf.control_dependencies([_known(label, 0, len(classes))]):

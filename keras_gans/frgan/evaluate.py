@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from keras_gans.data.levels import to_float
+from keras_gans.data.levels import to_float, to_levels
 from keras_gans.metrics.inception_score import inception_score, score_name
 
 
@@ -68,8 +68,7 @@ def sample(generator, count, seed, batch_size=500):
 
     @tf.function(input_signature=[tf.TensorSpec(generator.input_shape, tf.float32)])
     def generate(z):
-        levels = tf.round((generator(z, training=False) + 1) * 127.5)
-        return tf.cast(tf.clip_by_value(levels, 0, 255), tf.uint8)
+        return to_levels(generator(z, training=False))
 
     rng = np.random.default_rng(seed)
     z = rng.uniform(-1, 1, (count, generator.input_shape[-1])).astype(np.float32)

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_gans.data.levels import to_float
 from keras_gans.errors import InputError
 from keras_gans.files import check_folder, replacing
 from keras_gans.metrics.inception_score import INCEPTION_2015, inception_2015
@@ -100,7 +101,7 @@ def inception_extractor(path):
     @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3), tf.uint8)])
     def run(images):
         enlarged = tf.image.resize(images, (INCEPTION_SIZE, INCEPTION_SIZE))
-        return network(enlarged / 127.5 - 1, training=False)
+        return network(to_float(enlarged), training=False)
 
     return Extractor(KERAS_INCEPTION, digest, _in_batches(run))
 
@@ -225,7 +226,7 @@ def model_digest(model, *more):
 def _on_floats(network):
     @tf.function(reduce_retracing=True)
     def run(images):
-        return network(tf.cast(images, tf.float32) / 127.5 - 1, training=False)
+        return network(to_float(images), training=False)
 
     return run
 

@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from keras_gans.data.levels import to_levels
 from keras_gans.metrics.features import extract
 from keras_gans.metrics.frechet import frechet_distance, kid
 from keras_gans.okdgan.copies import CHECKED, copy_threshold, diversity, nearest_crops
@@ -38,8 +39,7 @@ def sampled(generator, count, seed, labels=None, batch_size=100):
         if labels is not None:
             drawn = [labels[int(len(labels) * luck)] for luck in classes.random(size)]
             inputs = [inputs, tf.constant(drawn, tf.int32)]
-        levels = (generator(inputs, training=False) + 1) * 127.5
-        yield tf.cast(tf.clip_by_value(tf.round(levels), 0, 255), tf.uint8).numpy()
+        yield to_levels(generator(inputs, training=False)).numpy()
 
 
 def sample(generator, count, seed, labels=None, batch_size=100):

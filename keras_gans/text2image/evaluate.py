@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 from skimage.color import rgb2lab
 
+from keras_gans.data.levels import to_levels
 from keras_gans.text2image.synthetic import CENTRES, PETALS, places
 
 SHUFFLES = 200  # of the captions, for chance
@@ -26,7 +27,7 @@ def traced_drawing(network, last=False):
     @tf.function(input_signature=[vectors, mask])
     def drawing(vectors, mask):
         pictures = network([vectors, mask], training=False)
-        return _to_levels(pictures[:, -1] if last else pictures)
+        return to_levels(pictures[:, -1] if last else pictures)
 
     return drawing
 
@@ -65,13 +66,9 @@ def draw_vectors(generator, vectors, batch_size=200):
 
     @tf.function(input_signature=[tf.TensorSpec(generator.input_shape, tf.float32)])
     def drawing(vectors):
-        return _to_levels(generator(vectors, training=False))
+        return to_levels(generator(vectors, training=False))
 
     return _batched(drawing, lambda part: (part,), vectors, batch_size)
-
-
-def _to_levels(pictures):
-    return tf.cast(tf.clip_by_value(tf.round((pictures + 1) * 127.5), 0, 255), tf.uint8)
 
 
 def _sentences(table):

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_gans.data.levels import to_levels
 from keras_gans.export.parity import compare, print_parity
 from keras_gans.export.saved_model import export_saved_model, output_folder
 from keras_gans.export.tflite import convert, write_models
@@ -269,8 +270,7 @@ def _endpoints(network, reader):
 
 def _draw(network, inputs):
     """The network's images as uint8."""
-    images = (network(inputs, training=False) + 1) * 127.5
-    return tf.cast(tf.clip_by_value(tf.round(images), 0, 255), tf.uint8)
+    return to_levels(network(inputs, training=False))
 
 
 def _is_whole(network):

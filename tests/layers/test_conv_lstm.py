@@ -123,7 +123,7 @@ def test_without_peepholes_it_is_convlstm2d(mask):
     theirs.supports_masking = True  # else it warns
     expected = outputs_and_gradients(theirs, X, mask=mask)
 
-    np.testing.assert_array_equal(found[0], expected[0])
+    np.testing.assert_allclose(found[0], expected[0], rtol=1e-5, atol=1e-6)
     for gradient, other in zip(found[1:], expected[1:]):
         np.testing.assert_allclose(gradient, other, rtol=1e-4, atol=1e-5)
 
