@@ -1,10 +1,9 @@
 """Speed and memory of the text-to-image network beside PyTorch, measured in one run.
 
-    python benchmarks/text2image.py            45 to 60 minutes on 2 cores; up to 2.5 GB for
-                                               each of 7 rows in training
-    python benchmarks/text2image.py --quick    about 15 minutes, figures for orientation; the
-                                               report's network takes 2 sentences a step
-                                               instead of 8
+    python benchmarks/text2image.py            20 minutes on 2 cores; up to 1.7 GB for each of
+                                               7 rows in training
+    python benchmarks/text2image.py --quick    7 minutes, figures for orientation; the report's
+                                               network takes 2 sentences a step instead of 8
 
 Prints three tables: a training step, and how long it waits for data; the ConvLSTM alone, beside
 `keras.layers.ConvLSTM2D`, as a loop, unrolled and under XLA; drawing one sentence and sixteen.
