@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -69,23 +70,24 @@ def test_resume_after_sigkill_equals_the_run_never_interrupted(
     tmp_path, data, monkeypatch, capsys
 ):
     arguments = [f"--data {data}", SMALL]
-    whole = run(tmp_path, *arguments, "--run-dir whole")
+    with ThreadPoolExecutor() as pool:  # beside the run that is killed
+        whole = pool.submit(run, tmp_path, *arguments, "--run-dir whole")
+        with subprocess.Popen(
+            command(*arguments, "--run-dir parts"),
+            cwd=tmp_path,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as process:
+            # after the first checkpoint: in the midst of the second epoch
+            saved = tmp_path / "parts" / "defectgan" / "checkpoints" / "checkpoint"
+            wait_for(saved.exists, process)
+            os.kill(process.pid, signal.SIGKILL)
+        assert not (tmp_path / "parts" / "segnet").exists()
+
+        resumed = run(tmp_path, *arguments, "--run-dir parts --resume")
+    whole = whole.result()
     assert whole.returncode == 0, whole.stderr
     assert "testing 5 + 2" in whole.stdout and "training 3 defective + 4 free" in whole.stdout
-
-    with subprocess.Popen(
-        command(*arguments, "--run-dir parts"),
-        cwd=tmp_path,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        # after the first checkpoint: in the midst of the second epoch
-        saved = tmp_path / "parts" / "defectgan" / "checkpoints" / "checkpoint"
-        wait_for(saved.exists, process)
-        os.kill(process.pid, signal.SIGKILL)
-    assert not (tmp_path / "parts" / "segnet").exists()
-
-    resumed = run(tmp_path, *arguments, "--run-dir parts --resume")
     assert resumed.returncode == 0, resumed.stderr
     goes_on = re.search(
         r"defectgan: 3 epochs of 30 steps, going on after epoch (\d+)", resumed.stdout

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -44,22 +45,23 @@ def data(tmp_path):
 
 def test_resume_after_sigkill_equals_the_run_never_interrupted(tmp_path, data):
     arguments = [f"--data {data} --epochs 8", SMALL]
-    whole = run(tmp_path, *arguments, "--run-dir whole")
+    with ThreadPoolExecutor() as pool:  # beside the run that is killed
+        whole = pool.submit(run, tmp_path, *arguments, "--run-dir whole")
+        with subprocess.Popen(
+            command(*arguments, "--run-dir parts"),
+            cwd=tmp_path,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as process:
+            # in the second training of the run, in the midst of its fourth epoch
+            log = tmp_path / "parts" / "fold-0" / "metrics.jsonl"
+            wait_for(lambda: log.exists() and log.read_text().count("\n") >= 3, process)
+            os.kill(process.pid, signal.SIGKILL)
+        assert not (tmp_path / "parts" / "errors.csv").exists()
+
+        resumed = run(tmp_path, *arguments, "--run-dir parts --resume")
+    whole = whole.result()
     assert whole.returncode == 0, whole.stderr
-
-    with subprocess.Popen(
-        command(*arguments, "--run-dir parts"),
-        cwd=tmp_path,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        # in the second training of the run, after its third epoch: in the midst of the fourth
-        log = tmp_path / "parts" / "fold-0" / "metrics.jsonl"
-        wait_for(lambda: log.exists() and log.read_text().count("\n") >= 3, process)
-        os.kill(process.pid, signal.SIGKILL)
-    assert not (tmp_path / "parts" / "errors.csv").exists()
-
-    resumed = run(tmp_path, *arguments, "--run-dir parts --resume")
     assert resumed.returncode == 0, resumed.stderr
     goes_on = re.search(r"fold-0: 8 epochs .* going on after epoch (\d+)", resumed.stdout)
     assert 2 <= int(goes_on[1]) < 8  # the third checkpoint may not have been complete
