@@ -1,6 +1,7 @@
-"""What the tests of the training scripts share: a run is read, and waited for."""
+"""What the tests of the training scripts share: a run is read, waited for, killed."""
 
 import json
+import subprocess
 import time
 
 import tensorflow as tf
@@ -20,6 +21,14 @@ def wait_for(condition, process):
         assert process.poll() is None, "the run ended before it could be killed"
         assert time.monotonic() < until
         time.sleep(0.01)
+
+
+def kill_when(condition, command, folder):
+    """Starts a command in a folder, and kills it as soon as a condition holds."""
+    quiet = dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with subprocess.Popen(command, cwd=folder, **quiet) as process:
+        wait_for(condition, process)
+        process.kill()
 
 
 def rows(path):

@@ -2,9 +2,7 @@
 
 import dataclasses
 import json
-import os
 import re
-import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +15,7 @@ from PIL import Image
 import train_defectgan
 from keras_gans.defectgan.surfaces import Surfaces
 from keras_gans.errors import InputError
-from tests.runs import checkpoint_values, rows, wait_for
+from tests.runs import checkpoint_values, kill_when, rows
 
 SCRIPT = train_defectgan.__file__
 SMALL = (
@@ -72,16 +70,9 @@ def test_resume_after_sigkill_equals_the_run_never_interrupted(
     arguments = [f"--data {data}", SMALL]
     with ThreadPoolExecutor() as pool:  # beside the run that is killed
         whole = pool.submit(run, tmp_path, *arguments, "--run-dir whole")
-        with subprocess.Popen(
-            command(*arguments, "--run-dir parts"),
-            cwd=tmp_path,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        ) as process:
-            # after the first checkpoint: in the midst of the second epoch
-            saved = tmp_path / "parts" / "defectgan" / "checkpoints" / "checkpoint"
-            wait_for(saved.exists, process)
-            os.kill(process.pid, signal.SIGKILL)
+        # after the first checkpoint: in the midst of the second epoch
+        saved = tmp_path / "parts" / "defectgan" / "checkpoints" / "checkpoint"
+        kill_when(saved.exists, command(*arguments, "--run-dir parts"), tmp_path)
         assert not (tmp_path / "parts" / "segnet").exists()
 
         resumed = run(tmp_path, *arguments, "--run-dir parts --resume")

@@ -1,9 +1,7 @@
 """The script as a user runs it: in processes of its own, on small data."""
 
 import json
-import os
 import re
-import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +10,7 @@ import numpy as np
 import pytest
 
 import train_dscnn
-from tests.runs import checkpoint_values, wait_for
+from tests.runs import checkpoint_values, kill_when
 
 SCRIPT = train_dscnn.__file__
 SMALL = "--patch-size 16 --modules 1 --patches 192 --batch-size 16 --augment --export None"
@@ -47,16 +45,13 @@ def test_resume_after_sigkill_equals_the_run_never_interrupted(tmp_path, data):
     arguments = [f"--data {data} --epochs 8", SMALL]
     with ThreadPoolExecutor() as pool:  # beside the run that is killed
         whole = pool.submit(run, tmp_path, *arguments, "--run-dir whole")
-        with subprocess.Popen(
+        # in the second training of the run, in the midst of its fourth epoch
+        log = tmp_path / "parts" / "fold-0" / "metrics.jsonl"
+        kill_when(
+            lambda: log.exists() and log.read_text().count("\n") >= 3,
             command(*arguments, "--run-dir parts"),
-            cwd=tmp_path,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        ) as process:
-            # in the second training of the run, in the midst of its fourth epoch
-            log = tmp_path / "parts" / "fold-0" / "metrics.jsonl"
-            wait_for(lambda: log.exists() and log.read_text().count("\n") >= 3, process)
-            os.kill(process.pid, signal.SIGKILL)
+            tmp_path,
+        )
         assert not (tmp_path / "parts" / "errors.csv").exists()
 
         resumed = run(tmp_path, *arguments, "--run-dir parts --resume")

@@ -2,10 +2,8 @@
 
 import dataclasses
 import json
-import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 
@@ -18,7 +16,7 @@ import train_frgan
 from keras_gans.errors import InputError
 from keras_gans.frgan import studies
 from keras_gans.frgan.datasets import load_labelled_images
-from tests.runs import checkpoint_values, read_json, rows, wait_for
+from tests.runs import checkpoint_values, kill_when, read_json, rows
 
 SCRIPT = train_frgan.__file__
 SMALL = (
@@ -137,16 +135,9 @@ def test_labels_are_balanced_and_half_of_them_wrong(folder):
 
 def test_resume_after_sigkill_equals_the_run_never_interrupted(folder, refused):
     arguments = [f"--data {folder}/small", SMALL, FULL]
-    with subprocess.Popen(
-        command(*arguments, "--run-dir parts"),
-        cwd=folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        # after the first checkpoint: while the next epochs are on their way
-        saved = folder / "parts" / "frgan" / "checkpoints" / "checkpoint"
-        wait_for(saved.exists, process)
-        os.kill(process.pid, signal.SIGKILL)
+    # after the first checkpoint: while the next epochs are on their way
+    saved = folder / "parts" / "frgan" / "checkpoints" / "checkpoint"
+    kill_when(saved.exists, command(*arguments, "--run-dir parts"), folder)
     assert not (folder / "parts" / "labels-only").exists()
 
     resumed = run(folder, *arguments, "--run-dir parts --resume")

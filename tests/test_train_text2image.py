@@ -2,10 +2,8 @@
 
 import dataclasses
 import json
-import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 
@@ -17,7 +15,7 @@ from PIL import Image
 import train_text2image
 from keras_gans.errors import InputError
 from keras_gans.text2image.captions import load_vocabulary
-from tests.runs import checkpoint_values, read_json, rows, wait_for
+from tests.runs import checkpoint_values, kill_when, read_json, rows
 
 SCRIPT = train_text2image.__file__
 COLOURS = {"red": 0, "green": 1, "blue": 2}
@@ -145,16 +143,9 @@ def test_word_vectors_are_of_the_training_captions_alone(folder):
 
 def test_resume_after_sigkill_equals_the_run_never_interrupted(folder, refused):
     arguments = [f"--data {folder}/small", SMALL]
-    with subprocess.Popen(
-        command(*arguments, "--run-dir parts"),
-        cwd=folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        # after the first checkpoint: while the next epochs are on their way
-        saved = folder / "parts" / "full" / "checkpoints" / "checkpoint"
-        wait_for(saved.exists, process)
-        os.kill(process.pid, signal.SIGKILL)
+    # after the first checkpoint: while the next epochs are on their way
+    saved = folder / "parts" / "full" / "checkpoints" / "checkpoint"
+    kill_when(saved.exists, command(*arguments, "--run-dir parts"), folder)
     assert not (folder / "parts" / "result.json").exists()
 
     resumed = run(folder, *arguments, "--run-dir parts --resume")
