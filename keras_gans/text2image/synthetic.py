@@ -112,6 +112,9 @@ PETALS_ONLY = (
     "a {p} flower {g}",
     "there are {n} {s} petals on this {p} flower {g}",
     "this flower has {n} petals that are {p} in color",
+    "this flower is {p}",
+    "a {p} flower",
+    "the flower has {p} petals",
 )
 NAMES_BOTH = 0.8  # share of the captions of training images that name the centre's colour
 
@@ -144,7 +147,7 @@ def synthetic_flowers(count, seed=0, size=64, captions=5):
         seed: int, not negative; the set is a function of it and of the other arguments.
         size: side of the images in pixels; the flowers are the same at every size but for
             texture.
-        captions: of each image, 1 to 6, with 6 to 25 words. Those of test images all name the
+        captions: of each image, 1 to 9, with 3 to 25 words. Those of test images all name the
             colour of the petals and of the centre, those of training images the colour of the
             petals and 4 in 5 also that of the centre.
 
@@ -153,7 +156,7 @@ def synthetic_flowers(count, seed=0, size=64, captions=5):
 
     Raises:
         InputError: fewer images than combinations, size outside 32 to 256, captions outside 1
-            to 6, negative seed.
+            to 9, negative seed.
     """
     combinations = np.stack(np.mgrid[: len(PETALS), : len(CENTRES)], axis=-1).reshape(-1, 2)
     if count < len(combinations):
