@@ -76,6 +76,15 @@ def test_captions_name_the_colours(flowers):
     assert "an orange" in text and "a orange" not in text and "{" not in text
 
 
+def test_some_training_captions_are_short(flowers):
+    """The picture of a word is near the flower only where the word is a caption's last one."""
+    ends = {part: [] for part in ("train", "test")}
+    for part, captions in zip(flowers.split, flowers.captions):
+        ends[part] += [len(tokenize(caption)) <= 5 for caption in captions]
+    assert 0.03 < np.mean(ends["train"]) < 0.15 and not any(ends["test"])
+    assert "this flower is pink" in [each.rstrip(".") for each in sum(flowers.captions, ())]
+
+
 def test_captions_say_the_same_in_many_ways(flowers):
     patterns = set()
     for pair, captions in zip(colours(flowers), flowers.captions):
