@@ -1,7 +1,7 @@
 """Speed and memory of DefectGAN beside its peers, measured in one run on this machine.
 
-    python benchmarks/defectgan.py            about 15 minutes on 2 cores
-    python benchmarks/defectgan.py --quick    5 to 8 minutes, figures for orientation
+    python benchmarks/defectgan.py            6 minutes on 2 cores
+    python benchmarks/defectgan.py --quick    some less, figures for orientation
     python benchmarks/defectgan.py --full     hours; up to 4 GB for each of 6 rows in training
 
 Prints one table: a training step of batch 1; the defects of one image of 256x256 pixels, found

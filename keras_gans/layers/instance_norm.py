@@ -10,7 +10,7 @@ class InstanceNormalization(keras.layers.Layer):
 
     Computes what `keras.layers.GroupNormalization(groups=-1, center=False, scale=False)` does,
     without weights. In training all channels of the batch go through TensorFlow's fused batch
-    normalisation, as channels of one image: half the time at batch 1, CycleGAN's. Outside
+    normalisation, as channels of one image: half the time of large maps at batch 1. Outside
     training it is elementary operations of rank 4, which TFLite and its GPU delegates know.
 
     Args:
