@@ -19,5 +19,22 @@ def set_up(deterministic=True):
         names = [tf.config.experimental.get_device_details(g)["device_name"] for g in gpus]
         print(f"device: {', '.join(names)} (XLA)")
     else:
-        print(f"device: CPU, {len(os.sched_getaffinity(0))} cores (no XLA)")
+        library = "oneDNN, " if onednn() else ""
+        print(f"device: CPU, {cores()} cores ({library}no XLA)")
     return bool(gpus)
+
+
+def cores():
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # Linux
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def onednn():
+    """Whether TensorFlow computes with oneDNN, which it decides when it is imported."""
+    try:
+        from tensorflow.python.util._pywrap_util_port import IsMklEnabled
+    except ImportError:  # no public name tells
+        return os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "1"
+    return IsMklEnabled()

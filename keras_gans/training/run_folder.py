@@ -135,13 +135,15 @@ def environment():
     import keras
     import tensorflow as tf
 
+    from keras_gans.training import device
+
     return {
         "python": platform.python_version(),
         "tensorflow": tf.__version__,
         "keras": keras.__version__,
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": device.cores(),
         "gpus": len(tf.config.list_physical_devices("GPU")),
-        "TF_ENABLE_ONEDNN_OPTS": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1"),
+        "onednn": device.onednn(),
     }
 
 
