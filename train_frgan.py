@@ -31,7 +31,7 @@ import tyro
 from keras_gans.data.order import spread
 from keras_gans.errors import InputError, report_input_errors
 from keras_gans.export.generator import export_generator
-from keras_gans.files import check_folder
+from keras_gans.files import check_folder, write_json
 from keras_gans.frgan import studies
 from keras_gans.frgan.callbacks import Watch
 from keras_gans.frgan.data import labelled_batches, semi_supervised_batches
@@ -55,9 +55,9 @@ from keras_gans.frgan.report import print_errors
 from keras_gans.frgan.synthetic import synthetic_digits
 from keras_gans.layers import initialize_from_data
 from keras_gans.metrics.inception_score import INCEPTION_2015, inception_2015
-from keras_gans.report import samples_beside
+from keras_gans.report.pictures import samples_beside
 from keras_gans.training.fit import fit
-from keras_gans.training.run_folder import RunFolder, to_json, write_json
+from keras_gans.training.run_folder import RunFolder, to_json
 from keras_gans.training.settings import check_limits
 
 

@@ -27,7 +27,7 @@ import tyro
 
 from keras_gans.errors import InputError, report_input_errors
 from keras_gans.export.generator import export_generator
-from keras_gans.files import check_folder
+from keras_gans.files import check_folder, write_json
 from keras_gans.metrics.features import inception_extractor, model_extractor
 from keras_gans.okdgan import classifier, datasets, purpose
 from keras_gans.okdgan.acgan import ACGAN
@@ -41,7 +41,7 @@ from keras_gans.okdgan.report import best, print_threshold, table, write_sweep, 
 from keras_gans.okdgan.sagan import SAGAN
 from keras_gans.okdgan.synthetic import synthetic_concrete
 from keras_gans.training.fit import fit
-from keras_gans.training.run_folder import RunFolder, to_json, write_json
+from keras_gans.training.run_folder import RunFolder, to_json
 from keras_gans.training.settings import check_limits
 
 

@@ -31,7 +31,7 @@ import tyro
 from keras_gans.data.order import spread
 from keras_gans.errors import InputError, report_input_errors
 from keras_gans.export.generator import export_generator
-from keras_gans.files import check_folder
+from keras_gans.files import check_folder, write_json
 from keras_gans.text2image.callbacks import VectorGrids, WordGrids
 from keras_gans.text2image.captions import (
     count_words,
@@ -62,7 +62,7 @@ from keras_gans.text2image.networks import (
 from keras_gans.text2image.report import word_grid, write_table
 from keras_gans.text2image.synthetic import synthetic_flowers
 from keras_gans.training.fit import fit
-from keras_gans.training.run_folder import RunFolder, to_json, write_json
+from keras_gans.training.run_folder import RunFolder, to_json
 from keras_gans.training.settings import check_limits
 
 

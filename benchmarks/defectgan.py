@@ -533,8 +533,7 @@ def main():
     config = tyro.cli(Config)
     turns = 2 if config.quick else config.turns
     training, detecting, cleaning = (
-        shortened(tasks, config.quick, LONG)
-        for tasks in (TRAINING, DETECTING, CLEANING)
+        shortened(tasks, config.quick, LONG) for tasks in (TRAINING, DETECTING, CLEANING)
     )
     size = "paper" if config.full else "reduced"
     large = dict(LARGE_IMAGE)

@@ -198,9 +198,7 @@ def generate_tflite(folder, size, precision):
 
     path = str(folder / size / f"{size}-{precision}.tflite")
     runner = Interpreter(path, num_threads=CORES).get_signature_runner()
-    return generating(
-        lambda z: np.concatenate([runner(z=row[None])["images"] for row in z])
-    )
+    return generating(lambda z: np.concatenate([runner(z=row[None])["images"] for row in z]))
 
 
 def generate_torch(folder, size, layout="contiguous_format", compiled=False):
@@ -840,9 +838,7 @@ def main():
         for size, processes in trained.items():
             print_costs(console, size, processes)
 
-        table = new_table(
-            "N students in one step", "ms", "parts, ms", "ratio", "memory, MB"
-        )
+        table = new_table("N students in one step", "ms", "parts, ms", "ratio", "memory, MB")
         for size, batch in sizes.items():
             settings = {"size": size, "batch": batch}
             found = measure(COST, folder, CORES, turns, f"students, {size}", settings)

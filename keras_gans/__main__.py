@@ -48,7 +48,7 @@ def white_balance(
         view: What the model is shown; "model" is what it was trained on.
         as_json: Print a JSON list instead of the table.
     """
-    from keras_gans.dscnn.white_balance import white_balance
+    from keras_gans.commands.white_balance import white_balance
 
     white_balance(photos, out, model=model, view=view, as_json=as_json)
 
@@ -87,7 +87,7 @@ def detect(
         fail_on_defect: Exit with code 1 if any image has a defect.
         as_json: Print a JSON list instead of the table.
     """
-    from keras_gans.defectgan.inspect_files import detect_files
+    from keras_gans.commands.detect import detect_files
 
     rows = detect_files(images, out, model=model, min_area=min_area, as_json=as_json)
     if fail_on_defect and any(row["defective"] for row in rows):
@@ -120,7 +120,7 @@ def classify(
         out: CSV file to write. No input is overwritten.
         as_json: Print a JSON list, with the probabilities of all classes, instead of the table.
     """
-    from keras_gans.frgan.classify import classify_files
+    from keras_gans.commands.classify import classify_files
 
     classify_files(images, out, model=model, as_json=as_json)
 
@@ -149,7 +149,7 @@ def generate(
         label: Name of the class to make images of, if the model was trained with classes. By
             default each image has one at random.
     """
-    from keras_gans.generate import generate
+    from keras_gans.commands.generate import generate
 
     generate(out, model=model, count=count, seed=seed, label=label)
 
@@ -187,7 +187,7 @@ def draw(
             under its word.
         size: Side of the pictures in pixels; by default the model's.
     """
-    from keras_gans.draw import draw
+    from keras_gans.commands.draw import draw
 
     draw(sentences, file, out=out, model=model, words=words, size=size)
 
@@ -223,7 +223,7 @@ def evaluate(
             keras_gans/features in your cache folder.
         as_json: Print a JSON list instead of the table.
     """
-    from keras_gans.evaluate import evaluate
+    from keras_gans.commands.evaluate import evaluate
 
     evaluate(real, fake, inception, network, seed=seed, cache=cache, as_json=as_json)
 

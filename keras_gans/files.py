@@ -1,6 +1,7 @@
 """Files that are written completely or not at all."""
 
 import contextlib
+import json
 import os
 from pathlib import Path
 
@@ -40,3 +41,35 @@ def replacing(path):
         raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_json(path, value):
+    """Writes JSON, completely or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2) + "\n")
+
+
+def remembered(path, compute, digest=None):
+    """What was drawn or computed once: read from a JSON file, or computed and written there.
+
+    Args:
+        path: `Path` of the file; its folder is made.
+        compute: function without arguments to what JSON can hold.
+        digest: of the data it is made of, str. The file keeps it.
+
+    Returns:
+        the value, as JSON gives it back.
+
+    Raises:
+        InputError: what is there was made of other data.
+    """
+    if not path.exists():
+        value = compute()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, value if digest is None else {"sha256": digest, "value": value})
+    stored = json.loads(path.read_text())
+    if digest is None:
+        return stored
+    if stored["sha256"] != digest:
+        raise InputError(f"{path}: made of other data; start a new run for these")
+    return stored["value"]

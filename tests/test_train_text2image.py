@@ -199,9 +199,7 @@ def test_word_vectors_are_not_trained_again(folder, stopped, refused, tmp_path, 
 # The other models ---------------------------------------------------------------------------
 
 
-def test_a_study_trains_its_models_and_goes_on_one_by_one(
-    folder, start, tmp_path, monkeypatch
-):
+def test_a_study_trains_its_models_and_goes_on_one_by_one(folder, start, tmp_path, monkeypatch):
     names = [*train_text2image.STUDIES["models"]]
     assert names == ["gnn", "dcgan", "full, original", "full, penalty", "full, mean"]
     names = ["gnn", "dcgan", "full, mean"]

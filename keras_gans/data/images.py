@@ -1,4 +1,4 @@
-"""Reading and writing photographs: linear 16-bit files, sRGB files, damaged files.
+"""Reading photographs: linear 16-bit files, sRGB files, damaged files.
 
 The colour of a light adds up only in linear values, so every reader returns linear RGB,
 float32 in [0, 1]. What a file holds is told by its content, not by its name: 8 bits a
@@ -12,18 +12,14 @@ import os
 import struct
 import warnings
 import zlib
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import tifffile
 from PIL import Image, ImageOps
-from rich.console import Console
-from rich.progress import track
-from scipy import sparse
 
+from keras_gans.data.srgb import srgb_to_linear
 from keras_gans.errors import InputError
-from keras_gans.files import replacing
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 
@@ -256,102 +252,6 @@ def read_metadata(path):
     return {name: value for name, value in found.items() if value}
 
 
-def srgb_to_linear(values):
-    """Undoes the sRGB curve (IEC 61966-2-1): v / 12.92 up to 0.04045, else
-    ((v + 0.055) / 1.055)^2.4.
-
-    Args:
-        values: array of sRGB-encoded values, clipped to [0, 1].
-
-    Returns:
-        float32 array of the same shape, in [0, 1].
-    """
-    values = np.clip(values, 0, 1)
-    curve = ((values + 0.055) / 1.055) ** 2.4
-    return np.where(values <= 0.04045, values / 12.92, curve).astype(np.float32)
-
-
-def linear_to_srgb(values):
-    """Applies the sRGB curve (IEC 61966-2-1): 12.92 v up to 0.0031308, else
-    1.055 v^(1/2.4) - 0.055.
-
-    Args:
-        values: array of linear values, clipped to [0, 1].
-
-    Returns:
-        float32 array of the same shape, in [0, 1].
-    """
-    values = np.clip(values, 0, 1)
-    curve = 1.055 * values ** (1 / 2.4) - 0.055
-    return np.where(values <= 0.0031308, 12.92 * values, curve).astype(np.float32)
-
-
-def quantize(image, dtype):
-    """Turns values in [0, 1] into integers that a file can hold.
-
-    Args:
-        image: float array, clipped to [0, 1]; NaN and infinity raise `ValueError`.
-        dtype: `np.uint8` (1.0 becomes 255) or `np.uint16` (1.0 becomes 65535).
-
-    Returns:
-        array of `dtype`, rounded.
-    """
-    if not np.isfinite(image).all():
-        raise ValueError("An image with NaN or infinity cannot be written.")
-    return np.rint(np.clip(image, 0, 1) * np.iinfo(dtype).max).astype(dtype)
-
-
-def write_image(path, image, **metadata):
-    """Writes a PNG, JPEG or TIFF, by the name's suffix.
-
-    The file appears complete or not at all: it is written beside its place and moved.
-
-    Args:
-        path: where to write; the suffix is one of `SUFFIXES`.
-        image: uint8 or uint16 (H, W, 3). JPEG takes uint8 only and has quality 95.
-        **metadata: `icc_profile` and `exif`, bytes, kept in 8-bit files.
-
-    Raises:
-        InputError: the file cannot be written.
-        ValueError: another data type or shape, or a suffix that is not known.
-    """
-    path, image = Path(path), np.asarray(image)
-    write = {".png": _png, ".tif": _tiff, ".tiff": _tiff}.get(path.suffix.lower(), _jpeg)
-    if not _is_image_name(path):
-        raise ValueError(f"An image is written as {_known()}. Received: {path}")
-    _check_writable(image, (np.uint8,) if write is _jpeg else (np.uint8, np.uint16))
-    with replacing(path) as temporary:
-        write(temporary, image, metadata)
-
-
-def write_png(path, image):
-    """Writes a PNG of 8 or 16 bits a channel, complete or not at all.
-
-    Args:
-        path: where to write, whatever the suffix.
-        image: uint8 or uint16 (H, W, 3).
-
-    Raises:
-        InputError: the file cannot be written.
-        ValueError: another data type or shape.
-    """
-    image = np.asarray(image)
-    _check_writable(image, (np.uint8, np.uint16))
-    with replacing(path) as temporary:
-        _png(temporary, image, {})
-
-
-# Reading ------------------------------------------------------------------------------
-
-
-def _is_image_name(path):
-    return path.suffix.lower() in SUFFIXES
-
-
-def _known():
-    return " ".join(SUFFIXES)
-
-
 def _damaged(path, kind):
     return f"{path}: truncated or damaged {kind}: copy it again or leave it out"
 
@@ -445,115 +345,3 @@ def _read_linear_tiff(path):
             "level: divide by the white level"
         )
     return np.maximum(array, 0).astype(np.float32)
-
-
-# Writing ------------------------------------------------------------------------------
-
-
-def _check_writable(image, dtypes):
-    if image.dtype not in dtypes or image.ndim != 3 or image.shape[-1] != 3:
-        names = " or ".join(np.dtype(dtype).name for dtype in dtypes)
-        raise ValueError(
-            f"An image to write is {names} of shape (H, W, 3). "
-            f"Received: {image.dtype} of shape {image.shape}"
-        )
-
-
-def _png(path, image, metadata):
-    if image.dtype == np.uint8:
-        Image.fromarray(image).save(path, format="PNG", **metadata)
-    else:
-        from keras_gans.quiet import tensorflow as tf  # Pillow has no 16-bit RGB
-
-        path.write_bytes(tf.io.encode_png(image).numpy())
-
-
-def _jpeg(path, image, metadata):
-    Image.fromarray(image).save(path, format="JPEG", quality=95, **metadata)
-
-
-def _tiff(path, image, metadata):
-    if image.dtype == np.uint8:
-        Image.fromarray(image).save(path, format="TIFF", **metadata)
-    else:
-        tifffile.imwrite(path, image, photometric="rgb")
-
-
-def read_squares(paths, image_size):
-    """Reads photographs as squares of one size, several at a time, with a bar on a terminal.
-
-    Args:
-        paths: list of N files.
-        image_size: side S, see `fitted_square`.
-
-    Returns:
-        uint8 (N, S, S, 3), sRGB, in the order of the paths.
-
-    Raises:
-        InputError: a file cannot be read.
-    """
-    console = Console(stderr=True)
-    images = np.empty((len(paths), image_size, image_size, 3), np.uint8)
-    # a thread that silences warnings itself may leave it so: undone here after them all
-    with warnings.catch_warnings(), ThreadPoolExecutor() as pool:
-        warnings.simplefilter("ignore")
-        results = pool.map(lambda path: fitted_square(read_photo(path)[0], image_size), paths)
-        try:
-            bar = track(
-                results, "reading", len(paths), console=console, transient=True,
-                disable=not console.is_terminal,
-            )  # fmt: skip
-            for index, image in enumerate(bar):
-                images[index] = image
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-    return images
-
-
-def fitted_square(image, size):
-    """The largest square of the middle, reduced or enlarged, as sRGB.
-
-    Args:
-        image: float32 (H, W, 3), linear, in [0, 1].
-        size: side of the result.
-
-    Returns:
-        uint8 (size, size, 3).
-    """
-    side = min(image.shape[:2])
-    top, left = ((length - side) // 2 for length in image.shape[:2])
-    image = image[top : top + side, left : left + side]
-    if side != size:
-        method = Image.Resampling.LANCZOS
-        image = np.dstack(
-            [Image.fromarray(image[..., channel]).resize((size, size), method, reducing_gap=3)
-             for channel in range(3)]
-        )  # fmt: skip
-    return quantize(linear_to_srgb(image), np.uint8)
-
-
-def area_average(image, height, width):
-    """Reduces an image: each pixel is the mean of the area it covers, also in parts.
-
-    Args:
-        image: float32 (H, W, 3).
-        height, width: the new size, at most the old one.
-
-    Returns:
-        float32 (height, width, 3).
-    """
-    old_height, old_width, channels = image.shape
-    rows = _area_weights(old_height, height) @ image.reshape(old_height, -1)
-    columns = rows.reshape(height, old_width, channels).swapaxes(0, 1)
-    reduced = _area_weights(old_width, width) @ columns.reshape(old_width, -1)
-    return reduced.reshape(width, height, channels).swapaxes(0, 1)
-
-
-def _area_weights(size, new_size):
-    """Sparse (new_size, size): what part of each new pixel each old one makes up."""
-    edges = np.linspace(0, size, new_size + 1)
-    old = np.arange(size)
-    overlap = np.minimum(edges[1:, None], old + 1) - np.maximum(edges[:-1, None], old)
-    weights = np.maximum(overlap, 0) * new_size / size
-    return sparse.csr_array(weights.astype(np.float32))

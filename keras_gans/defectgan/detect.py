@@ -106,10 +106,9 @@ class CalibrationRule:
         for name in ("quantile", "peak_quantile", "limit_quantile"):
             value = getattr(self, name)
             if not 0 < value <= 1:
-                raise InputError(
-                    f"{name} must be above 0 and at most 1. Received: {value}"
-                )
+                raise InputError(f"{name} must be above 0 and at most 1. Received: {value}")
         Calibration(0, 0, 0, self.reach, self.sigma, self.dilation, self.share)
+
 
 @dataclass(frozen=True)
 class Detection:
@@ -205,6 +204,7 @@ def build_detection_graph(generator, calibration, tile, overlap=None, reduce=1, 
         It runs eagerly and in graphs; `tf.function` traces it with the signature uint8
         [None, None, None, C].
     """
+
     def run(taken):
         images, scale = flattened(taken, flatten) if flatten else (taken, None)
         cleaned = _clean(generator, images, tile, overlap, reduce)

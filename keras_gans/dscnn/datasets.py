@@ -18,14 +18,8 @@ import scipy.io
 import tifffile
 from PIL import Image, ImageDraw
 
-from keras_gans.data.images import (
-    area_average,
-    bit_depth,
-    list_images,
-    read_linear,
-    read_png16,
-    read_srgb,
-)
+from keras_gans.data.images import bit_depth, list_images, read_linear, read_png16, read_srgb
+from keras_gans.data.squares import area_average
 from keras_gans.dscnn.scenes import Scenes
 from keras_gans.errors import InputError
 

@@ -11,7 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from keras_gans.data.images import linear_to_srgb
+from keras_gans.data.srgb import linear_to_srgb
 from keras_gans.files import replacing
 from keras_gans.metrics.angular import STATISTICS, angular_errors, angular_statistics
 

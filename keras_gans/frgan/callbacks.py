@@ -5,7 +5,7 @@ from pathlib import Path
 import keras
 
 from keras_gans.frgan.evaluate import sample, test_error
-from keras_gans.report import sample_grid
+from keras_gans.report.pictures import sample_grid
 
 
 class Watch(keras.callbacks.Callback):

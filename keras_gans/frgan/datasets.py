@@ -12,13 +12,9 @@ import numpy as np
 import scipy.io
 
 from keras_gans.data.downloads import download
-from keras_gans.data.images import (
-    SUFFIXES,
-    fitted_square,
-    list_images,
-    read_squares,
-    srgb_to_linear,
-)
+from keras_gans.data.images import SUFFIXES, list_images
+from keras_gans.data.squares import fitted_square, read_squares
+from keras_gans.data.srgb import srgb_to_linear
 from keras_gans.errors import InputError
 
 # The authors publish no checksums. These are the sizes and MD5 sums that torchvision

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from keras_gans.data.images import srgb_to_linear
 from keras_gans.data.levels import to_float
+from keras_gans.data.srgb import srgb_to_linear
 from keras_gans.export.parity import compare, print_parity
 from keras_gans.export.saved_model import export_saved_model, output_folder
 from keras_gans.export.tflite import PRECISIONS, convert, write_models

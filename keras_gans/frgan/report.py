@@ -2,7 +2,8 @@
 
 from matplotlib.figure import Figure
 
-from keras_gans.report import mean_and_scatter, save_figure, show
+from keras_gans.report.pictures import save_figure
+from keras_gans.report.tables import mean_and_scatter, show
 
 
 def print_errors(rows):

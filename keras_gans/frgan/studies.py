@@ -10,7 +10,7 @@ import pandas as pd
 
 from keras_gans.errors import InputError
 from keras_gans.frgan.report import draw_curves, draw_rows
-from keras_gans.report import show, write_csv
+from keras_gans.report.tables import show, write_csv
 
 STUDIES = ("table-2", "table-3", "figure-4")
 

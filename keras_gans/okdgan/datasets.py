@@ -23,14 +23,9 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import track
 
-from keras_gans.data.images import (
-    DAMAGE,
-    SUFFIXES,
-    bit_depth,
-    linear_to_srgb,
-    quantize,
-    read_linear,
-)
+from keras_gans.data.images import DAMAGE, SUFFIXES, bit_depth, read_linear
+from keras_gans.data.srgb import linear_to_srgb
+from keras_gans.data.write import quantize
 from keras_gans.errors import InputError
 from keras_gans.files import replacing
 
@@ -506,9 +501,7 @@ def _photos(path):
         raise InputError(f"{path}: no images found; expected: {LAYOUTS}")
     if own:
         return [_whole(file, ()) for file in own], (), False
-    areas = [
-        _whole(file, (folder.name,)) for folder in folders for file in _images_in(folder)
-    ]
+    areas = [_whole(file, (folder.name,)) for folder in folders for file in _images_in(folder)]
     return areas, tuple(sorted((folder.name for folder in folders), key=_natural)), False
 
 

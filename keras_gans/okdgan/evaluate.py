@@ -47,9 +47,7 @@ def sample(generator, count, seed, labels=None, batch_size=100):
     return np.concatenate([*sampled(generator, count, seed, labels, batch_size)])
 
 
-def judge(
-    folder, gans, extractor, crops, labels, validation, count, seed, mirrored=False
-):
+def judge(folder, gans, extractor, crops, labels, validation, count, seed, mirrored=False):
     """Measures GANs, and writes samples beside real crops.
 
     Args:

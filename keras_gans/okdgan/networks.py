@@ -61,9 +61,7 @@ def build_generator(image_size=64, channels=3, width=64, latent=128, classes=0, 
     return keras.Model(inputs, images, name="okdgan_generator")
 
 
-def build_critic(
-    image_size=64, channels=3, width=64, classes=0, attention=None, spectral=True
-):
+def build_critic(image_size=64, channels=3, width=64, classes=0, attention=None, spectral=True):
     """Builds the critic; a connector is the same without classes.
 
     4x4 convolutions of stride 2 down to 4x4, the filters doubling, each with spectral

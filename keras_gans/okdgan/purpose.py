@@ -14,7 +14,7 @@ from keras_gans.errors import InputError
 from keras_gans.okdgan.classifier import balanced_accuracy, targets, train_classifier
 from keras_gans.okdgan.datasets import single_labels
 from keras_gans.okdgan.evaluate import sample
-from keras_gans.report import mean_and_scatter, show, write_csv
+from keras_gans.report.tables import mean_and_scatter, show, write_csv
 
 GENERATED = 5000  # crops, of all students together
 EPOCH = 100  # steps after which the state of a classifier is saved

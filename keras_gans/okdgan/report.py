@@ -5,7 +5,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from keras_gans.metrics.features import metric_name
-from keras_gans.report import sample_grid, save_figure, show, write_csv
+from keras_gans.report.pictures import sample_grid, save_figure
+from keras_gans.report.tables import show, write_csv
 
 COLUMNS = 12  # samples in a row
 DISTANCES = ("frechet", "kid", "kid_std")

@@ -101,9 +101,9 @@ def _concrete(rng, brightness, size):
     grain = rng.uniform(2, 7, (count, 1, 1)) * _field(rng, count, size, 0.5 * unit)
     # water runs down and leaves streaks, darker and browner
     streaks = np.clip(_columns(rng, count, size, 2 * unit, 0.3), 0, 3)
-    streaks = streaks * np.where(rng.random(count) < 0.3, rng.uniform(2, 7, count), 0)[
-        :, None, None
-    ]
+    streaks = (
+        streaks * np.where(rng.random(count) < 0.3, rng.uniform(2, 7, count), 0)[:, None, None]
+    )
     grey = brightness[:, None, None] + clouds * rng.uniform(0.4, 1.3, (count, 1, 1)) + grain
     warmth = rng.normal(3, 4, count)
     tint = np.stack([warmth, 0.3 * warmth + rng.normal(0, 1.5, count), -warmth], axis=1)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import keras
 
-from keras_gans.report import sample_grid, samples_beside
+from keras_gans.report.pictures import sample_grid, samples_beside
 from keras_gans.text2image.evaluate import draw_vectors, traced_drawing
 from keras_gans.text2image.report import word_grid
 

@@ -8,7 +8,8 @@ import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
 from keras_gans.files import replacing
-from keras_gans.report import GAP, PAGE, SIDE, show, write_csv
+from keras_gans.report.pictures import GAP, PAGE, SIDE
+from keras_gans.report.tables import show, write_csv
 from keras_gans.text2image.captions import tokenize
 
 LINE = 17  # pixels for a word beneath its picture

@@ -5,13 +5,8 @@ import os
 from keras_gans.quiet import tensorflow as tf
 
 
-def set_up(deterministic=True):
-    """Makes runs repeatable to the bit where asked, and says what computes.
-
-    Returns:
-        `jit_compile` for `Model.compile`: XLA with a GPU, none on a CPU, where it makes
-        depthwise convolutions and max-pooling many times slower.
-    """
+def set_up(deterministic: bool = True) -> None:
+    """Makes runs repeatable to the bit where asked, and says what computes."""
     if deterministic:
         tf.config.experimental.enable_op_determinism()
     gpus = tf.config.list_physical_devices("GPU")
@@ -21,17 +16,24 @@ def set_up(deterministic=True):
     else:
         library = "oneDNN, " if onednn() else ""
         print(f"device: CPU, {cores()} cores ({library}no XLA)")
-    return bool(gpus)
 
 
-def cores():
+def xla() -> bool:
+    """`jit_compile` for `Model.compile`: XLA with a GPU, none on a CPU.
+
+    On a CPU it makes depthwise convolutions and max-pooling many times slower.
+    """
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
+def cores() -> int:
     """Cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):  # Linux
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-def onednn():
+def onednn() -> bool:
     """Whether TensorFlow computes with oneDNN, which it decides when it is imported."""
     try:
         from tensorflow.python.util._pywrap_util_port import IsMklEnabled

@@ -4,36 +4,28 @@ import sys
 
 import keras
 
+from keras_gans.data.pipeline import step_dataset
 from keras_gans.training.callbacks import MetricsLog, Speed, StopOnNaN
 from keras_gans.training.checkpoint import EpochCheckpoint
 
 
-def fit(
-    folder,
-    model,
-    batches,
-    steps_per_epoch,
-    epochs,
-    optimizers,
-    batch_size,
-    callbacks=(),
-    validation_data=None,
-):
+def fit(folder, model, batch, schedule, callbacks=(), validation_data=None):
     """Trains from the last checkpoint on; nothing happens if all epochs are done.
 
     Args:
         folder: of this training, with `checkpoints/`, `metrics.jsonl` and `tensorboard/`.
-        model: compiled.
-        batches: function of the first step's number -> `tf.data.Dataset`.
-        steps_per_epoch, epochs: int.
-        optimizers: dict name -> built optimizer of the model.
-        batch_size: images in a step, for the speed shown.
+        model: compiled, its optimizers built. One with several has `optimizers`, a dict name ->
+            optimizer.
+        batch: function of a step's number to its batch, see `step_dataset`.
+        schedule: `Schedule`.
         callbacks: more of them; what they add to the logs of an epoch is written too.
         validation_data: see `keras.Model.fit`.
 
     Returns:
         epochs that were done before.
     """
+    steps_per_epoch, epochs = schedule.steps_per_epoch, schedule.epochs
+    optimizers = getattr(model, "optimizers", None) or {"optimizer": model.optimizer}
     checkpoint = EpochCheckpoint(model, optimizers, folder / "checkpoints")
     first = checkpoint.restore()
     print(f"\n{folder.name}: {epochs} epochs of {steps_per_epoch} steps"
@@ -43,14 +35,14 @@ def fit(
     log = MetricsLog(folder / "metrics.jsonl")
     log.keep_epochs(first)
     model.fit(
-        batches(first * steps_per_epoch),
+        step_dataset(batch, first * steps_per_epoch, schedule.steps),
         steps_per_epoch=steps_per_epoch,
         epochs=epochs,
         initial_epoch=first,
         validation_data=validation_data,
         callbacks=[
             StopOnNaN(),
-            Speed(batch_size),
+            Speed(schedule.batch_size),
             *callbacks,
             log,
             keras.callbacks.TensorBoard(folder / "tensorboard", profile_batch=0),

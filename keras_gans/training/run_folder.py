@@ -1,15 +1,16 @@
 """A run is a folder: its settings, its figures, its pictures, its checkpoints."""
 
 import dataclasses
-import fcntl
 import json
-import os
 import platform
 import shutil
 from pathlib import Path
+from typing import get_args, get_type_hints
+
+import filelock
 
 from keras_gans.errors import InputError
-from keras_gans.files import replacing
+from keras_gans.files import write_json
 
 NOT_SETTINGS = ("resume", "run_dir", "export")  # where things lie, not what is computed
 
@@ -60,7 +61,7 @@ class RunFolder:
         return self
 
     def __exit__(self, error, *_):
-        os.close(self._lock_file)
+        self._held.release()
         # bad input found after the folder was made, before anything was trained
         if error is InputError and not any(self.path.rglob("checkpoints/checkpoint")):
             shutil.rmtree(self.path)
@@ -86,11 +87,10 @@ class RunFolder:
                 number += 1
 
     def _lock(self):
-        self._lock_file = os.open(self.path / "lock", os.O_CREAT | os.O_RDWR)
+        self._held = filelock.FileLock(self.path / "lock")
         try:
-            fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(self._lock_file)
+            self._held.acquire(timeout=0)
+        except filelock.Timeout:
             raise InputError(
                 f"{self.path}: another process is training in this folder; wait for it, or "
                 "name another --run-dir"
@@ -155,7 +155,16 @@ def to_json(config):
     return json.loads(json.dumps(values, default=str))
 
 
-def write_json(path, value):
-    """Writes JSON, completely or not at all."""
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=2) + "\n")
+def model_card(config, trained_on, figures, **more):
+    """What an exported model tells of itself, as a dict for its `model.json`.
+
+    Args:
+        config: the script's dataclass; its paths are left out, they are of this machine.
+        trained_on: str, the data.
+        figures: dict, what was measured.
+        **more: further entries.
+    """
+    hints = get_type_hints(type(config))
+    paths = {name for name, hint in hints.items() if Path in (hint, *get_args(hint))}
+    settings = {name: value for name, value in to_json(config).items() if name not in paths}
+    return {"trained_on": trained_on, "test_figures": figures, "settings": settings, **more}

@@ -1,21 +1,67 @@
-"""Checks of settings that every train script makes before anything is loaded or written."""
+"""A script's settings: a dataclass, its command line, and the limits at its fields.
 
-from keras_gans.errors import InputError
+No TensorFlow is imported here, so that `--help` and a wrong setting are answered at once.
+"""
+
+from dataclasses import dataclass, is_dataclass, replace
+from typing import get_type_hints
+
+import tyro
+
+from keras_gans.errors import InputError, report_input_errors
 
 
-def check_limits(config, limits):
-    """Finds numbers out of range.
+@dataclass(frozen=True)
+class Within:
+    """Limits of a setting, both included: `width: Annotated[int, Within(1, 1024)] = 64`."""
+
+    low: float
+    high: float
+
+
+def check_limits(config, prefix=""):
+    """Finds numbers beyond their `Within`, also in tuples and in dataclasses inside.
 
     Args:
-        config: the script's dataclass.
-        limits: dict field -> (lowest, highest); fields that are `None` pass.
+        config: dataclass; fields that are `None` pass.
+        prefix: of the argument's name, in dataclasses inside.
 
     Raises:
         InputError: naming the argument, its limits and what was received.
     """
-    for name, (low, high) in limits.items():
+    for name, hint in get_type_hints(type(config), include_extras=True).items():
         value = getattr(config, name)
-        if value is not None and not low <= value <= high:
-            raise InputError(
-                f"--{name.replace('_', '-')} must be from {low} to {high}. Received: {value}"
-            )
+        argument = f"{prefix}{name.replace('_', '-')}"
+        if is_dataclass(value):
+            check_limits(value, f"{argument}.")
+        values = value if isinstance(value, tuple) else [] if value is None else [value]
+        for limit in getattr(hint, "__metadata__", ()):
+            if not all(limit.low <= each <= limit.high for each in values):
+                raise InputError(
+                    f"--{argument} must be from {limit.low} to {limit.high}. Received: {value}"
+                )
+
+
+def parse(config_class, args=None):
+    """The settings on the command line, over those of the preset that they ask for.
+
+    Args:
+        config_class: dataclass with `preset()`, a dict of other defaults, and `check()`, which
+            raises `InputError` for settings that do not go together.
+        args: list of str; by default those of this process.
+
+    Returns:
+        the checked `config_class`.
+
+    Raises:
+        InputError: a number beyond its `Within`, or as `check`.
+    """
+    config = tyro.cli(config_class, args=args)
+    config = tyro.cli(config_class, args=args, default=replace(config, **config.preset()))
+    check_limits(config)
+    config.check()
+    return config
+
+
+command_line = report_input_errors(parse)
+"""`parse` for a script: what is wrong is said in one line, with exit code 2."""

@@ -8,6 +8,9 @@ import tifffile
 from PIL import Image, ImageCms
 
 from keras_gans.data import images
+from keras_gans.data.squares import area_average
+from keras_gans.data.srgb import linear_to_srgb, srgb_to_linear
+from keras_gans.data.write import quantize, write_image, write_png
 from keras_gans.errors import InputError
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -112,7 +115,7 @@ def test_tiff_that_is_not_linear_rgb(tmp_path):
 
 def test_8_bits_where_linear_is_expected(tmp_path):
     for name in ("a.png", "a.jpg", "a.tif"):
-        images.write_image(tmp_path / name, FLAT)
+        write_image(tmp_path / name, FLAT)
         fails(images.read_linear, tmp_path / name, "8", "16-bit linear RGB")
     fails(images.read_png16, tmp_path / "a.jpg", "16-bit RGB PNG is expected")
 
@@ -123,13 +126,13 @@ def test_16_bits_where_srgb_is_expected(tmp_path):
 
 def test_read_photo_tells_the_kind_by_depth_not_name(tmp_path):
     png16(tmp_path / "deep.jpg", DEEP, 2)
-    images.write_image(tmp_path / "flat.png", FLAT)
+    write_image(tmp_path / "flat.png", FLAT)
     image, kind = images.read_photo(tmp_path / "deep.jpg")
     assert kind == "linear"
     np.testing.assert_allclose(image, DEEP / 65535, rtol=1e-6)
     image, kind = images.read_photo(tmp_path / "flat.png")
     assert kind == "srgb" and image.dtype == np.float32
-    np.testing.assert_allclose(image, images.srgb_to_linear(FLAT / 255), rtol=1e-6)
+    np.testing.assert_allclose(image, srgb_to_linear(FLAT / 255), rtol=1e-6)
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGBA", "P", "1", "CMYK"])
@@ -156,7 +159,7 @@ def test_exif_orientation_is_applied_once(tmp_path):
     assert linear[:8].min() > 0.9 and linear[8:].max() < 0.1
 
     metadata = images.read_metadata(tmp_path / "a.jpg")
-    images.write_image(tmp_path / "b.jpg", FLAT, **metadata)
+    write_image(tmp_path / "b.jpg", FLAT, **metadata)
     with Image.open(tmp_path / "b.jpg") as written:
         assert dict(written.getexif()) == {0x010F: "Maker"}
         assert written.info["icc_profile"] == PROFILE
@@ -166,7 +169,7 @@ def test_exif_orientation_is_applied_once(tmp_path):
 @pytest.mark.parametrize("part", [0.2, 0.6, 0.95])
 def test_truncated_files(tmp_path, name, part):
     path = tmp_path / name
-    images.write_image(path, DEEP if name.startswith("deep") else FLAT)
+    write_image(path, DEEP if name.startswith("deep") else FLAT)
     content = path.read_bytes()
     path.write_bytes(content[: int(part * len(content))])
     fails(images.read_photo, path, "truncated or damaged")
@@ -175,7 +178,7 @@ def test_truncated_files(tmp_path, name, part):
 def test_flipped_bits_in_a_png(tmp_path):
     for array in (DEEP, FLAT):
         path = tmp_path / "a.png"
-        images.write_png(path, array)
+        write_png(path, array)
         content = bytearray(path.read_bytes())
         content[len(content) // 2] ^= 0xFF
         path.write_bytes(content)
@@ -282,39 +285,39 @@ def test_only_grey_or_rgb_takes_bmp(tmp_path):
 
 def test_srgb_curve():
     # IEC 61966-2-1: 12.92 below the knee; 128/255 is 0.2158605 in linear light
-    assert images.srgb_to_linear(0.04045) == pytest.approx(0.04045 / 12.92)
-    assert images.srgb_to_linear(128 / 255) == pytest.approx(0.2158605, abs=1e-6)
-    assert images.linear_to_srgb(0.0031308) == pytest.approx(0.0031308 * 12.92)
-    assert images.linear_to_srgb(0.2158605) == pytest.approx(128 / 255, abs=1e-6)
-    np.testing.assert_array_equal(images.linear_to_srgb(np.array([-1.0, 2.0])), [0, 1])
-    np.testing.assert_array_equal(images.srgb_to_linear(np.array([-1.0, 2.0])), [0, 1])
+    assert srgb_to_linear(0.04045) == pytest.approx(0.04045 / 12.92)
+    assert srgb_to_linear(128 / 255) == pytest.approx(0.2158605, abs=1e-6)
+    assert linear_to_srgb(0.0031308) == pytest.approx(0.0031308 * 12.92)
+    assert linear_to_srgb(0.2158605) == pytest.approx(128 / 255, abs=1e-6)
+    np.testing.assert_array_equal(linear_to_srgb(np.array([-1.0, 2.0])), [0, 1])
+    np.testing.assert_array_equal(srgb_to_linear(np.array([-1.0, 2.0])), [0, 1])
     levels = np.arange(256)
-    again = images.linear_to_srgb(images.srgb_to_linear(levels / 255))
-    np.testing.assert_array_equal(images.quantize(again, np.uint8), levels)
+    again = linear_to_srgb(srgb_to_linear(levels / 255))
+    np.testing.assert_array_equal(quantize(again, np.uint8), levels)
 
 
 def test_quantize():
     values = np.array([-1, 0, 0.5, 1, 2])
-    assert images.quantize(values, np.uint16).tolist() == [0, 0, 32768, 65535, 65535]
-    assert images.quantize(values, np.uint8).tolist() == [0, 0, 128, 255, 255]
+    assert quantize(values, np.uint16).tolist() == [0, 0, 32768, 65535, 65535]
+    assert quantize(values, np.uint8).tolist() == [0, 0, 128, 255, 255]
     for bad in (np.nan, np.inf):
         with pytest.raises(ValueError, match="cannot be written"):
-            images.quantize(np.array([bad]), np.uint8)
+            quantize(np.array([bad]), np.uint8)
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.tif", "a.TIFF"])
 @pytest.mark.parametrize("array", [DEEP, FLAT], ids=["uint16", "uint8"])
 def test_written_images_read_back(tmp_path, name, array):
-    images.write_image(tmp_path / name, array)
+    write_image(tmp_path / name, array)
     image, _ = images.read_photo(tmp_path / name)
-    encoded = images.linear_to_srgb(image) if array is FLAT else image
-    np.testing.assert_array_equal(images.quantize(encoded, array.dtype), array)
+    encoded = linear_to_srgb(image) if array is FLAT else image
+    np.testing.assert_array_equal(quantize(encoded, array.dtype), array)
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_jpeg_is_close(tmp_path):
     smooth = np.broadcast_to(np.arange(64, dtype=np.uint8)[:, None, None] * 4, (64, 64, 3))
-    images.write_image(tmp_path / "a.jpg", smooth)
+    write_image(tmp_path / "a.jpg", smooth)
     with Image.open(tmp_path / "a.jpg") as written:
         assert np.abs(np.asarray(written).astype(int) - smooth).max() <= 3
 
@@ -322,17 +325,17 @@ def test_jpeg_is_close(tmp_path):
 def test_only_integers_of_three_channels_are_written(tmp_path):
     for bad in (FLAT / 255, FLAT[..., 0], FLAT.astype(np.int32)):
         with pytest.raises(ValueError, match="uint8"):
-            images.write_image(tmp_path / "a.png", bad)
+            write_image(tmp_path / "a.png", bad)
     with pytest.raises(ValueError, match="uint8"):
-        images.write_image(tmp_path / "a.jpg", DEEP)
+        write_image(tmp_path / "a.jpg", DEEP)
     with pytest.raises(ValueError, match=".gif"):
-        images.write_image(tmp_path / "a.gif", FLAT)
+        write_image(tmp_path / "a.gif", FLAT)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch):
     path = tmp_path / "a.jpg"
-    images.write_image(path, FLAT)
+    write_image(path, FLAT)
     before = path.read_bytes()
 
     def half(self, file, **kwargs):
@@ -340,25 +343,25 @@ def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Image.Image, "save", half)
-    fails(lambda p: images.write_image(p, 255 - FLAT), path, "No space left")
+    fails(lambda p: write_image(p, 255 - FLAT), path, "No space left")
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["a.jpg"]
 
 
 def test_writing_where_it_cannot_be(tmp_path):
     path = tmp_path / "missing" / "a.png"
-    fails(lambda p: images.write_png(p, FLAT), path, "cannot be written")
+    fails(lambda p: write_png(p, FLAT), path, "cannot be written")
 
 
 def test_area_average():
     image = np.random.default_rng(0).uniform(size=(12, 20, 3)).astype(np.float32)
     blocks = image.reshape(4, 3, 5, 4, 3).mean(axis=(1, 3))
-    np.testing.assert_allclose(images.area_average(image, 4, 5), blocks, atol=1e-6)
-    np.testing.assert_allclose(images.area_average(image, 12, 20), image, atol=1e-6)
+    np.testing.assert_allclose(area_average(image, 4, 5), blocks, atol=1e-6)
+    np.testing.assert_allclose(area_average(image, 12, 20), image, atol=1e-6)
     # 3 pixels into 2: the middle one is shared
     row = np.array([1.0, 2.0, 6.0], np.float32)[None, :, None].repeat(3, -1)
     expected = [[(1 + 2 / 2) / 1.5] * 3, [(2 / 2 + 6) / 1.5] * 3]
-    np.testing.assert_allclose(images.area_average(row, 1, 2)[0], expected, rtol=1e-6)
+    np.testing.assert_allclose(area_average(row, 1, 2)[0], expected, rtol=1e-6)
 
 
 def test_profile_of_another_colour_space_is_dropped(tmp_path):

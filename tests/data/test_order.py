@@ -44,4 +44,3 @@ def test_spread():
     assert spread(7, 200).tolist() == list(range(7))
     few = spread(1000, 5)
     assert few.tolist() == [0, 249, 499, 749, 999]
-

@@ -7,7 +7,8 @@ import scipy.io
 import tifffile
 from PIL import Image
 
-from keras_gans.data.images import area_average, read_srgb
+from keras_gans.data.images import read_srgb
+from keras_gans.data.squares import area_average
 from keras_gans.dscnn.datasets import load_photos, load_scenes
 from keras_gans.errors import InputError
 from keras_gans.metrics.angular import angular_errors

@@ -115,6 +115,7 @@ def test_the_cache(tmp_path, counting):
     np.testing.assert_array_equal(first, IMAGES.mean(axis=(1, 2), dtype=np.float32))
     # found again, however the images are divided
     np.testing.assert_array_equal(extract(extractor, IMAGES.copy(), cache), first)
+
     def parts():
         return iter(np.array_split(IMAGES, 9))
 

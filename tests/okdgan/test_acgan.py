@@ -78,9 +78,7 @@ def test_losses_with_a_penalty_by_hand():
 
     loss, _ = gan.critic_loss((REAL, LABELS), generated)
     distance = 80 * (means.mean() - others.mean())
-    assert float(loss) == pytest.approx(
-        10 * (slope - 1) ** 2 - distance + class_loss, rel=1e-4
-    )
+    assert float(loss) == pytest.approx(10 * (slope - 1) ** 2 - distance + class_loss, rel=1e-4)
     loss = gan.generator_loss((REAL, LABELS), generated)
     expected = -80 * others.mean() + cross_entropy(others * [1.0, 0.0, -3.0])
     assert float(loss) == pytest.approx(expected, rel=1e-4)

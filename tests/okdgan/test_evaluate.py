@@ -78,5 +78,3 @@ def test_copies_are_counted_and_shown():
     np.testing.assert_array_equal(pairs[0], pairs[1])
     assert find_copies(flat_generator(), crops, 0.5, seed=0, count=5)[0] == 0
     assert find_copies(flat_generator(), crops, None, seed=0, count=5)[0] is None
-
-

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from keras_gans.errors import InputError
-from keras_gans.training.run_folder import RunFolder, write_json
+from keras_gans.files import write_json
+from keras_gans.training.run_folder import RunFolder
 
 
 @dataclass(frozen=True)

@@ -19,13 +19,14 @@ from rich.console import Console
 from rich.table import Table
 from scipy import ndimage
 
-from keras_gans import commands
+from keras_gans.commands import models, results
 from keras_gans.data import images
+from keras_gans.data.write import write_png
 from keras_gans.errors import InputError
 from keras_gans.files import check_folder, replacing
 
 SUFFIXES = (*images.SUFFIXES, ".bmp")
-MODEL = commands.SAVED_MODELS / "defectgan"
+MODEL = models.SAVED_MODELS / "defectgan"
 REPORT = "detections.csv"
 COLUMNS = (
     "file", "width", "height", "score", "defective", "mask_area", "mask_share", "boxes"
@@ -84,7 +85,7 @@ def detect_files(paths, out, model=None, min_area=1, as_json=False):
     with console.status("loading TensorFlow and the model"):
         detector = load(detector)
 
-    with commands.progress(console) as progress:
+    with results.progress(console) as progress:
         for path in progress.track(paths, description="checking"):
             read(path, detector.channels)
         out.mkdir(parents=True, exist_ok=True)
@@ -192,7 +193,7 @@ def find_model(folder=None):
             raise ValueError(channels)
         return channels, float(max(calibration[x] for x in ("threshold", "peak", "limit")))
 
-    folder, found = commands.find_model(
+    folder, found = models.find_model(
         folder,
         train="python train_defectgan.py --data DIR --reduced",
         read=read,
@@ -211,7 +212,7 @@ def load(detector):
     Raises:
         InputError: not a SavedModel with this signature.
     """
-    run = commands.load_signature(
+    run = models.load_signature(
         detector.folder,
         "a DefectGAN's",
         inputs={"images": ("uint8", (None, None, None, detector.channels))},
@@ -238,7 +239,7 @@ def output_paths(paths, out):
     """
     names = "overlay", "mask"
     targets = [tuple(out / f"{path.stem}_{name}.png" for name in names) for path in paths]
-    commands.check_targets(paths, targets)
+    results.check_targets(paths, targets)
     return targets
 
 
@@ -248,7 +249,7 @@ def _detect_file(path, targets, detector, min_area):
     score = float(outputs["score"][0])
     mask = (outputs["mask"].numpy()[0] > 0) & (score > detector.limit)
     mask, boxes = keep_large(mask, min_area)
-    images.write_png(targets[0], draw_overlay(image, mask))
+    write_png(targets[0], draw_overlay(image, mask))
     with replacing(targets[1]) as temporary:
         Image.fromarray(np.where(mask, np.uint8(255), np.uint8(0))).save(temporary, "PNG")
     area = int(mask.sum())
@@ -276,7 +277,6 @@ def _write_report(path, rows):
         for row in rows:
             boxes = "; ".join(" ".join(map(str, corners)) for corners in row["boxes"])
             writer.writerow({**row, "defective": int(row["defective"]), "boxes": boxes})
-
 
 
 def _print_table(rows, out, limit):

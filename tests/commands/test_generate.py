@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from keras_gans import generate as room
 from keras_gans.__main__ import main
+from keras_gans.commands import generate as room
 
 
 class Numbers(tf.Module):

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from keras_gans.commands import check_targets
+from keras_gans.commands.results import check_targets
 from keras_gans.errors import InputError
 
 A, B = Path("in/a.png"), Path("in/b.png")

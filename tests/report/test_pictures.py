@@ -3,9 +3,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from keras_gans import report
 from keras_gans.errors import InputError
 from keras_gans.frgan.report import print_errors
+from keras_gans.report import pictures as report
+from keras_gans.report import tables
 
 
 def pixels(path):
@@ -67,5 +68,5 @@ def test_refuses_and_leaves_nothing_behind(tmp_path):
 
 def test_csv(tmp_path):
     frame = pd.DataFrame({"row": ["a, b"], "value": [0.5]})
-    report.write_csv(tmp_path / "a.csv", frame)
+    tables.write_csv(tmp_path / "a.csv", frame)
     assert (tmp_path / "a.csv").read_text() == 'row,value\n"a, b",0.5\n'

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from keras_gans import __main__
+from keras_gans.commands.evaluate import evaluate, read
 from keras_gans.errors import InputError
-from keras_gans.evaluate import evaluate, read
 from keras_gans.metrics.frechet import frechet_distance, kid
 from keras_gans.metrics.inception_score import inception_score
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_gans.__main__ import main
-from keras_gans.defectgan import inspect_files
+from keras_gans.commands import detect as inspect_files
 from keras_gans.defectgan.detect import boxes
 
 LIMIT = 200

@@ -13,12 +13,13 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from rich.console import Console
 
-from keras_gans import commands
-from keras_gans.data.images import SUFFIXES, write_png
+from keras_gans.commands import models, results
+from keras_gans.data.images import SUFFIXES
+from keras_gans.data.write import write_png
 from keras_gans.errors import InputError
 from keras_gans.files import check_folder
 
-MODEL = commands.SAVED_MODELS / "text2image"
+MODEL = models.SAVED_MODELS / "text2image"
 BATCH = 8  # sentences drawn at a time
 SIZES = 8, 4096  # of --size
 QUOTED = 60  # characters of a sentence in a message, at most
@@ -57,7 +58,7 @@ def draw(sentences=(), file=None, *, out, model=None, words=False, size=None):
         raise InputError(f"--size must be from {SIZES[0]} to {SIZES[1]}. Received: {size}")
     sentences = _read_sentences(sentences, file)
     targets = _targets(out, len(sentences), words, file)
-    folder, known = commands.find_model(
+    folder, known = models.find_model(
         model,
         train="python train_text2image.py",
         read=lambda description: int(description["vocabulary"]),
@@ -67,7 +68,7 @@ def draw(sentences=(), file=None, *, out, model=None, words=False, size=None):
     check_folder(targets[0].parent)
     console = Console(stderr=True)
     with console.status("loading TensorFlow and the model"):
-        run = commands.load_signature(
+        run = models.load_signature(
             folder,
             "a text-to-image model's",
             inputs={"captions": ("string", (None,))},
@@ -76,7 +77,7 @@ def draw(sentences=(), file=None, *, out, model=None, words=False, size=None):
         )
 
     drawn, notes = [], []
-    with commands.progress(console) as progress:
+    with results.progress(console) as progress:
         task = progress.add_task("drawing", total=len(sentences))
         for first in range(0, len(sentences), BATCH):
             batch = sentences[first : first + BATCH]

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from keras_gans import commands
-from keras_gans.data.images import write_png
+from keras_gans.commands import models, results
+from keras_gans.data.write import write_png
 from keras_gans.errors import InputError
 from keras_gans.files import check_folder
 
-MODEL = commands.SAVED_MODELS / "frgan-generator"
+MODEL = models.SAVED_MODELS / "frgan-generator"
 BATCH = 32  # images made at a time
 GRID = "grid.png"
 GRID_IMAGES = 100  # at most, the first ones
@@ -52,7 +52,7 @@ def generate(out, model=None, count=24, seed=0, label=None):
     for target in [*targets, out / GRID]:
         if target.exists():
             raise InputError(f"{target}: is there already: give another --out")
-    folder, classes = commands.find_model(
+    folder, classes = models.find_model(
         model,
         train="python train_frgan.py` or `python train_okdgan.py",
         read=_classes,
@@ -63,7 +63,7 @@ def generate(out, model=None, count=24, seed=0, label=None):
     check_folder(out)
     console = Console(stderr=True)
     with console.status("loading TensorFlow and the model"):
-        make = commands.load_signature(
+        make = models.load_signature(
             folder,
             "a generator's",
             inputs={
@@ -78,7 +78,7 @@ def generate(out, model=None, count=24, seed=0, label=None):
 
     out.mkdir(parents=True, exist_ok=True)
     shown = []
-    with commands.progress(console) as progress:
+    with results.progress(console) as progress:
         task = progress.add_task("generating", total=count)
         for first in range(0, count, BATCH):
             batch = make(first=first, count=min(BATCH, count - first), seed=seed, **options)

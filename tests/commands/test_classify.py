@@ -9,8 +9,8 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_gans.__main__ import main
-from keras_gans.data.images import write_image
-from keras_gans.frgan import classify
+from keras_gans.commands import classify
+from keras_gans.data.write import write_image
 
 CLASSES = ["red", "grün", "blue"]
 

@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from keras_gans import draw as room
 from keras_gans.__main__ import main
+from keras_gans.commands import draw as room
 
 W, SIZE = 4, 6
 KNOWN = ["red", "green", "grün", "blue"]

@@ -8,11 +8,13 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from keras_gans import commands
+from keras_gans.commands import results
+from keras_gans.commands.generate import GRID
 from keras_gans.data import images
+from keras_gans.data.srgb import linear_to_srgb
+from keras_gans.data.write import quantize
 from keras_gans.errors import InputError
 from keras_gans.files import check_folder
-from keras_gans.generate import GRID
 
 BATCH = 50  # images read at a time
 SUBSETS, SUBSET_SIZE = 100, 1000  # of KID
@@ -59,7 +61,7 @@ def evaluate(real, fake, inception=None, network=None, seed=0, cache=None, as_js
     check_folder(cache)
     files = [_list(folder) for folder in (real, fake)]
     console = Console(stderr=True)
-    with commands.progress(console) as progress:
+    with results.progress(console) as progress:
         size = _check(files, progress)
     with console.status("loading TensorFlow and the network"):
         extractor = _load(inception, network)
@@ -85,7 +87,7 @@ def default_cache():
 
 def read(path):
     """Reads an image: uint8 (H, W, 3), sRGB; deeper images are linear, grey is replicated."""
-    return images.quantize(images.linear_to_srgb(images.read_photo(path)[0]), np.uint8)
+    return quantize(linear_to_srgb(images.read_photo(path)[0]), np.uint8)
 
 
 def _list(folder):
@@ -127,7 +129,7 @@ def _measure(extractor, real, fake, files, seed, cache, console):
     from keras_gans.metrics.inception_score import inception_score, score_name
 
     found = []
-    with commands.progress(console) as progress:
+    with results.progress(console) as progress:
         for listed, kept, text in zip(files, (cache, None), ("real images", "made images")):
             task = progress.add_task(text, total=len(listed))
 

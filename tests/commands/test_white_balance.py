@@ -9,9 +9,11 @@ import tifffile
 from PIL import Image, ImageCms
 
 from keras_gans.__main__ import main
+from keras_gans.commands import white_balance as wb
 from keras_gans.data import images
+from keras_gans.data.srgb import linear_to_srgb
+from keras_gans.data.write import quantize, write_image
 from keras_gans.dscnn import data
-from keras_gans.dscnn import white_balance as wb
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
@@ -70,10 +72,10 @@ def grey_scene(height=48, width=80, seed=0):
 def write_photo(path, image):
     """Linear into .tif and deep*.png, sRGB into others."""
     if path.suffix == ".tif" or path.name.startswith("deep"):
-        images.write_image(path, images.quantize(image, np.uint16))
+        write_image(path, quantize(image, np.uint16))
     else:
-        srgb = images.linear_to_srgb(image)
-        images.write_image(path, images.quantize(srgb, np.uint8))
+        srgb = linear_to_srgb(image)
+        write_image(path, quantize(srgb, np.uint8))
     return path
 
 

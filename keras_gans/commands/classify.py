@@ -15,12 +15,14 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from keras_gans import commands
+from keras_gans.commands import models, results
 from keras_gans.data import images
+from keras_gans.data.srgb import linear_to_srgb
+from keras_gans.data.write import quantize
 from keras_gans.errors import InputError
 from keras_gans.files import check_folder, replacing
 
-MODEL = commands.SAVED_MODELS / "frgan-classifier"
+MODEL = models.SAVED_MODELS / "frgan-classifier"
 COLUMNS = (
     "file", "width", "height", "label", "probability", "second", "second_probability"
 )  # fmt: skip
@@ -72,7 +74,7 @@ def classify_files(paths, out=None, model=None, as_json=False):
     with console.status("loading TensorFlow and the model"):
         classifier = load(classifier)
 
-    with commands.progress(console) as progress:
+    with results.progress(console) as progress:
         for path in progress.track(paths, description="checking"):
             images.read_photo(path)
         seen = progress.track(paths, description="classifying")
@@ -99,7 +101,7 @@ def read(path):
     Raises:
         InputError: as `images.read_photo`.
     """
-    return images.quantize(images.linear_to_srgb(images.read_photo(path)[0]), np.uint8)
+    return quantize(linear_to_srgb(images.read_photo(path)[0]), np.uint8)
 
 
 def batches(paths):
@@ -150,7 +152,7 @@ def find_model(folder=None):
             raise ValueError(classes)
         return classes
 
-    folder, classes = commands.find_model(
+    folder, classes = models.find_model(
         folder,
         train="python train_frgan.py",
         read=read,
@@ -169,7 +171,7 @@ def load(classifier):
     Raises:
         InputError: not a SavedModel with this signature.
     """
-    signature = commands.load_signature(
+    signature = models.load_signature(
         classifier.folder,
         "a classifier's",
         inputs={"images": ("uint8", (None, None, None, 3))},

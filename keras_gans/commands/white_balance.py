@@ -20,8 +20,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from keras_gans import commands
+from keras_gans.commands import models, results
 from keras_gans.data import images
+from keras_gans.data.squares import area_average
+from keras_gans.data.srgb import linear_to_srgb
+from keras_gans.data.write import quantize, write_image, write_png
 from keras_gans.errors import InputError
 from keras_gans.files import check_folder
 
@@ -48,8 +51,8 @@ class Estimator:
 
 
 MODELS = {
-    "linear": commands.SAVED_MODELS / "dscnn",
-    "srgb": commands.SAVED_MODELS / "dscnn-photos",
+    "linear": models.SAVED_MODELS / "dscnn",
+    "srgb": models.SAVED_MODELS / "dscnn-photos",
 }
 
 
@@ -86,7 +89,7 @@ def white_balance(photos, out, model=None, view="model", as_json=False):
         estimators = {kind: load(estimator) for kind, estimator in estimators.items()}
 
     work = list(zip(paths, targets, [estimators[kind] for kind in kinds]))
-    with commands.progress(console) as progress:
+    with results.progress(console) as progress:
         for path, _, estimator in progress.track(work, description="checking"):
             _read(path, estimator)
         out.mkdir(parents=True, exist_ok=True)
@@ -123,14 +126,14 @@ def estimate(image, estimator):
     height, width = image.shape[:2]
     shorter = min(height, width)
     if view == "whole":
-        illuminant, _ = _run(images.area_average(image, patch, patch), estimator)
+        illuminant, _ = _run(area_average(image, patch, patch), estimator)
         unit = max(patch, shorter / MAP_PATCHES)  # pixels of the photo a patch stands for
         rows, columns = int(height / unit), int(width / unit)
-        image = images.area_average(image, rows * patch, columns * patch)
+        image = area_average(image, rows * patch, columns * patch)
         return illuminant, _run(image, estimator)[1], (1.0, 1.0)
     if view != "native" and view < shorter:
         scale = view / shorter
-        image = images.area_average(image, round(scale * height), round(scale * width))
+        image = area_average(image, round(scale * height), round(scale * width))
     illuminant, local_map = _run(image, estimator)
     covered = np.array(local_map.shape[:2]) * patch / image.shape[:2]
     return illuminant, local_map, tuple(covered)
@@ -217,7 +220,7 @@ def find_model(folder, view="model"):
     Raises:
         InputError: no model there, no or wrong description, a view smaller than a patch.
     """
-    folder, (patch, trained_view) = commands.find_model(
+    folder, (patch, trained_view) = models.find_model(
         folder,
         train="python train_dscnn.py",
         read=lambda description: (int(description["patch_size"]), description["view"]),
@@ -240,7 +243,7 @@ def load(estimator):
     Raises:
         InputError: not a SavedModel with this signature.
     """
-    run = commands.load_signature(
+    run = models.load_signature(
         estimator.folder,
         "a white-balance",
         inputs={"images": ("float32", (None, None, None, 3))},
@@ -271,7 +274,7 @@ def output_paths(paths, out):
     for path in paths:
         stem = path.name if stems[path.stem.lower()] > 1 else path.stem
         targets.append((Path(out) / path.name, Path(out) / f"{stem}_map.png"))
-    commands.check_targets(paths, targets)
+    results.check_targets(paths, targets)
     return targets
 
 
@@ -285,12 +288,12 @@ def _correct_file(path, targets, estimator):
         )
     corrected = correct(image, illuminant, keep_white=kind == "srgb")
     if kind == "srgb":
-        pixels = images.quantize(images.linear_to_srgb(corrected), np.uint8)
-        images.write_image(targets[0], pixels, **images.read_metadata(path))
+        pixels = quantize(linear_to_srgb(corrected), np.uint8)
+        write_image(targets[0], pixels, **images.read_metadata(path))
     else:
-        images.write_image(targets[0], images.quantize(corrected, np.uint16))
+        write_image(targets[0], quantize(corrected, np.uint16))
     strip = draw_strip(path.name, kind, image, corrected, illuminant, local_map, covered)
-    images.write_png(targets[1], strip)
+    write_png(targets[1], strip)
     return {
         "file": str(path),
         "width": image.shape[1],
@@ -302,7 +305,6 @@ def _correct_file(path, targets, estimator):
         "corrected": str(targets[0]),
         "map": str(targets[1]),
     }
-
 
 
 def _print_table(rows, out):
@@ -345,7 +347,7 @@ def draw_strip(name, kind, image, corrected, illuminant, local_map, covered):
     scale = PANEL / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     if scale < 1:
-        image, corrected = (images.area_average(im, *size[::-1]) for im in (image, corrected))
+        image, corrected = (area_average(im, *size[::-1]) for im in (image, corrected))
     exposure = 1.0
     if kind == "linear":
         exposure = 0.9 / max(float(np.percentile(corrected, 99)), 1e-4)
@@ -386,7 +388,7 @@ def draw_strip(name, kind, image, corrected, illuminant, local_map, covered):
 
 
 def _panel(image, size):
-    pixels = images.quantize(images.linear_to_srgb(image), np.uint8)
+    pixels = quantize(linear_to_srgb(image), np.uint8)
     return Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC)
 
 
@@ -405,7 +407,7 @@ def _colour(illuminants):
     """uint8 sRGB of lights, each as bright as can be shown."""
     illuminants = np.maximum(illuminants, 0)
     brightest = np.maximum(illuminants.max(axis=-1, keepdims=True), 1e-9)
-    return images.quantize(images.linear_to_srgb(illuminants / brightest), np.uint8)
+    return quantize(linear_to_srgb(illuminants / brightest), np.uint8)
 
 
 def _shortened(text, font, width):

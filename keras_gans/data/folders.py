@@ -1,0 +1,57 @@
+"""Folders of images, as people keep them."""
+
+import re
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+
+from rich.console import Console
+from rich.progress import track
+
+from keras_gans.data.images import SUFFIXES
+
+
+def natural(name):
+    """Key that sorts "2" before "10" and "b" after "A"."""
+    parts = re.split(r"(\d+)", name.casefold())
+    return [int(part) if part.isdecimal() else part for part in parts], name
+
+
+def visible(folder):
+    """What a folder holds, sorted by name; without the hidden files that macOS adds."""
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def subfolders(folder):
+    """The folders in a folder, sorted by name."""
+    return [path for path in visible(folder) if path.is_dir()]
+
+
+def images_in(folder, suffixes=SUFFIXES):
+    """The images in a folder, sorted by name; there may be none."""
+    found = visible(folder)
+    return [path for path in found if path.suffix.lower() in suffixes and path.is_file()]
+
+
+def in_threads(read, items, description="reading"):
+    """Applies a function to many files, several at a time, with a bar on a terminal.
+
+    Args:
+        read: function of an item.
+        items: sequence.
+        description: what the bar says.
+
+    Yields:
+        results, in the order of the items.
+    """
+    console = Console(stderr=True)
+    # a thread that silences warnings itself may leave it so: undone here after them all
+    with warnings.catch_warnings(), ThreadPoolExecutor() as pool:
+        warnings.simplefilter("ignore")
+        try:
+            yield from track(
+                pool.map(read, items), description, len(items), console=console,
+                transient=True, disable=not console.is_terminal,
+            )  # fmt: skip
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise

@@ -1,0 +1,78 @@
+"""Photographs of any size as squares of one size."""
+
+import numpy as np
+from PIL import Image
+from scipy import sparse
+
+from keras_gans.data.folders import in_threads
+from keras_gans.data.images import read_photo
+from keras_gans.data.srgb import linear_to_srgb
+from keras_gans.data.write import quantize
+
+
+def read_squares(paths, image_size):
+    """Reads photographs as squares of one size, several at a time, with a bar on a terminal.
+
+    Args:
+        paths: list of N files.
+        image_size: side S, see `fitted_square`.
+
+    Returns:
+        uint8 (N, S, S, 3), sRGB, in the order of the paths.
+
+    Raises:
+        InputError: a file cannot be read.
+    """
+    images = np.empty((len(paths), image_size, image_size, 3), np.uint8)
+    read = in_threads(lambda path: fitted_square(read_photo(path)[0], image_size), paths)
+    for index, image in enumerate(read):
+        images[index] = image
+    return images
+
+
+def fitted_square(image, size):
+    """The largest square of the middle, reduced or enlarged, as sRGB.
+
+    Args:
+        image: float32 (H, W, 3), linear, in [0, 1].
+        size: side of the result.
+
+    Returns:
+        uint8 (size, size, 3).
+    """
+    side = min(image.shape[:2])
+    top, left = ((length - side) // 2 for length in image.shape[:2])
+    image = image[top : top + side, left : left + side]
+    if side != size:
+        method = Image.Resampling.LANCZOS
+        image = np.dstack(
+            [Image.fromarray(image[..., channel]).resize((size, size), method, reducing_gap=3)
+             for channel in range(3)]
+        )  # fmt: skip
+    return quantize(linear_to_srgb(image), np.uint8)
+
+
+def area_average(image, height, width):
+    """Reduces an image: each pixel is the mean of the area it covers, also in parts.
+
+    Args:
+        image: float32 (H, W, 3).
+        height, width: the new size, at most the old one.
+
+    Returns:
+        float32 (height, width, 3).
+    """
+    old_height, old_width, channels = image.shape
+    rows = _area_weights(old_height, height) @ image.reshape(old_height, -1)
+    columns = rows.reshape(height, old_width, channels).swapaxes(0, 1)
+    reduced = _area_weights(old_width, width) @ columns.reshape(old_width, -1)
+    return reduced.reshape(width, height, channels).swapaxes(0, 1)
+
+
+def _area_weights(size, new_size):
+    """Sparse (new_size, size): what part of each new pixel each old one makes up."""
+    edges = np.linspace(0, size, new_size + 1)
+    old = np.arange(size)
+    overlap = np.minimum(edges[1:, None], old + 1) - np.maximum(edges[:-1, None], old)
+    weights = np.maximum(overlap, 0) * new_size / size
+    return sparse.csr_array(weights.astype(np.float32))

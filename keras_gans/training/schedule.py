@@ -1,0 +1,23 @@
+"""How long a training is."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Steps of a training, counted in epochs.
+
+    Attributes:
+        batch_size: images in a step, for the speed that is shown.
+        steps_per_epoch: steps after which figures, samples and a checkpoint are written.
+        epochs: int.
+    """
+
+    batch_size: int
+    steps_per_epoch: int
+    epochs: int
+
+    @property
+    def steps(self) -> int:
+        """Steps in all."""
+        return self.steps_per_epoch * self.epochs
