@@ -1,15 +1,21 @@
 """What training shows after every epoch: pictures, and whether the cleaning cleans."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 
-from keras_gans.defectgan.detect import calibrate, detect, traced_cleaner
-from keras_gans.defectgan.report import sample_grid
+from keras_gans.defectgan.calibration import CalibrationRule, calibrate
+from keras_gans.defectgan.cleaner import Cleaner
+from keras_gans.defectgan.detection import detect
+from keras_gans.defectgan.pictures import panel_rows
+from keras_gans.defectgan.surfaces import Surfaces, nearest_spread
+from keras_gans.defectgan.view import View
 
 WATCHED = 8  # images of each kind
 
 
-class CleaningWatch(keras.callbacks.Callback):
+class CleaningMonitor(keras.callbacks.Callback):
     """Measures the cleaning on a few training images after every epoch, and draws it.
 
     The known failures of CycleGAN as a cleaner are that it inverts the image (both generators
@@ -24,78 +30,64 @@ class CleaningWatch(keras.callbacks.Callback):
     difference, mask, truth.
 
     Args:
-        surfaces: `Surfaces`; training images are measured, defective test images drawn.
-        tile: side of the crops that the generator is trained on.
-        reduce: see `traced_cleaner`.
+        surfaces: training images are measured, defective test images drawn.
+        view: how the generator sees them.
         folder: where the pictures go.
-        rule: `CalibrationRule`, applied to the images that are measured.
+        rule: applied to the images that are measured.
     """
 
-    def __init__(self, surfaces, tile, reduce, folder, rule):
+    def __init__(self, surfaces: Surfaces, view: View, folder: Path, rule: CalibrationRule):
         super().__init__()
-        self.surfaces, self.tile, self.reduce = surfaces, tile, reduce
-        self.folder, self.rule = folder, rule
+        self.view, self.folder, self.rule = view, folder, rule
         train, defective = surfaces.train, surfaces.defective
-        self.free = _spread(np.flatnonzero(train & ~defective), WATCHED)
-        self.defective = _spread(np.flatnonzero(train & defective), WATCHED)
+        free = nearest_spread(np.flatnonzero(train & ~defective), WATCHED)
+        spoiled = nearest_spread(np.flatnonzero(train & defective), WATCHED)
+        self.watched = surfaces.take([*free, *spoiled])
         shown = np.flatnonzero(~train & defective)
         if not len(shown):
-            shown = self.defective
+            shown = spoiled
         kinds = np.array(surfaces.types)[shown]
         per_kind = max(1, 8 // len(set(kinds)))
-        self.shown = np.concatenate(
-            [_spread(shown[kinds == kind], per_kind) for kind in sorted(set(kinds))]
-        )[:12]
+        shown = [nearest_spread(shown[kinds == kind], per_kind) for kind in sorted(set(kinds))]
+        self.shown = surfaces.take(np.concatenate(shown)[:12])
 
     def set_model(self, model):
         super().set_model(model)
-        self.clean = traced_cleaner(model.cleaner, self.tile, reduce=self.reduce)
+        self.clean = Cleaner(model.cleaner, self.view)
 
     def on_epoch_end(self, epoch, logs=None):
-        images = self.surfaces.images
-        calibration = calibrate(
-            self.clean,
-            [images[i] for i in self.free],
-            [images[i] for i in self.defective],
-            self.rule,
-        )
-        free, defective = (
-            [detect(self.clean, images[i], calibration) for i in chosen]
-            for chosen in (self.free, self.defective)
-        )
-        change_p, change_ng = (
-            float(np.mean([found.score for found in kind])) for kind in (free, defective)
-        )
-        likeness = float(
-            np.mean(
-                [
-                    _correlation(images[i], found.cleaned)
-                    for i, found in zip([*self.free, *self.defective], free + defective)
-                ]
-            )
-        )
-        logs.update(change_ng=change_ng, change_p=change_p, likeness=likeness)
+        calibration = calibrate(self.clean, self.watched, self.rule)
+        figures = self._figures(calibration)
+        logs.update(figures)
         warming_up = int(self.model.d_optimizer.iterations) <= self.model.critic_warmup
-        warning = diagnosis(change_ng, change_p, likeness)
+        warning = diagnosis(**figures)
         if warning and not warming_up:
             print(f"\nwarning after epoch {epoch + 1}: {warning}")
+        self._draw(self.folder / f"epoch-{epoch + 1:03d}.png", calibration)
 
+    def _figures(self, calibration):
+        images, defective = self.watched.images, self.watched.defective
+        found = [detect(self.clean, image, calibration) for image in images]
+        scores = np.array([one.score for one in found])
+        likeness = [_correlation(image, one.cleaned) for image, one in zip(images, found)]
+        return {
+            "change_ng": float(np.mean(scores[defective])),
+            "change_p": float(np.mean(scores[~defective])),
+            "likeness": float(np.mean(likeness)),
+        }
+
+    def _draw(self, path, calibration):
         rows = []
-        for index in self.shown:
-            found = detect(self.clean, images[index], calibration)
-            truth = self.surfaces.masks[index]
+        for image, truth in zip(self.shown.images, self.shown.masks):
+            found = detect(self.clean, image, calibration)
             truth = np.zeros(found.mask.shape, bool) if truth is None else truth
-            rows.append([images[index], found.cleaned, found.difference, found.mask, truth])
+            rows.append([image, found.cleaned, found.difference, found.mask, truth])
         self.folder.mkdir(parents=True, exist_ok=True)
-        sample_grid(
-            self.folder / f"epoch-{epoch + 1:03d}.png",
-            ["input", "cleaned", "difference", "mask", "truth"],
-            rows,
-        )
+        panel_rows(path, ["input", "cleaned", "difference", "mask", "truth"], rows)
 
 
-def diagnosis(change_ng, change_p, likeness):
-    """Names the failure that the figures of `CleaningWatch` tell of; "" where there is none."""
+def diagnosis(change_ng: float, change_p: float, likeness: float) -> str:
+    """The failure that the figures of `CleaningMonitor` tell of; "" where there is none."""
     if likeness < 0:
         return (
             f"the cleaned images are inverted (likeness {likeness:.2f}); try "
@@ -117,13 +109,6 @@ def diagnosis(change_ng, change_p, likeness):
             f"defect-free ones ({change_p:.1f}); early in training that is normal"
         )
     return ""
-
-
-def _spread(indices, count):
-    """At most `count` of the indices, evenly spread."""
-    if len(indices) <= count:
-        return indices
-    return indices[np.linspace(0, len(indices) - 1, count).round().astype(int)]
 
 
 def _correlation(image, cleaned):

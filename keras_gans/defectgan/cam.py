@@ -3,11 +3,14 @@
 Class activation mapping: Zhou et al. 2016, https://arxiv.org/abs/1512.04150.
 """
 
+from keras_gans.training.device import xla
+
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
 
+from keras_gans.defectgan.schedules import cosine_adam
 from keras_gans.defectgan.segnet import (
     STAGE_CONVOLUTIONS,
     STAGE_FACTORS,
@@ -16,7 +19,7 @@ from keras_gans.defectgan.segnet import (
 )
 
 
-def build_cam(channels=1, width=64, stages=4):
+def build_cam(channels: int = 1, width: int = 64, stages: int = 4) -> keras.Model:
     """Builds a classifier of images, whose features are averaged over the image at the end.
 
     VGG-GAP of Zhou et al.: VGG16's convolutions up to a stage whose pooling is left out for a
@@ -51,7 +54,7 @@ def build_cam(channels=1, width=64, stages=4):
     return keras.Model(images, logits, name="cam")
 
 
-def compile_cam(network, learning_rate, steps, jit_compile=False):
+def compile_cam(network: keras.Model, learning_rate: float, steps: int) -> None:
     """Compiles the classifier with Adam, its rate falling along half a cosine to zero.
 
     `fit` then takes batches of images float32 (B, S, S, C) in [-1, 1] and labels (B, 1), 1 for
@@ -59,26 +62,20 @@ def compile_cam(network, learning_rate, steps, jit_compile=False):
 
     Args:
         network: from `build_cam`.
-        learning_rate: the first rate.
-        steps: training steps in all.
-        jit_compile: XLA, for GPUs.
+        learning_rate, steps: see `cosine_adam`.
     """
-    optimizer = keras.optimizers.Adam(
-        keras.optimizers.schedules.CosineDecay(learning_rate, steps)
-    )
-    optimizer.build(network.trainable_variables)  # so that checkpoints hold its state
     network.compile(
-        optimizer=optimizer,
+        optimizer=cosine_adam(network, learning_rate, steps),
         loss=keras.losses.BinaryCrossentropy(from_logits=True),
         metrics=[
             keras.metrics.BinaryAccuracy(threshold=0.0, name="accuracy"),
             keras.metrics.AUC(from_logits=True, name="auroc"),
         ],
-        jit_compile=jit_compile,
+        jit_compile=xla(),
     )
 
 
-def activation_network(network):
+def activation_network(network: keras.Model) -> keras.Model:
     """The trained classifier with its class activation map, both from one pass.
 
     The last layer's weights, applied to the features before they are averaged, give what every
@@ -109,7 +106,7 @@ class UpsampleToImage(layers.Layer):
         factor: by which pooling made the images smaller.
     """
 
-    def __init__(self, factor, **kwargs):
+    def __init__(self, factor: int, **kwargs):
         super().__init__(**kwargs)
         self.factor = factor
 
@@ -122,7 +119,7 @@ class UpsampleToImage(layers.Layer):
         return {**super().get_config(), "factor": self.factor}
 
 
-def class_activation_map(network, images):
+def class_activation_map(network: keras.Model, images: np.ndarray) -> np.ndarray:
     """What every place of an image adds to its logit, at the image's size.
 
     For many images, or to have the logits as well, call `activation_network` once and its
@@ -139,7 +136,7 @@ def class_activation_map(network, images):
     return np.asarray(maps)[..., 0]
 
 
-def cam_mask(cam, share=0.2):
+def cam_mask(cam: np.ndarray, share: float = 0.2) -> np.ndarray:
     """The defect's mask from a class activation map, by a rule that needs no masks.
 
     Features see far around their place, so a small defect becomes a wide spot of the map. Zhou

@@ -1,10 +1,13 @@
-"""From surfaces to batches: random crops at native scale, as functions of a seed."""
+"""From surfaces to batches: random crops at native scale, as functions of seed and step."""
+
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from keras_gans.data.levels import to_float
 from keras_gans.data.order import endless_order
+from keras_gans.defectgan.surfaces import Surfaces
 
 MIRRORS = {  # chances of: top to bottom, left to right, transposition
     "none": (0.0, 0.0, 0.0),
@@ -15,27 +18,30 @@ MIRRORS = {  # chances of: top to bottom, left to right, transposition
 
 
 def unpaired_batches(
-    ng, p, size, batch_size, seed, steps, first_step=0, mirror="horizontal", relight=0.0
-):
-    """Batches for `DefectGAN.fit`: crops of defective and of defect-free images, unpaired.
+    ng: Sequence[np.ndarray],
+    p: Sequence[np.ndarray],
+    size: int,
+    batch_size: int,
+    seed: int,
+    mirror: str = "horizontal",
+    relight: float = 0.0,
+) -> Callable:
+    """Batches for DefectGAN: crops of defective and of defect-free images, unpaired.
 
-    Pass after pass over both kinds of images, each in an order of its own. Step `i` is a
-    function of (seed, i) alone, so a run that is resumed at step `i` sees what it would have
-    seen.
+    Pass after pass over both kinds of images, each in an order of its own.
 
     Args:
-        ng, p: lists of uint8 (H, W, C), defective and defect-free images.
+        ng, p: uint8 (H, W, C), defective and defect-free images.
         size: side of a crop in pixels.
         batch_size: crops of each kind in a batch.
-        seed: int.
-        steps: number of the last step plus one.
-        first_step: number of the first step.
+        seed: with the step's number it decides all that is random.
         mirror: "horizontal" (as CycleGAN), "both" ways, "turn" (also by 90 degrees), "none".
         relight: strength of `relit`, so that the light does not tell the classes apart; 0 for
             none.
 
     Returns:
-        `tf.data.Dataset` of (ng, p), float32 (B, S, S, C) in [-1, 1].
+        function of a step's number to (ng, p), float32 (B, S, S, C) in [-1, 1]; see
+        `step_dataset`.
     """
     sources = [Crops(ng, size, mirror), Crops(p, size, mirror)]
 
@@ -51,31 +57,29 @@ def unpaired_batches(
             ]
         return tuple(crops)
 
-    return _dataset(batch, first_step, steps)
+    return batch
 
 
 def labelled_batches(
-    surfaces,
-    size,
-    batch_size,
-    seed,
-    steps,
-    first_step=0,
-    mirror="horizontal",
-    relight=0.0,
-    masks=False,
-):
+    surfaces: Surfaces,
+    size: int,
+    batch_size: int,
+    seed: int,
+    mirror: str = "horizontal",
+    relight: float = 0.0,
+    masks: bool = False,
+) -> Callable:
     """Batches for the baselines: half of each from defective images.
 
     Args:
-        surfaces: `Surfaces`, all of which are used; with `masks` all defective ones have one.
-        size, batch_size, seed, steps, first_step, mirror, relight: see `unpaired_batches`;
-            `batch_size`, even, counts both kinds.
+        surfaces: all of which are used; with `masks` all defective ones have one.
+        size, batch_size, seed, mirror, relight: see `unpaired_batches`; `batch_size`, even,
+            counts both kinds.
         masks: whether the target is the mask, for SegNet, or the label, for CAM.
 
     Returns:
-        `tf.data.Dataset` of images float32 (B, S, S, C) in [-1, 1] and targets float32, masks
-        (B, S, S, 1) or labels (B, 1); 1 is defective.
+        function of a step's number to images float32 (B, S, S, C) in [-1, 1] and targets
+        float32, masks (B, S, S, 1) or labels (B, 1); 1 is defective.
     """
     sources = []
     for kind in (True, False):
@@ -100,7 +104,7 @@ def labelled_batches(
             x = relit(x, relight, tf.stack([tf.constant(seed, tf.int64), ~step]))
         return x, tf.cast(pixels[..., -1:] > 0, tf.float32) if masks else labels
 
-    return _dataset(batch, first_step, steps)
+    return batch
 
 
 class Crops:
@@ -115,7 +119,7 @@ class Crops:
         mirror: one of `MIRRORS`.
     """
 
-    def __init__(self, images, size, mirror="none"):
+    def __init__(self, images: Sequence[np.ndarray], size: int, mirror: str = "none"):
         images = [extended(image, size) for image in images]
         shapes = np.array([image.shape[:2] for image in images], np.int64)
         areas = shapes.prod(axis=1)
@@ -129,7 +133,7 @@ class Crops:
         self.size = size
         self.chances = tf.constant(MIRRORS[mirror])
 
-    def draw(self, step, batch_size, seed):
+    def draw(self, step: tf.Tensor, batch_size: int, seed: list[int]) -> tf.Tensor:
         """The crops of one step: a function of (seed, step).
 
         Every image is drawn once before any is drawn again.
@@ -148,7 +152,7 @@ class Crops:
         numbers = tf.random.stateless_uniform([batch_size, 5], key)
         return self.cut(indices, numbers[:, :2], numbers[:, 2:] < self.chances)
 
-    def cut(self, indices, places, mirrored):
+    def cut(self, indices: tf.Tensor, places: tf.Tensor, mirrored: tf.Tensor) -> tf.Tensor:
         """Cuts a crop out of each chosen image.
 
         Args:
@@ -173,7 +177,7 @@ class Crops:
         return tf.gather(self.pixels, tf.where(mirrored[:, 2, None, None], turned, places))
 
 
-def extended(image, size):
+def extended(image: np.ndarray, size: int) -> np.ndarray:
     """Continues an image by its mirror image where it is smaller than `size`; centred."""
     missing = np.maximum(size - np.array(image.shape[:2]), 0)
     if not missing.any():
@@ -182,7 +186,7 @@ def extended(image, size):
     return np.pad(image, [*zip(before, missing - before), (0, 0)], mode="symmetric")
 
 
-def relit(images, strength, key):
+def relit(images: tf.Tensor, strength: float, key: tf.Tensor) -> tf.Tensor:
     """Changes the light of images at random: its strength, and a slope of it over the image.
 
     Values in [0, 1] are multiplied by `2^(strength a)` and by a plane that falls or rises by up
@@ -201,11 +205,3 @@ def relit(images, strength, key):
     columns = tf.linspace(-1.0, 1.0, tf.shape(images)[2])[:, None]
     slope = 1 + strength * (draw[1] * rows + draw[2] * columns) / 2
     return tf.clip_by_value((images + 1) * 2 ** (strength * draw[0]) * slope - 1, -1.0, 1.0)
-
-
-def _dataset(batch, first_step, steps):
-    return (
-        tf.data.Dataset.range(first_step, steps)
-        .map(batch, num_parallel_calls=2, deterministic=True)
-        .prefetch(4)
-    )

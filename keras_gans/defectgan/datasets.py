@@ -1,32 +1,28 @@
-"""Images of real surfaces with and without defects: the three layouts that can be trained on.
+"""Images of surfaces with and without defects: what the training script is given.
 
 `load_surfaces` tells by what a folder holds whether it is DAGM 2007, the magnetic tiles, or
 `positive/ negative/ [masks/]`. All images are decoded and checked there, before any training,
 and stay in memory as bytes.
 """
 
-import contextlib
-import csv
-import dataclasses
-import re
-import time
-import warnings
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from keras_gans.data import images
+from keras_gans.data.folders import in_threads, subfolders
 from keras_gans.data.images import read_grey_or_rgb
+from keras_gans.defectgan.config import Config
+from keras_gans.defectgan.dagm import is_dagm, list_dagm
+from keras_gans.defectgan.flatten import flattened_surfaces
+from keras_gans.defectgan.layout import SUFFIXES, Listed, pictures
+from keras_gans.defectgan.magnetic_tiles import is_magnetic_tiles, list_magnetic_tiles
+from keras_gans.defectgan.positive_negative import is_positive_negative, list_positive_negative
 from keras_gans.defectgan.surfaces import Surfaces
+from keras_gans.defectgan.synthetic import synthetic_surfaces
 from keras_gans.errors import InputError
 
-SUFFIXES = (*images.SUFFIXES, ".bmp")
-MASK_ENDINGS = re.compile("(_mask|_label|_gt)$", re.IGNORECASE)
-UNNAMED = "defect"  # the type of images that lie in negative/ itself
+BUILT_IN_IMAGES = dict(free=400, defective=400)
 
 LAYOUTS = (
     "DAGM 2007 (Train/*.PNG, Train/Label/*_label.PNG, or Class* folders of it), magnetic tiles "
@@ -34,18 +30,61 @@ LAYOUTS = (
 )
 
 
-@dataclass
-class _File:
-    """An image to read. `train` is `None` where the split is still to be drawn."""
+def load(config: Config) -> tuple[Surfaces, Config]:
+    """The surfaces that a run is on, flattened where wanted, and its complete settings.
 
-    path: Path
-    type: str  # "" for defect-free
-    group: str  # images of a group are split with the same share
-    train: bool | None = None
-    mask: Path | None = None
+    Returns:
+        surfaces, and `config` with `channels` and `reduce` chosen by them where they are None.
+
+    Raises:
+        InputError: as `load_surfaces`; settings that these surfaces do not allow.
+    """
+    if config.data is None:
+        print(
+            "no --data: built-in surfaces and a small network, BUILT_IN in defectgan/config.py"
+        )
+        surfaces = synthetic_surfaces(
+            **BUILT_IN_IMAGES, seed=config.seed, test_share=config.test_share
+        )
+    else:
+        surfaces = load_surfaces(config.data, config.test_share, config.seed)
+    config = replace(
+        config,
+        channels=config.channels or surfaces.channels,
+        reduce=config.reduce or chosen_reduction(surfaces, config.image_size),
+    )
+    surfaces = surfaces.with_channels(config.channels)
+    if config.types:
+        surfaces = surfaces.only_types(config.types)
+    if config.hold_out:
+        surfaces = surfaces.hold_out(config.hold_out)
+    print(surfaces.describe())
+    if config.flatten:
+        surfaces = flattened_surfaces(surfaces, config.flatten)
+    _check(surfaces, config)
+    return surfaces, config
 
 
-def load_surfaces(folder, test_share=0.3, seed=0):
+def chosen_reduction(surfaces: Surfaces, image_size: int) -> int:
+    """The factor at which half of the images are at most 5/3 of a crop high or wide."""
+    side = np.median([min(image.shape[:2]) for image in surfaces.images])
+    return max(1, round(side * 3 / (5 * image_size)))
+
+
+def _check(surfaces, config):
+    """What would otherwise fail only after hours of training."""
+    if surfaces.train.all():
+        raise InputError(f"{surfaces.name}: no test images; raise --test-share")
+    surfaces.reduced(config.reduce)
+    steps = config.schedule(surfaces.take(surfaces.train)).steps
+    if config.critic_warmup >= steps:
+        raise InputError(
+            f"--critic-warmup must be less than the {steps} steps in all. Received: "
+            f"{config.critic_warmup}"
+        )
+
+
+def load_surfaces(folder: Path, test_share: float = 0.3, seed: int = 0) -> Surfaces:
     """Loads images of surfaces, in whichever of the three layouts they are.
 
     - DAGM 2007 (Wieler & Hahn): see `list_dagm`.
@@ -61,10 +100,10 @@ def load_surfaces(folder, test_share=0.3, seed=0):
         folder: path.
         test_share: part of each kind of image that is held out for testing where the layout
             has no split of its own, in [0, 1).
-        seed: int; that split is a function of it and of the file names.
+        seed: that split is a function of it and of the file names.
 
     Returns:
-        `Surfaces` named after the folder.
+        surfaces named after the folder.
 
     Raises:
         InputError: folder missing or in no known layout; image damaged, deeper than 8 bits
@@ -95,7 +134,7 @@ def load_surfaces(folder, test_share=0.3, seed=0):
                 "move some, or lower the test share"
             )
 
-    pixels, masks = zip(*_in_threads(_read, files))
+    pixels, masks = zip(*in_threads(_read, files))
     channels = [image.shape[2] for image in pixels]
     if len(set(channels)) > 1:
         grey, colour = (files[channels.index(count)].path for count in (1, 3))
@@ -114,324 +153,22 @@ def load_surfaces(folder, test_share=0.3, seed=0):
     )
 
 
-def describe(surfaces):
-    """One line on a set: sizes (width x height), both parts, the types of defects."""
-    sizes = np.array([image.shape[1::-1] for image in surfaces.images])
-    low, high = ("x".join(map(str, end)) for end in (sizes.min(axis=0), sizes.max(axis=0)))
-    size = low if low == high else f"{low} to {high}"
-    colour = "grey" if surfaces.channels == 1 else "colour"
-    defective, train = surfaces.defective, surfaces.train
-    types, counts = np.unique([kind for kind in surfaces.types if kind], return_counts=True)
-    by_type = ", ".join(f"{kind} {count}" for kind, count in zip(types, counts))
-    masked = sum(mask is not None for mask in surfaces.masks)
-    unmarked = defective.sum() - masked
-    return (
-        f"{surfaces.name}: {len(surfaces)} {colour} images, {size}; "
-        f"training {(defective & train).sum()} defective + {(~defective & train).sum()} free, "
-        f"testing {(defective & ~train).sum()} + {(~defective & ~train).sum()}; "
-        f"defective by type: {by_type}"
-        + (f"; {unmarked} defective without a mask" if unmarked else "")
-    )
-
-
-def hold_out(surfaces, kind):
-    """Moves all images of one type of defect to the test part.
-
-    For the paper's third claim, that defects of a type never seen in training are found.
-
-    Args:
-        surfaces: `Surfaces`.
-        kind: one of `surfaces.types`.
-
-    Returns:
-        `Surfaces` with the same images.
-
-    Raises:
-        InputError: no such type, or no defective image would be left to train on.
-    """
-    _check_types(surfaces, [kind])
-    train = surfaces.train & (np.array(surfaces.types) != kind)
-    if not (train & surfaces.defective).any():
-        raise InputError(
-            f"{surfaces.name}: without {kind} no defective image is left to train on; the "
-            f"types of defects are {', '.join(_types(surfaces))}"
-        )
-    return dataclasses.replace(surfaces, train=train)
-
-
-def only_types(surfaces, kinds):
-    """Leaves out all defective images but those of some types.
-
-    Args:
-        surfaces: `Surfaces`.
-        kinds: names out of `surfaces.types`.
-
-    Raises:
-        InputError: no such type, or no defective image would be left to train on.
-    """
-    _check_types(surfaces, kinds)
-    chosen = surfaces.take(~surfaces.defective | np.isin(surfaces.types, kinds))
-    if not (chosen.train & chosen.defective).any():
-        raise InputError(f"{surfaces.name}: no training images of type {', '.join(kinds)}")
-    return dataclasses.replace(chosen, name=f"{chosen.name} ({', '.join(kinds)})")
-
-
-def _types(surfaces):
-    return sorted({name for name in surfaces.types if name})
-
-
-def _check_types(surfaces, kinds):
-    types = _types(surfaces)
-    for kind in kinds:
-        if kind not in types:
-            raise InputError(
-                f"{surfaces.name}: no defects of type {kind!r}; there are {', '.join(types)}"
-            )
-
-
-# The three layouts ----------------------------------------------------------------------
-
-
 def _list_files(folder):
-    inside = _folders(folder)
-    if any(_is_positive_negative(path) for path in [folder, *_parts(folder)]):
+    inside = subfolders(folder)
+    if is_positive_negative(folder):
         return list_positive_negative(folder)
-    if _is_dagm(folder):
+    if is_dagm(folder):
         return list_dagm(folder)
     classes = [path for path in inside if path.name.lower().startswith("class")]
-    if any(_is_dagm(path) for path in classes):
+    if any(is_dagm(path) for path in classes):
         return [file for path in classes for file in list_dagm(path)]
-    if any(_is_tiles(path) and _folder(path, "imgs") for path in inside):
+    if is_magnetic_tiles(folder):
         return list_magnetic_tiles(folder)
-    found = [f"{len(_images(folder, unique=False))} images"]
+    found = [f"{len(pictures(folder))} images"]
     found += [f"{path.name}/" for path in inside[:6]] + ["..."] * (len(inside) > 6)
     raise InputError(
         f"{folder}: unknown layout (found: {', '.join(found)}); expected: {LAYOUTS}"
     )
-
-
-def list_dagm(folder):
-    """Lists one class of DAGM 2007 in its own layout; the type is the folder's name.
-
-    `Train/0576.PNG` is defective if there is `Train/Label/0576_label.PNG`. `Test/` beside
-    `Train/`, if it is there, is the test part. `Labels.txt` is not read.
-
-    Raises:
-        InputError: no images in `Train` or `Test`, label without its image.
-    """
-    train, test = _folder(folder, "train"), _folder(folder, "test")
-    files = []
-    for part in [train or folder / "Train"] + [test] * (test is not None):
-        listed = _by_stem(_images(part)) if part.exists() else {}
-        if not listed:
-            raise InputError(f"{part}: no images: unpack all of the class there")
-        labels = _match(_images(_folder(part, "label")), [listed])
-        for image in listed.values():
-            kind = folder.resolve().name if image in labels else ""
-            split = part == train if test else None
-            files.append(_File(image, kind, f"{folder.name}/{kind}", split, labels.get(image)))
-    return files
-
-
-def list_magnetic_tiles(folder):
-    """Lists the magnetic tiles in their own layout, `MT_*/Imgs`; the type is what * says.
-
-    `NAME.png` is the mask of `NAME.jpg`; the images of `MT_Free` are defect-free. A
-    `split.csv` (columns image, tile, split: train or test; others are not read) gives the
-    parts, so that the exposures of one tile stay together; without it that is not known, and
-    a note is printed.
-
-    Raises:
-        InputError: folder without `Imgs`, mask without its image; a `split.csv` that does not
-            name every image once, names others, or cuts a tile in two.
-    """
-    files = []
-    for path in filter(_is_tiles, _folders(folder)):
-        pictures = _folder(path, "imgs")
-        if pictures is None:
-            raise InputError(f"{path}: no folder Imgs in it: unpack all of the set there")
-        found = _images(pictures, unique=False)
-        photos = [file for file in found if file.suffix.lower() != ".png"]
-        masks = _match([f for f in found if f.suffix.lower() == ".png"], [_by_stem(photos)])
-        group = path.name.lower().removeprefix("mt_")
-        kind = "" if group == "free" else group
-        files += [_File(image, kind, group, None, masks.get(image)) for image in photos]
-    table = folder / "split.csv"
-    if table.exists():
-        parts = _read_split(table, [file.path.relative_to(folder).as_posix() for file in files])
-        for file, part in zip(files, parts):
-            file.train = part
-    elif files:
-        print(
-            f"note: {folder} has no split.csv: exposures of the same tile lie in both parts, "
-            "so figures on the test part are too good"
-        )
-    return files
-
-
-def _read_split(table, names):
-    """Whether each of the named images is for training, from `split.csv`."""
-    try:
-        with open(table, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, restval="")
-            columns = [column.strip().lower() for column in reader.fieldnames or ()]
-            reader.fieldnames = columns
-            rows = [(reader.line_num, row) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{table}: cannot be read as CSV in UTF-8 ({error})") from None
-    if not {"image", "tile", "split"} <= set(columns):
-        received = ", ".join(columns) or "none"
-        raise InputError(f"{table}: columns image, tile, split expected, got {received}")
-
-    known, parts, tiles = set(names), {}, {}
-    for line, row in rows:
-        image, tile, split = (row[key].strip() for key in ("image", "tile", "split"))
-        image = image.replace("\\", "/")
-        where = f"{table}, line {line}"
-        if image not in known:
-            raise InputError(f"{where}: no image {image!r}: add the image or remove the line")
-        if image in parts:
-            raise InputError(f"{where}: a second line for {image}: keep one of them")
-        if split not in ("train", "test"):
-            raise InputError(f"{where}: split must be train or test, got {split!r}")
-        if tiles.setdefault(tile, split) != split:
-            raise InputError(f"{where}: tile {tile!r} is in both parts: move it to one of them")
-        parts[image] = split == "train"
-    for name in names:
-        if name not in parts:
-            raise InputError(f"{table}: no line for {name}: add it or remove the image")
-    return [parts[name] for name in names]
-
-
-def list_positive_negative(folder):
-    """Lists `positive/` (defect-free), `negative/` (defective) and, if there, `masks/`.
-
-    Images lie in these or in folders one level below, whose names are the types of defects
-    (`negative/scratch/a.png`). Masks have the same place and name
-    (`masks/scratch/a.png`, or `a_mask`, `a_label`, `a_gt`). All of it may lie in `train/` and
-    `test/`, which are the parts then.
-
-    Raises:
-        InputError: images in deeper folders, mask without its image.
-    """
-    parts = [folder] if _is_positive_negative(folder) else _parts(folder)
-    has_test = any(part.name.lower() == "test" for part in parts if part != folder)
-    files = []
-    for part in parts:
-        if not _is_positive_negative(part):
-            raise InputError(f"{part}: no positive/ and no negative/ in it: sort its images")
-        positive, negative, masks = (
-            _one_level(_folder(part, name)) for name in ("positive", "negative", "masks")
-        )
-        owners = {}
-        for place, found in masks.items():
-            candidates = [_by_stem(listed.get(place, [])) for listed in (negative, positive)]
-            owners |= _match(found, candidates)
-        for label, listed in (("negative", negative), ("positive", positive)):
-            for place, found in listed.items():
-                kind = (place or UNNAMED) if label == "negative" else ""
-                train = part.name.lower() == "train" if has_test else None
-                for image in found:
-                    group = f"{label}/{place}"
-                    files.append(_File(image, kind, group, train, owners.get(image)))
-    return files
-
-
-def _is_dagm(folder):
-    return bool(_images(_folder(folder, "train"), unique=False))
-
-
-def _is_tiles(folder):
-    return folder.name.lower().startswith("mt_")
-
-
-def _is_positive_negative(folder):
-    return bool(_folder(folder, "positive") or _folder(folder, "negative"))
-
-
-def _parts(folder):
-    return [path for name in ("train", "test") if (path := _folder(folder, name))]
-
-
-# What the layouts share -----------------------------------------------------------------
-
-
-def _visible(folder):
-    """What lies in a folder (nothing, if it is `None`), sorted, without hidden files."""
-    if folder is None:
-        return []
-    try:
-        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be read ({error.strerror})") from None
-
-
-def _folders(folder):
-    return [path for path in _visible(folder) if path.is_dir()]
-
-
-def _folder(parent, name):
-    """The folder of that name, in whichever case, or `None`."""
-    return next((path for path in _folders(parent) if path.name.lower() == name), None)
-
-
-def _images(folder, unique=True):
-    """The images in a folder; `unique` refuses a.png beside a.jpg."""
-    listed = [
-        path
-        for path in _visible(folder)
-        if path.suffix.lower() in SUFFIXES and not path.is_dir()
-    ]
-    if unique:
-        _by_stem(listed)
-    return listed
-
-
-def _by_stem(paths):
-    """{name without suffix: path}; raises if two files share one."""
-    listed = {}
-    for path in paths:
-        if path.stem in listed:
-            raise InputError(f"{path}: the same name as {listed[path.stem].name}: rename one")
-        listed[path.stem] = path
-    return listed
-
-
-def _one_level(folder):
-    """{"" or name of a folder inside: its images}."""
-    found = {"": _images(folder)}
-    for path in _folders(folder):
-        found[path.name] = _images(path)
-        for deeper in _folders(path):
-            if _images(deeper, unique=False):
-                raise InputError(
-                    f"{deeper}: images two folders below {folder.name}/, one is read: move "
-                    "them up"
-                )
-    return found
-
-
-def _match(masks, candidates):
-    """Finds the image of each mask.
-
-    Args:
-        masks: paths.
-        candidates: list of {stem: image}, in the order in which they are looked through.
-
-    Returns:
-        {image: mask}.
-    """
-    owners = {}
-    for mask in masks:
-        stems = (mask.stem, MASK_ENDINGS.sub("", mask.stem))
-        matches = [listed[stem] for stem in stems for listed in candidates if stem in listed]
-        if not matches:
-            raise InputError(f"{mask}: a mask without its image: add the image or remove it")
-        image = matches[0]
-        if image in owners:
-            raise InputError(f"{mask}: a second mask of {image} (the first: {owners[image]})")
-        owners[image] = mask
-    return owners
 
 
 def _split(files, test_share, seed):
@@ -444,8 +181,8 @@ def _split(files, test_share, seed):
             members[index].train = position >= held
 
 
-def _read(file):
-    """Pixels uint8 (H, W, C) and mask, bool (H, W) or `None`, of a `_File`."""
+def _read(file: Listed):
+    """Pixels uint8 (H, W, C) and mask, bool (H, W) or `None`."""
     pixels = read_grey_or_rgb(file.path)
     if file.mask is None:
         return pixels, None
@@ -466,25 +203,3 @@ def _read(file):
             "move the image to the defective ones, or clear its mask"
         )
     return pixels, mask
-
-
-def _in_threads(read, files):
-    """`read` of every file, in order, with a bar if that takes more than a second."""
-    console = Console(stderr=True)
-    columns = (TextColumn("reading"), BarColumn(), MofNCompleteColumn())
-    progress = Progress(*columns, console=console, transient=True)
-    bar = progress.add_task("", total=len(files))
-    results, begun = [], time.monotonic()
-    with contextlib.ExitStack() as stack:
-        # a thread that does this itself may leave it so for good: undone here after them all
-        stack.enter_context(warnings.catch_warnings())
-        warnings.simplefilter("ignore")
-        pool = ThreadPoolExecutor()
-        stack.callback(pool.shutdown, cancel_futures=True)
-        stack.callback(progress.live.stop)
-        for result in pool.map(read, files):
-            results.append(result)
-            progress.update(bar, completed=len(results))
-            if console.is_terminal and time.monotonic() - begun > 1:
-                progress.start()  # does nothing the second time
-    return results

@@ -10,11 +10,13 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from keras_gans.defectgan.surfaces import Surfaces
+
 MIDDLE, GAIN = 128.0, 32.0  # the mean's and one standard deviation's place in 0..255
 FLOOR = 2.0  # grey levels, added to the standard deviation: noise in the dark stays noise
 
 
-def flattened(images, radius):
+def flattened(images: tf.Tensor | np.ndarray, radius: int) -> tuple[tf.Tensor, tf.Tensor]:
     """Flattens images: `128 + 32 (x - m) / (s + 2)`, rounded and clipped to bytes.
 
     m is the local mean of each channel, s the local standard deviation over all channels; both
@@ -44,7 +46,7 @@ def flattened(images, radius):
     return tf.cast(flat, tf.uint8), scale
 
 
-def flattened_surfaces(surfaces, radius):
+def flattened_surfaces(surfaces: Surfaces, radius: int) -> Surfaces:
     """The same `Surfaces` with flattened images; see `flattened`."""
     shape = [1, None, None, surfaces.channels]
 

@@ -1,81 +1,16 @@
 """Losses and training step of section II-C: two generators, two discriminators, one cycle."""
 
+from collections.abc import Sequence
+from typing import Literal
+
 import keras
 import tensorflow as tf
 from keras import ops
 
+from keras_gans.defectgan.image_pool import ImagePool
 from keras_gans.losses import cycle_consistency, least_squares_adversarial, log_adversarial
 
 ADVERSARIAL = {"log": log_adversarial, "least-squares": least_squares_adversarial}
-
-
-@keras.saving.register_keras_serializable(package="keras_gans")
-class TwoPhases(keras.optimizers.schedules.LearningRateSchedule):
-    """Section III-A: the learning rate is constant for half of training, then falls to zero.
-
-    Args:
-        learning_rate: that of the first half, 2e-4 in the paper.
-        steps: training steps of the two phases.
-        warmup: steps before them, at a rate of their own (ours).
-        warmup_rate: that rate.
-    """
-
-    def __init__(self, learning_rate, steps, warmup=0, warmup_rate=0.0):
-        self.learning_rate = learning_rate
-        self.steps = steps
-        self.warmup = warmup
-        self.warmup_rate = warmup_rate
-
-    def __call__(self, step):
-        done = (ops.cast(step, "float32") - self.warmup) / self.steps
-        rate = self.learning_rate * ops.clip(2 * (1 - done), 0.0, 1.0)
-        return ops.where(done < 0, self.warmup_rate, rate)
-
-    def get_config(self):
-        return {
-            "learning_rate": self.learning_rate,
-            "steps": self.steps,
-            "warmup": self.warmup,
-            "warmup_rate": self.warmup_rate,
-        }
-
-
-class ImagePool(keras.layers.Layer):
-    """The last generated images, of which a discriminator sees some again (CycleGAN).
-
-    Every image that comes in goes out again with a chance of one half; else it takes the place
-    of a random image in the pool, and that one goes out. Until the pool is full all go in and
-    out. The draws are a function of the seed and of how many images came before.
-
-    Args:
-        shape: (S, S, C) of the images.
-        size: images in the pool, 50 in CycleGAN.
-        seed: int.
-    """
-
-    def __init__(self, shape, size=50, seed=0):
-        super().__init__()
-        self.size, self.seed = size, seed
-        options = dict(initializer="zeros", trainable=False)
-        self.images = self.add_weight(name="images", shape=(size, *shape), **options)
-        self.count = self.add_weight(name="count", shape=(), dtype="int64", **options)
-
-    def call(self, images):
-        results = []
-        for image in ops.unstack(images):
-            count = tf.convert_to_tensor(self.count.value)
-            key = tf.stack([tf.constant(self.seed, tf.int64), count])
-            place = tf.random.stateless_uniform([], key, 0, self.size, tf.int64)
-            swap = tf.random.stateless_uniform([], key + [1, 0]) < 0.5
-            filling = count < self.size
-            place = tf.where(filling, count, place)
-            old = tf.gather(self.images.value, place)
-            self.images.value.scatter_nd_update(
-                [[place]], [tf.where(filling | swap, image, old)]
-            )
-            results.append(tf.where(swap & ~filling, old, image))
-            self.count.assign(count + 1)
-        return ops.stack(results)
 
 
 class DefectGAN(keras.Model):
@@ -124,20 +59,20 @@ class DefectGAN(keras.Model):
 
     def __init__(
         self,
-        cleaner,
-        defecter,
-        clean_critic,
-        defect_critic,
-        adversarial="log",
-        cycle_weight=10.0,
-        identity_weight=0.0,
-        change_weight=0.0,
-        pools=None,
-        candidates=1,
-        patch_share=1.0,
-        margin=None,
-        weak_labels=False,
-        critic_warmup=0,
+        cleaner: keras.Model,
+        defecter: keras.Model,
+        clean_critic: keras.Model,
+        defect_critic: keras.Model,
+        adversarial: Literal["log", "least-squares"] = "log",
+        cycle_weight: float = 10.0,
+        identity_weight: float = 0.0,
+        change_weight: float = 0.0,
+        pools: Sequence[ImagePool] | None = None,
+        candidates: int = 1,
+        patch_share: float = 1.0,
+        margin: float | None = None,
+        weak_labels: bool = False,
+        critic_warmup: int = 0,
     ):
         super().__init__()
         self.cleaner, self.defecter = cleaner, defecter
@@ -154,7 +89,9 @@ class DefectGAN(keras.Model):
         self.critic_warmup = critic_warmup
         self.trackers = [keras.metrics.Mean(name=name) for name in self.METRICS]
 
-    def compile(self, g_optimizer, d_optimizer, **kwargs):
+    def compile(
+        self, g_optimizer: keras.Optimizer, d_optimizer: keras.Optimizer, **kwargs
+    ) -> None:
         super().compile(optimizer=None, **kwargs)
         self.g_optimizer, self.d_optimizer = g_optimizer, d_optimizer
         self.g_variables = self.cleaner.trainable_variables + self.defecter.trainable_variables
@@ -163,6 +100,11 @@ class DefectGAN(keras.Model):
         )
         g_optimizer.build(self.g_variables)
         d_optimizer.build(self.d_variables)
+
+    @property
+    def optimizers(self) -> dict[str, keras.Optimizer]:
+        """By the names that checkpoints give them."""
+        return {"g_optimizer": self.g_optimizer, "d_optimizer": self.d_optimizer}
 
     @property
     def metrics(self):

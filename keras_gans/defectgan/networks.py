@@ -1,13 +1,20 @@
 """Tables I and II: the generator and the discriminator, as functional models."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
 from keras_gans.layers import InstanceNormalization
 
 
-def build_generator(channels=3, width=64, blocks=9, image_size=None, residual=False):
+def build_generator(
+    channels: int = 3,
+    width: int = 64,
+    blocks: int = 9,
+    image_size: int | None = None,
+    residual: bool = False,
+) -> keras.Model:
     """Builds the generator of table I.
 
     As in CycleGAN, which the paper employs: reflection padding before the 7x7 convolutions and
@@ -47,7 +54,9 @@ def build_generator(channels=3, width=64, blocks=9, image_size=None, residual=Fa
     return keras.Model(images, outputs, name="generator")
 
 
-def build_discriminator(channels=3, width=64, image_size=None):
+def build_discriminator(
+    channels: int = 3, width: int = 64, image_size: int | None = None
+) -> keras.Model:
     """Builds the discriminator of table II: one logit a patch of 70x70 pixels.
 
     LeakyReLU of slope 0.2; instance normalisation on the middle three convolutions as in
@@ -74,7 +83,9 @@ def build_discriminator(channels=3, width=64, image_size=None):
     return keras.Model(images, logits, name="discriminator")
 
 
-def build_local_discriminator(channels=3, width=64, image_size=None):
+def build_local_discriminator(
+    channels: int = 3, width: int = 64, image_size: int | None = None
+) -> keras.Model:
     """Builds a discriminator of local marks: one logit for every 2x2 pixels (ours).
 
     Four convolutions, of which the first alone has stride 2; a patch is 16x16 pixels. Without
@@ -98,7 +109,12 @@ def build_local_discriminator(channels=3, width=64, image_size=None):
     return keras.Model(images, logits, name="local_discriminator")
 
 
-def build_guided_generator(generator, critic, images, quantile=0.999):
+DISCRIMINATORS = {"patch": build_discriminator, "local": build_local_discriminator}
+
+
+def build_guided_generator(
+    generator: keras.Model, critic: keras.Model, images: np.ndarray, quantile: float = 0.999
+) -> keras.Model:
     """Joins G1 and D_P: an image is changed where it also stands out as not clean (ours).
 
     The change is multiplied by `clip(u / top, 0, 1)`: u says how far a patch's logit lies below

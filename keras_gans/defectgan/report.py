@@ -5,15 +5,18 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image, ImageDraw, ImageFont
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from keras_gans.defectgan.detect import to_grey
-from keras_gans.defectgan.evaluate import table
-from keras_gans.files import replacing
+from keras_gans.defectgan.config import Config
+from keras_gans.defectgan.detection import to_grey
+from keras_gans.defectgan.evaluate import Measured, table
+from keras_gans.defectgan.pictures import GAIN, panel_rows
+from keras_gans.defectgan.surfaces import Surfaces, sizes_of
+from keras_gans.files import write_json
+from keras_gans.report.tables import write_csv
 
 HEADINGS = {
     "miou": "mIoU, %",
@@ -26,63 +29,64 @@ HEADINGS = {
 
 
 def write(
-    folder, surfaces, detectors, measured, cleaning=None, conditions=None, training_seconds=None
-):
+    folder: Path,
+    config: Config,
+    surfaces: Surfaces,
+    measured: Measured,
+    cleaning: dict[str, float],
+) -> dict[str, float]:
     """Prints table V and how well G1 cleans; writes figures and pictures.
 
-    Into the folder go `metrics.jsonl` (a row a method: the columns of `evaluate.table`, the
-    conditions, and with the first method the cleaning figures), `detections.csv` (every test
-    image) and `detections.png` (see `choose_examples`).
+    Into the folder go `result.json` (the figures of all methods, the cleaning figures and what
+    they depend on), `detections.csv` (every test image) and `detections.png` (see
+    `choose_examples`).
 
     Args:
-        folder: the run's.
-        surfaces: `Surfaces`.
-        detectors: list of detectors, DefectGAN's first, see `evaluate`; they run once more,
-            on the images shown.
-        measured: DataFrame from `evaluate.run_detector`, of all methods, DefectGAN first.
-        cleaning: dict from `evaluate.cleaning_distance`, or `None`.
-        conditions: dict of what the figures depend on beside the images, such as seed and
-            rule of the threshold.
-        training_seconds: dict method -> seconds.
+        folder: the run's, with the `metrics.jsonl` of every training.
+        config: settings.
+        surfaces: what was measured on.
+        measured: of all methods, DefectGAN first.
+        cleaning: see `cleaning_distance`.
 
     Returns:
-        DataFrame: `evaluate.table`.
+        the figures of DefectGAN.
     """
-    folder = Path(folder)
-    figures = table(measured)
-    tested = measured[measured["method"] == figures.index[0]]
+    rows = measured.rows
+    figures = table(rows)
+    first = figures.index[0]
+    tested = rows[rows["method"] == first]
     defective = int(tested["defective"].sum())
-    everywhere = {"set": surfaces.name, "defective": defective}
-    everywhere |= {"free": len(tested) - defective} | (conditions or {})
-    recorded = figures.assign(**everywhere)
-    recorded["training_seconds"] = pd.Series(training_seconds or {}, dtype=float)
-    for name, value in (cleaning or {}).items():
-        recorded.loc[figures.index[0], f"cleaning_{name}"] = value
-    with replacing(folder / "metrics.jsonl") as temporary:
-        recorded.reset_index().to_json(temporary, orient="records", lines=True)
-    with replacing(folder / "detections.csv") as temporary:
-        by_image(measured).to_csv(temporary, index=False)
-    draw_examples(
-        folder / "detections.png", surfaces, detectors, measured, choose_examples(tested)
+    timed = figures.assign(
+        training_seconds=[_training_seconds(folder, method) for method in figures.index]
     )
+    result = {
+        "set": surfaces.name,
+        "defective": defective,
+        "free": len(tested) - defective,
+        "seed": config.seed,
+        "hold_out": config.hold_out,
+        "rule": str(config.calibration),
+        "methods": {method: _known(row) for method, row in timed.iterrows()},
+        "cleaning": _known(cleaning),
+    }
+    write_json(folder / "result.json", result)
+    write_csv(folder / "detections.csv", by_image(rows))
+    draw_examples(folder / "detections.png", surfaces, measured, choose_examples(tested))
 
-    sizes = np.array([surfaces.images[i].shape[1::-1] for i in tested["index"]])
-    low, high = ("x".join(map(str, end)) for end in (sizes.min(axis=0), sizes.max(axis=0)))
+    sizes = sizes_of([surfaces.images[i] for i in tested["index"]])
     show(
-        figures.assign(training_seconds=recorded["training_seconds"]),
-        f"{surfaces.name}: {len(tested)} test images, {defective} defective, "
-        f"{low if low == high else f'{low} to {high}'} pixels",
+        timed,
+        f"{surfaces.name}: {len(tested)} test images, {defective} defective, {sizes} pixels",
     )
-    if cleaning:
-        show_cleaning(cleaning)
-    return figures
+    show_cleaning(cleaning)
+    return figures.loc[first].dropna().round(4).to_dict()
 
 
-def by_image(measured):
+def by_image(rows: pd.DataFrame) -> pd.DataFrame:
     """What was measured with a row an image: IoU, score and share marked of each method.
 
     Args:
-        measured: from `evaluate.run_detector`.
+        rows: see `Measured`.
 
     Returns:
         DataFrame: `name`, `type`, `defective`, and `METHOD iou`, `METHOD score`,
@@ -90,17 +94,29 @@ def by_image(measured):
     """
     keys = ["name", "type", "defective"]
     parts = []
-    for method, part in measured.groupby("method", sort=False):
+    for method, part in rows.groupby("method", sort=False):
         part = part.set_index("index")
         figures = part[["iou", "score", "marked"]].add_prefix(f"{method} ")
         parts.append(figures if parts else part[keys].join(figures))
     return pd.concat(parts, axis=1).reset_index(drop=True)
 
 
+def _known(figures):
+    """JSON has no NaN."""
+    return {name: None if np.isnan(x) else float(x) for name, x in figures.items()}
+
+
+def _training_seconds(folder, method):
+    """Of a method's network: "CAM, half maximum" is that of cam/."""
+    log = folder / method.split(",")[0].lower() / "metrics.jsonl"
+    rows = pd.read_json(log, lines=True) if log.exists() else {}
+    return float(rows["seconds"].sum()) if "seconds" in rows else float("nan")
+
+
 # What is printed ----------------------------------------------------------------------------
 
 
-def show(figures, title):
+def show(figures: pd.DataFrame, title: str) -> None:
     """Prints `evaluate.table`; shares in percent, as in the paper."""
     out = Table(
         title=Text(title),
@@ -131,8 +147,8 @@ def _cell(column, value):
     return f"{100 * value:.2f}"
 
 
-def show_cleaning(cleaning):
-    """Prints `evaluate.cleaning_distance` in two lines."""
+def show_cleaning(cleaning: dict[str, float]) -> None:
+    """Prints `cleaning_distance` in two lines."""
     values = {name: f"{value:.2f}" for name, value in cleaning.items()}
     line = (
         "distance to the surface without defects, as taken -> cleaned:\n  at the defects "
@@ -151,7 +167,7 @@ def _console():
 # Pictures -----------------------------------------------------------------------------------
 
 
-def choose_examples(tested, count=8):
+def choose_examples(tested: pd.DataFrame, count: int = 8) -> list[int]:
     """Chooses images to show: every type of defect, well and badly found ones.
 
     The rows are divided among the types of defect, and within a type go to evenly spaced
@@ -159,11 +175,11 @@ def choose_examples(tested, count=8):
     The last row is the defect-free image of median score.
 
     Args:
-        tested: DataFrame from `evaluate.run_detector`, of one method.
+        tested: `Measured.rows` of one method.
         count: images, at most; with more types of defect than rows some are left out.
 
     Returns:
-        list of `index` in `Surfaces`.
+        values of `index`.
     """
     free = tested[~tested["defective"]].sort_values("score")["index"].tolist()
     last = free[(len(free) - 1) // 2 :][:1]
@@ -181,7 +197,9 @@ def choose_examples(tested, count=8):
     return chosen + last
 
 
-def draw_examples(path, surfaces, detectors, measured, indices):
+def draw_examples(
+    path: Path, surfaces: Surfaces, measured: Measured, indices: list[int]
+) -> None:
     """Draws images, what DefectGAN makes of them and what each method finds, as a grey PNG.
 
     Above each row stand the figures: IoU of a defective image, share of the pixels that count
@@ -189,114 +207,39 @@ def draw_examples(path, surfaces, detectors, measured, indices):
 
     Args:
         path: the PNG to write.
-        surfaces, detectors, measured: see `write`.
+        surfaces, measured: see `write`.
         indices: of the images to show.
     """
-    by_method = measured.set_index(["index", "method"])
+    by_method = measured.rows.set_index(["index", "method"])
+    methods = measured.rows["method"].unique()
     rows, captions, headings = [], [], []
     for index in indices:
-        image, true = surfaces.images[index], surfaces.masks[index]
-        defective = surfaces.defective[index]
-        found = {}
-        for detector in detectors:
-            found |= detector(image)
-        masks = {name: one.mask & bool(one.judged or defective) for name, one in found.items()}
-        first, *others = found
-        panels = {"input": _grey(image)}
-        if found[first].cleaned is not None:
-            panels["cleaned"] = _grey(found[first].cleaned)
-            panels[f"difference x{GAIN}"] = found[first].difference
-        panels[first] = masks[first]
-        if true is not None:
-            panels["truth"] = true
-        else:  # nothing, or unknown
-            unknown = np.full(image.shape[:2], 128, np.uint8)
-            panels["truth"] = unknown if defective else np.zeros(image.shape[:2], bool)
-        panels |= {name: masks[name] for name in others}
+        panels = _panels(surfaces, index, {m: measured.shown[index, m] for m in methods})
         headings = list(panels)
         rows.append(list(panels.values()))
 
+        defective = surfaces.defective[index]
         column, what = ("iou", "IoU") if defective else ("marked", "marked")
-        values = [(name, 100 * by_method.loc[(index, name), column]) for name in found]
+        values = [(name, 100 * by_method.loc[(index, name), column]) for name in methods]
         told = " | ".join(f"{name} {v:.1f} %" for name, v in values if not np.isnan(v))
         kind = surfaces.types[index] or ("defective" if defective else "defect-free")
         captions.append(f"{kind}; {what}: {told or 'unknown'} ({surfaces.names[index]})")
-    sample_grid(path, headings, rows, captions)
+    panel_rows(path, headings, rows, captions)
 
 
-GAIN = 4  # of differences, to be seen
-GAP, LINE = 4, 15  # pixels: between panels, and the height of a line of text
-PAGE = (208, 208, 208)  # neither a mask's black nor its white
-
-
-def sample_grid(path, headings, rows, captions=None, side=128):
-    """Writes pictures in rows and columns as a PNG, completely or not at all.
-
-    Each is fitted into a square, its proportions kept: reduced by averaging, enlarged by
-    repeating pixels. The PNG is in colour only if any picture is.
-
-    Args:
-        path: the PNG to write; its folder exists.
-        headings: a text a column.
-        rows: list of lists of pictures, as many as headings: uint8 (H, W), (H, W, 1) or
-            (H, W, 3); bool (H, W), white where True; float (H, W), a difference in grey
-            levels, shown `GAIN` times as bright.
-        captions: a text a row, above it, or `None`.
-        side: of the squares, in pixels.
-
-    Raises:
-        InputError: the file cannot be written.
-        ValueError: a row of another length, or a picture of another type.
-    """
-    lines = LINE if captions else 0
-    height = LINE + len(rows) * (lines + side + GAP)
-    page = Image.new("RGB", (len(headings) * (side + GAP), height), PAGE)
-    draw = ImageDraw.Draw(page)
-    font = ImageFont.load_default()
-
-    def text(x, y, words):
-        words = words.encode("ascii", "replace").decode()  # all that the font has
-        draw.text((x + 2, y + 2), words, fill="black", font=font)
-
-    for column, heading in enumerate(headings):
-        text(column * (side + GAP), 0, heading)
-    for number, row in enumerate(rows):
-        top = LINE + number * (lines + side + GAP)
-        if captions:
-            text(0, top, captions[number])
-        for column, (_, picture) in enumerate(zip(headings, row, strict=True)):
-            picture = _fitted(_pixels(picture), side)
-            left = column * (side + GAP) + (side - picture.width) // 2
-            page.paste(picture, (left, top + lines + (side - picture.height) // 2))
-    pixels = np.asarray(page)
-    if (pixels == pixels[..., :1]).all():
-        page = page.convert("L")
-    with replacing(path) as temporary:
-        page.save(temporary, "PNG", optimize=True)
-
-
-def _grey(image):
-    return np.rint(to_grey(image)).astype(np.uint8)
-
-
-def _pixels(picture):
-    """uint8 (H, W) or (H, W, 3) of any picture that `sample_grid` takes."""
-    picture = np.asarray(picture)
-    if picture.ndim == 3 and picture.shape[2] == 1:
-        picture = picture[..., 0]
-    kind, colours = picture.dtype.kind, picture.ndim == 3 and picture.shape[2] == 3
-    if picture.dtype == np.uint8 and (picture.ndim == 2 or colours):
-        return picture
-    if picture.ndim != 2 or kind not in "bf":
-        raise ValueError(
-            "a picture must be uint8 (H, W) or (H, W, 3), or bool or float (H, W). "
-            f"Received: {picture.dtype} {picture.shape}"
-        )
-    return np.clip(picture * (GAIN if kind == "f" else 255.0), 0, 255).astype(np.uint8)
-
-
-def _fitted(pixels, side):
-    height, width = pixels.shape[:2]
-    scale = side / max(height, width)
-    size = max(1, round(scale * width)), max(1, round(scale * height))
-    return Image.fromarray(pixels).resize(size, Image.Resampling.BOX)
+def _panels(surfaces, index, found):
+    """dict heading -> picture."""
+    image, true = surfaces.images[index], surfaces.masks[index]
+    defective = surfaces.defective[index]
+    masks = {name: one.mask * bool(one.judged or defective) for name, one in found.items()}
+    first, *others = found
+    panels = {"input": np.rint(to_grey(image)).astype(np.uint8)}
+    if found[first].cleaned is not None:
+        panels["cleaned"] = found[first].cleaned
+        panels[f"difference x{GAIN}"] = found[first].difference
+    panels[first] = masks[first]
+    if true is not None:
+        panels["truth"] = true
+    else:  # nothing, or unknown
+        panels["truth"] = np.full(image.shape[:2], 128 if defective else 0, np.uint8)
+    return panels | {name: masks[name] for name in others}

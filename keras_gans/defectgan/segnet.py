@@ -3,23 +3,25 @@
 Badrinarayanan, Kendall & Cipolla 2017, https://arxiv.org/abs/1511.00561.
 """
 
+from collections.abc import Iterable
+
+from keras_gans.training.device import xla
+
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import layers, ops
 
+from keras_gans.defectgan.schedules import cosine_adam
 from keras_gans.errors import InputError
-from keras_gans.layers import (
-    FusedBatchNormalization,
-    IndexedMaxPooling2D,
-    MaxUnpooling2D,
-)
+from keras_gans.layers import FusedBatchNormalization, IndexedMaxPooling2D, MaxUnpooling2D
 
 # VGG16: 13 convolutions; filters as multiples of the first stage's
 STAGE_CONVOLUTIONS = (2, 2, 3, 3, 3)
 STAGE_FACTORS = (1, 2, 4, 8, 8)
 
 
-def build_segnet(channels=1, width=64, stages=5):
+def build_segnet(channels: int = 1, width: int = 64, stages: int = 5) -> keras.Model:
     """Builds SegNet: VGG16's convolutions, and their mirror image as the decoder.
 
     Every stage of the encoder ends in 2x2 max pooling, the mirrored stage of the decoder
@@ -66,12 +68,13 @@ def build_segnet(channels=1, width=64, stages=5):
     return keras.Model(images, logits, name="segnet")
 
 
-def check_stages(stages):
+def check_stages(stages: int) -> None:
+    """Raises ValueError for more or fewer stages than VGG16 has."""
     if not 1 <= stages <= len(STAGE_CONVOLUTIONS):
         raise ValueError(f"stages must be 1 to {len(STAGE_CONVOLUTIONS)}. Received: {stages}")
 
 
-def convolution(x, filters):
+def convolution(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:
     """3x3 convolution without bias, batch normalisation, ReLU."""
     x = layers.Conv2D(
         filters, 3, padding="same", use_bias=False, kernel_initializer="he_normal"
@@ -79,7 +82,7 @@ def convolution(x, filters):
     return layers.ReLU()(FusedBatchNormalization(momentum=0.9)(x))
 
 
-def class_weights(masks):
+def class_weights(masks: Iterable[np.ndarray]) -> tuple[float, float]:
     """Median frequency balancing (SegNet, section 4; Eigen & Fergus 2015).
 
     The frequency of a class is its number of pixels over the number of pixels of the images
@@ -114,7 +117,9 @@ def class_weights(masks):
     return float(w0), float(w1)
 
 
-def weighted_cross_entropy(masks, logits, weights=(1.0, 1.0)):
+def weighted_cross_entropy(
+    masks: tf.Tensor, logits: tf.Tensor, weights: tuple[float, float] = (1.0, 1.0)
+) -> tf.Tensor:
     """Cross-entropy per pixel, weighted by class (SegNet, section 4, with one logit).
 
     `w1 m log(1 + exp(-l)) + w0 (1 - m) log(1 + exp(l))`, a mean over all pixels in training.
@@ -134,7 +139,12 @@ def weighted_cross_entropy(masks, logits, weights=(1.0, 1.0)):
     )
 
 
-def compile_segnet(network, learning_rate, steps, weights=(1.0, 1.0), jit_compile=False):
+def compile_segnet(
+    network: keras.Model,
+    learning_rate: float,
+    steps: int,
+    weights: tuple[float, float] = (1.0, 1.0),
+) -> None:
     """Compiles SegNet with Adam, its rate falling along half a cosine to zero.
 
     `fit` then takes batches of images float32 (B, S, S, C) in [-1, 1] and masks (B, S, S, 1).
@@ -142,23 +152,17 @@ def compile_segnet(network, learning_rate, steps, weights=(1.0, 1.0), jit_compil
 
     Args:
         network: from `build_segnet`.
-        learning_rate: the first rate.
-        steps: training steps in all.
+        learning_rate, steps: see `cosine_adam`.
         weights: of background and defect, from `class_weights`; equal by default ("natural
             frequency balancing" in the paper).
-        jit_compile: XLA, for GPUs.
     """
 
     def loss(masks, logits):
         return weighted_cross_entropy(masks, logits, weights)
 
-    optimizer = keras.optimizers.Adam(
-        keras.optimizers.schedules.CosineDecay(learning_rate, steps)
-    )
-    optimizer.build(network.trainable_variables)  # so that checkpoints hold its state
     network.compile(
-        optimizer=optimizer,
+        optimizer=cosine_adam(network, learning_rate, steps),
         loss=loss,
         metrics=[keras.metrics.BinaryIoU([1], threshold=0.0, name="iou")],
-        jit_compile=jit_compile,
+        jit_compile=xla(),
     )

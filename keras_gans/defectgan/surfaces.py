@@ -1,9 +1,11 @@
 """What every loader gives: images of a surface, with and without defects."""
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from skimage.measure import block_reduce
 
 from keras_gans.errors import InputError
 
@@ -25,23 +27,28 @@ class Surfaces:
     """
 
     name: str
-    images: list
+    images: list[np.ndarray]
     defective: np.ndarray
-    masks: list
-    types: list
+    masks: list[np.ndarray | None]
+    types: list[str]
     train: np.ndarray
-    names: list
+    names: list[str]
 
     def __len__(self):
         return len(self.images)
 
     @property
-    def channels(self):
+    def channels(self) -> int:
         """1 for grey images, 3 for RGB."""
         return self.images[0].shape[2]
 
-    def take(self, selection):
-        """The images that `selection` (indices or bool (N,)) chooses, as `Surfaces`."""
+    @property
+    def masked(self) -> np.ndarray:
+        """bool (N,), which images have a mask."""
+        return np.array([mask is not None for mask in self.masks])
+
+    def take(self, selection: np.ndarray) -> "Surfaces":
+        """The images that `selection` (indices or bool (N,)) chooses."""
         chosen = np.arange(len(self))[selection]
         return Surfaces(
             self.name,
@@ -53,11 +60,30 @@ class Surfaces:
             [self.names[i] for i in chosen],
         )
 
-    def with_channels(self, channels):
+    def spread(self, count: int, **wanted: bool) -> "Surfaces":
+        """At most `count` images, evenly spread over those that are wanted.
+
+        Args:
+            count: images.
+            **wanted: values of `train`, `defective` and `masked`; others do not matter.
+        """
+        from keras_gans.data.order import spread  # imports TensorFlow
+
+        chosen = np.ones(len(self), bool)
+        for name, value in wanted.items():
+            chosen &= getattr(self, name) == value
+        indices = np.flatnonzero(chosen)
+        return self.take(indices[spread(len(indices), count)])
+
+    def by_label(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """The defective images, and those without a defect."""
+        return tuple(self.take(self.defective == label).images for label in (True, False))
+
+    def with_channels(self, channels: int) -> "Surfaces":
         """The same surfaces for networks of so many channels: grey is repeated for 3.
 
         Raises:
-            InputError: for colour images and one channel.
+            InputError: colour images and one channel.
         """
         if channels == self.channels:
             return self
@@ -69,7 +95,7 @@ class Surfaces:
         images = [np.repeat(image, channels, axis=2) for image in self.images]
         return dataclasses.replace(self, images=images)
 
-    def reduced(self, factor):
+    def reduced(self, factor: int) -> "Surfaces":
         """The same surfaces, images and masks reduced by a whole factor; see `reduced`."""
         if factor == 1:
             return self
@@ -89,21 +115,83 @@ class Surfaces:
             masks=[mask if mask is not None and mask.any() else None for mask in masks],
         )
 
+    def hold_out(self, kind: str) -> "Surfaces":
+        """Moves all images of one type of defect to the test part.
 
-def reduced(image, factor):
-    """Reduces an image by a whole factor: means of squares of pixels.
+        For the paper's third claim, that defects of a type never seen in training are found.
+
+        Raises:
+            InputError: no such type, or no defective image would be left to train on.
+        """
+        self._check_types([kind])
+        train = self.train & (np.array(self.types) != kind)
+        if not (train & self.defective).any():
+            raise InputError(
+                f"{self.name}: without {kind} no defective image is left to train on; the "
+                f"types of defects are {', '.join(self._types())}"
+            )
+        return dataclasses.replace(self, train=train)
+
+    def only_types(self, kinds: Sequence[str]) -> "Surfaces":
+        """Leaves out all defective images but those of some types.
+
+        Raises:
+            InputError: no such type, or no defective image would be left to train on.
+        """
+        self._check_types(kinds)
+        chosen = self.take(~self.defective | np.isin(self.types, kinds))
+        if not (chosen.train & chosen.defective).any():
+            raise InputError(f"{self.name}: no training images of type {', '.join(kinds)}")
+        return dataclasses.replace(chosen, name=f"{chosen.name} ({', '.join(kinds)})")
+
+    def describe(self) -> str:
+        """One line: sizes (width x height), both parts, the types of defects."""
+        defective, train = self.defective, self.train
+        types, counts = np.unique([kind for kind in self.types if kind], return_counts=True)
+        by_type = ", ".join(f"{kind} {count}" for kind, count in zip(types, counts))
+        unmarked = defective.sum() - self.masked.sum()
+        return (
+            f"{self.name}: {len(self)} {'grey' if self.channels == 1 else 'colour'} images, "
+            f"{sizes_of(self.images)}; "
+            f"training {(defective & train).sum()} defective + {(~defective & train).sum()} "
+            f"free, testing {(defective & ~train).sum()} + {(~defective & ~train).sum()}; "
+            f"defective by type: {by_type}"
+            + (f"; {unmarked} defective without a mask" if unmarked else "")
+        )
+
+    def _types(self):
+        return sorted({name for name in self.types if name})
+
+    def _check_types(self, kinds):
+        for kind in kinds:
+            if kind not in self._types():
+                raise InputError(
+                    f"{self.name}: no defects of type {kind!r}; there are "
+                    f"{', '.join(self._types())}"
+                )
+
+
+def nearest_spread(indices: np.ndarray, count: int) -> np.ndarray:
+    """At most `count` of the indices, evenly spread, rounded to the nearest."""
+    if len(indices) <= count:
+        return indices
+    return indices[np.linspace(0, len(indices) - 1, count).round().astype(int)]
+
+
+def sizes_of(images: Sequence[np.ndarray]) -> str:
+    """The sizes of images as width x height, from the least to the largest."""
+    sizes = np.array([image.shape[1::-1] for image in images])
+    low, high = ("x".join(map(str, end)) for end in (sizes.min(axis=0), sizes.max(axis=0)))
+    return low if low == high else f"{low} to {high}"
+
+
+def reduced(image: np.ndarray, factor: int) -> np.ndarray:
+    """Reduces an image (H, W, C) by a whole factor: means of squares of pixels.
 
     What is left over at the bottom and the right is not used.
-
-    Args:
-        image: (H, W, C).
-        factor: int.
 
     Returns:
         float64 (H // factor, W // factor, C).
     """
-    height, width = (size // factor for size in image.shape[:2])
-    squares = image[: height * factor, : width * factor].reshape(
-        height, factor, width, factor, -1
-    )
-    return squares.mean(axis=(1, 3))
+    height, width = (size // factor * factor for size in image.shape[:2])
+    return block_reduce(image[:height, :width], (factor, factor, 1), np.mean)

@@ -9,6 +9,7 @@ It is a stand-in for photographs, good for trying the training and for tests. No
 measured on it says anything about photographs.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -42,8 +43,13 @@ class Threads(NamedTuple):
 
 
 def synthetic_surfaces(
-    free=400, defective=200, size=96, seed=0, test_share=0.3, types=DEFECT_TYPES
-):
+    free: int = 400,
+    defective: int = 200,
+    size: int = 96,
+    seed: int = 0,
+    test_share: float = 0.3,
+    types: Sequence[str] = DEFECT_TYPES,
+) -> Surfaces:
     """Draws a set of surfaces.
 
     An image is a function of the seed, the size and its name alone: "scratch/0007" is the
@@ -101,7 +107,9 @@ def synthetic_surfaces(
 # Surfaces ---------------------------------------------------------------------------------
 
 
-def draw_surface(rng, texture, size):
+def draw_surface(
+    rng: np.random.Generator, texture: str, size: int
+) -> tuple[np.ndarray, Threads]:
     """Draws a surface without a defect, as the light leaves it: before the camera's noise.
 
     Args:
@@ -129,7 +137,7 @@ def draw_surface(rng, texture, size):
     return (image * light).astype(np.float32), threads
 
 
-def photograph(rng, image):
+def photograph(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     """The camera: noise that grows with the light (shot noise) and 8 bits.
 
     Args:
@@ -233,7 +241,9 @@ LOOKS = {
 }
 
 
-def add_defect(rng, image, kind, threads):
+def add_defect(
+    rng: np.random.Generator, image: np.ndarray, kind: str, threads: Threads
+) -> tuple[np.ndarray, np.ndarray]:
     """Adds one defect to a surface.
 
     The defect has an opacity: 1 inside, falling to 0 over an edge of 1 to 4 pixels. The

@@ -4,6 +4,9 @@ The generator normalises over the whole image it is given (instance normalisatio
 must see pieces of the size it was trained with; a larger picture at once is another input.
 """
 
+from collections.abc import Sequence
+
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -12,7 +15,9 @@ from keras_gans.errors import InputError
 TILES_AT_ONCE = 4  # through the generator; bounds the memory of its activations
 
 
-def clean_in_tiles(generator, images, tile, overlap=None):
+def clean_in_tiles(
+    generator: keras.Model, images: tf.Tensor, tile: int, overlap: int | None = None
+) -> tf.Tensor:
     """Applies a generator to images of any size, tile by tile.
 
     Tiles lie `tile - overlap` apart; where two meet, one fades into the other along a raised
@@ -73,7 +78,7 @@ def clean_in_tiles(generator, images, tile, overlap=None):
     return tf.map_fn(clean_image, images, parallel_iterations=1)
 
 
-def mirrored(size, before, length):
+def mirrored(size: tf.Tensor | int, before: tf.Tensor | int, length: int) -> tf.Tensor:
     """Positions that continue an axis by reflection, any number of times over.
 
     The border pixel comes twice: `d c b a | a b c d | d c b a` (`tf.pad`'s SYMMETRIC, SciPy's
@@ -89,6 +94,27 @@ def mirrored(size, before, length):
     """
     positions = tf.math.floormod(tf.range(length) - before, 2 * size)
     return tf.minimum(positions, 2 * size - 1 - positions)
+
+
+def cut_tiles(images: Sequence[np.ndarray], size: int) -> np.ndarray:
+    """Cuts one tile out of each image, at places that are always the same.
+
+    Args:
+        images: uint8 (H, W, C); smaller ones are continued by reflection.
+        size: side of a tile in pixels.
+
+    Returns:
+        float32 (N, size, size, C) in [-1, 1].
+    """
+    rng = np.random.default_rng(0)
+    tiles = []
+    for image in images:
+        starts = [rng.integers(max(length - size, 0) + 1) for length in image.shape[:2]]
+        rows, columns = (
+            mirrored(length, -start, size) for length, start in zip(image.shape, starts)
+        )
+        tiles.append(image[rows][:, columns].astype(np.float32) / 127.5 - 1)
+    return np.stack(tiles)
 
 
 def _cover(size, tile, overlap):

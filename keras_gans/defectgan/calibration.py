@@ -1,0 +1,158 @@
+"""How the mask's thresholds are chosen, from training images without masks. All of it is ours.
+
+The paper says neither what its threshold is nor how it is found.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from skimage import filters
+
+from keras_gans.defectgan.detection import (
+    LEVELS,
+    STEPS,
+    Calibration,
+    clean_one,
+    difference,
+    to_grey,
+)
+from keras_gans.defectgan.surfaces import Surfaces
+from keras_gans.errors import InputError
+
+
+@dataclass(frozen=True)
+class CalibrationRule:
+    """How a `Calibration` is chosen from training images without masks. All of it is ours.
+
+    Attributes:
+        method: of the threshold. "quantile": the level that the share `quantile` of the pixels
+            of defect-free images does not exceed; "otsu": Otsu's threshold between the pixels
+            of defective images.
+        quantile: see `method`, in (0, 1].
+        peak_quantile: the same for `Calibration.peak`.
+        limit_quantile: the share of defect-free images whose score is at most
+            `Calibration.limit`.
+        floor: none of these levels is lower, in grey levels: less is not seen.
+        reach, share, sigma, dilation: see `Calibration`.
+    """
+
+    method: Literal["quantile", "otsu"] = "quantile"
+    quantile: float = 0.99
+    peak_quantile: float = 0.999
+    limit_quantile: float = 0.95
+    floor: float = 1.0
+    reach: int = 12
+    sigma: float = 1.0
+    dilation: int = 1
+    share: float = 0.5
+
+    def __post_init__(self):
+        for name in ("quantile", "peak_quantile", "limit_quantile"):
+            value = getattr(self, name)
+            if not 0 < value <= 1:
+                raise InputError(f"{name} must be above 0 and at most 1. Received: {value}")
+        Calibration(0, 0, 0, self.reach, self.sigma, self.dilation, self.share)
+
+
+def calibrate(
+    clean: Callable, surfaces: Surfaces, rule: CalibrationRule, most: int = 60
+) -> Calibration:
+    """Chooses a `Calibration` from training images, without masks.
+
+    Args:
+        clean: `Cleaner`, or see `detect`.
+        surfaces: of which the training images are used; the defective ones by the method
+            "otsu" alone.
+        rule: how.
+        most: images of a kind.
+
+    Raises:
+        InputError: there are no images of the kind that the rule needs.
+    """
+    free = surfaces.spread(most, train=True, defective=False).images
+    cleaned = [clean_one(clean, image) for image in free]
+    bias = measure_bias(free, cleaned)
+    counts, scores = np.zeros(len(LEVELS), np.int64), []
+    for image, clear in zip(free, cleaned):
+        values = difference(image, clear, bias, rule.sigma)
+        counts += histogram([values])
+        scores.append(values.max())
+    peak = quantile_level(counts, rule.peak_quantile)
+    limit = float(np.quantile(scores, rule.limit_quantile, method="inverted_cdf"))
+    if rule.method == "quantile":
+        threshold = quantile_level(counts, rule.quantile)
+    else:
+        defective = surfaces.spread(most, train=True, defective=True).images
+        threshold = otsu_level(
+            histogram(
+                difference(image, clean_one(clean, image), bias, rule.sigma)
+                for image in defective
+            )
+        )
+    threshold, peak, limit = (max(level, rule.floor) for level in (threshold, peak, limit))
+    return Calibration(
+        bias, threshold, peak, rule.reach, rule.sigma, rule.dilation, rule.share, limit
+    )
+
+
+def measure_bias(images: Iterable[np.ndarray], cleaned: Iterable[np.ndarray]) -> float:
+    """The generator's own shift in grey: mean of grey(image) - grey(cleaned) over all pixels.
+
+    Args:
+        images, cleaned: uint8 (H, W, C), defect-free training images and what the generator
+            makes of them.
+
+    Raises:
+        InputError: there are no images.
+    """
+    total, pixels = 0.0, 0
+    for image, clean in zip(images, cleaned, strict=True):
+        change = to_grey(image) - to_grey(clean)
+        total += change.sum(dtype=np.float64)
+        pixels += change.size
+    if not pixels:
+        raise InputError("a bias needs defect-free training images: there is none")
+    return float(total / pixels)
+
+
+def histogram(differences: Iterable[np.ndarray]) -> np.ndarray:
+    """How many pixels of difference images have each of `LEVELS`, int64 (4081,).
+
+    Nothing is lost, as `difference` gives no other values.
+    """
+    counts = np.zeros(len(LEVELS), np.int64)
+    for values in differences:
+        steps = np.rint(np.asarray(values, np.float64).ravel() * STEPS)
+        if not ((steps >= 0) & (steps < len(LEVELS))).all():
+            raise ValueError("differences must be from 0 to 255, without NaN")
+        counts += np.bincount(steps.astype(np.int64), minlength=len(LEVELS))
+    return counts
+
+
+def quantile_level(counts: np.ndarray, quantile: float) -> float:
+    """The level that the share `quantile`, in (0, 1], of pixels does not exceed.
+
+    Args:
+        counts: see `histogram`.
+        quantile: in (0, 1].
+
+    Raises:
+        InputError: nothing was counted.
+    """
+    _check_counted(counts, "defect-free")
+    return float(np.quantile(LEVELS, quantile, weights=counts, method="inverted_cdf"))
+
+
+def otsu_level(counts: np.ndarray) -> float:
+    """Otsu's threshold of the counted pixels, one of `LEVELS`; see `quantile_level`."""
+    _check_counted(counts, "defective")
+    if np.count_nonzero(counts) == 1:
+        return float(LEVELS[np.argmax(counts)])
+    return float(filters.threshold_otsu(hist=(counts, LEVELS)))
+
+
+def _check_counted(counts, kind):
+    if not np.any(counts):
+        raise InputError(f"a threshold needs {kind} training images: there is none")

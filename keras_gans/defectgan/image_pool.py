@@ -1,0 +1,43 @@
+"""CycleGAN's history of generated images."""
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+
+class ImagePool(keras.layers.Layer):
+    """The last generated images, of which a discriminator sees some again (CycleGAN).
+
+    Every image that comes in goes out again with a chance of one half; else it takes the place
+    of a random image in the pool, and that one goes out. Until the pool is full all go in and
+    out. The draws are a function of the seed and of how many images came before.
+
+    Args:
+        shape: (S, S, C) of the images.
+        size: images in the pool, 50 in CycleGAN.
+        seed: int.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], size: int = 50, seed: int = 0):
+        super().__init__()
+        self.size, self.seed = size, seed
+        options = dict(initializer="zeros", trainable=False)
+        self.images = self.add_weight(name="images", shape=(size, *shape), **options)
+        self.count = self.add_weight(name="count", shape=(), dtype="int64", **options)
+
+    def call(self, images):
+        results = []
+        for image in ops.unstack(images):
+            count = tf.convert_to_tensor(self.count.value)
+            key = tf.stack([tf.constant(self.seed, tf.int64), count])
+            place = tf.random.stateless_uniform([], key, 0, self.size, tf.int64)
+            swap = tf.random.stateless_uniform([], key + [1, 0]) < 0.5
+            filling = count < self.size
+            place = tf.where(filling, count, place)
+            old = tf.gather(self.images.value, place)
+            self.images.value.scatter_nd_update(
+                [[place]], [tf.where(filling | swap, image, old)]
+            )
+            results.append(tf.where(swap & ~filling, old, image))
+            self.count.assign(count + 1)
+        return ops.stack(results)
