@@ -70,6 +70,7 @@ def train_keras(folder, size, jit_compile=False, plain=False, pipeline=False):
 
     import keras
 
+    from keras_gans.data.pipeline import step_dataset
     from keras_gans.defectgan.data import unpaired_batches
     from keras_gans.defectgan.model import DefectGAN
 
@@ -92,8 +93,8 @@ def train_keras(folder, size, jit_compile=False, plain=False, pipeline=False):
     if pipeline:
         shape = (16, 512, 512, SIZES[size]["channels"])
         ng, p = (list(random_bytes(shape)) for _ in range(2))
-        forever = 10**6
-        batches = unpaired_batches(ng, p, CROP[size], batch_size=1, seed=0, steps=forever)
+        batch = unpaired_batches(ng, p, CROP[size], batch_size=1, seed=0)
+        batches = step_dataset(batch, 0, 10**6)
         runs["pipeline"] = lambda: fit(batches, steps)
         train = tf.function(lambda *batch: gan.train_step(batch))
         runs["waiting"] = lambda: share_of_waiting(train, batches, steps)
@@ -336,11 +337,14 @@ def with_group_normalization(network):
 def detection_graph(generator, tile):
     import tensorflow as tf
 
-    from keras_gans.defectgan.detect import Calibration, build_detection_graph
+    from keras_gans.defectgan.cleaner import Cleaner
+    from keras_gans.defectgan.detection import Calibration
+    from keras_gans.defectgan.detection_graph import build_detection_graph
+    from keras_gans.defectgan.view import View
 
-    detect = build_detection_graph(generator, Calibration(bias=0.0, threshold=10.0), tile)
-    images = tf.TensorSpec([None, None, None, generator.input_shape[3]], tf.uint8)
-    return tf.function(detect, input_signature=[images])
+    cleaner = Cleaner(generator, View(tile))
+    detect = build_detection_graph(cleaner, Calibration(bias=0.0, threshold=10.0))
+    return tf.function(detect, input_signature=[cleaner.signature])
 
 
 def torch_network(folder, size, name, layout):

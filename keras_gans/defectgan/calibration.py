@@ -1,7 +1,4 @@
-"""How the mask's thresholds are chosen, from training images without masks. All of it is ours.
-
-The paper says neither what its threshold is nor how it is found.
-"""
+"""How the mask's thresholds are chosen, from training images without masks (ours)."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -24,7 +21,7 @@ from keras_gans.errors import InputError
 
 @dataclass(frozen=True)
 class CalibrationRule:
-    """How a `Calibration` is chosen from training images without masks. All of it is ours.
+    """How a `Calibration` is chosen.
 
     Attributes:
         method: of the threshold. "quantile": the level that the share `quantile` of the pixels
@@ -132,11 +129,7 @@ def histogram(differences: Iterable[np.ndarray]) -> np.ndarray:
 
 
 def quantile_level(counts: np.ndarray, quantile: float) -> float:
-    """The level that the share `quantile`, in (0, 1], of pixels does not exceed.
-
-    Args:
-        counts: see `histogram`.
-        quantile: in (0, 1].
+    """The level that the share `quantile`, in (0, 1], of the counted pixels does not exceed.
 
     Raises:
         InputError: nothing was counted.

@@ -30,15 +30,12 @@ def build_cam(channels: int = 1, width: int = 64, stages: int = 4) -> keras.Mode
     Args:
         channels: of the images.
         width: filters of the first stage, 64 in the paper; the others follow.
-        stages: stages of convolutions, one more than poolings; 5 is VGG-GAP. Fewer give a
+        stages: 1 to 5, of convolutions, one more than poolings; 5 is VGG-GAP. Fewer give a
             sharper map and see less of the defect's surroundings.
 
     Returns:
         Model from images (N, H, W, channels) in [-1, 1], of any size, to logits (N, 1),
         positive for defective.
-
-    Raises:
-        ValueError: if `stages` is out of range.
     """
     check_stages(stages)
     images = keras.Input((None, None, channels), name="images")
@@ -55,14 +52,9 @@ def build_cam(channels: int = 1, width: int = 64, stages: int = 4) -> keras.Mode
 
 
 def compile_cam(network: keras.Model, learning_rate: float, steps: int) -> None:
-    """Compiles the classifier with Adam, its rate falling along half a cosine to zero.
+    """Compiles the classifier with `cosine_adam`.
 
-    `fit` then takes batches of images float32 (B, S, S, C) in [-1, 1] and labels (B, 1), 1 for
-    defective.
-
-    Args:
-        network: from `build_cam`.
-        learning_rate, steps: see `cosine_adam`.
+    `fit` then takes images float32 (B, S, S, C) in [-1, 1] and labels (B, 1), 1 for defective.
     """
     network.compile(
         optimizer=cosine_adam(network, learning_rate, steps),
@@ -119,23 +111,6 @@ class UpsampleToImage(layers.Layer):
         return {**super().get_config(), "factor": self.factor}
 
 
-def class_activation_map(network: keras.Model, images: np.ndarray) -> np.ndarray:
-    """What every place of an image adds to its logit, at the image's size.
-
-    For many images, or to have the logits as well, call `activation_network` once and its
-    model on the images.
-
-    Args:
-        network: from `build_cam`.
-        images: float32 (N, H, W, channels) in [-1, 1].
-
-    Returns:
-        float32 array (N, H, W), positive where it looks defective.
-    """
-    maps, _ = activation_network(network)(images, training=False)
-    return np.asarray(maps)[..., 0]
-
-
 def cam_mask(cam: np.ndarray, share: float = 0.2) -> np.ndarray:
     """The defect's mask from a class activation map, by a rule that needs no masks.
 
@@ -144,7 +119,7 @@ def cam_mask(cam: np.ndarray, share: float = 0.2) -> np.ndarray:
     its height, is the fairer rule for defects (ours).
 
     Args:
-        cam: (H, W), from `class_activation_map`.
+        cam: (H, W), a map of `activation_network`.
         share: of the map's maximum, from which a pixel counts as defect: 0.2 in Zhou et al.,
             who then draw a box around the largest component. Where no place votes for a
             defect (maximum at most 0): of the way from the minimum to the maximum.

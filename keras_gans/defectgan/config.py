@@ -16,63 +16,26 @@ from keras_gans.training.settings import Within
 
 # What 2 cores train in minutes
 REDUCED = dict(
-    channels=None,
-    image_size=96,
-    reduce=None,
-    width=16,
-    blocks=3,
-    critic_width=16,
-    residual=True,
-    change_weight=5.0,
-    candidates=4,
-    patch_share=0.04,
-    weak_labels=True,
-    critic_warmup=1000,
-    batch_size=4,
-    epochs=25,
-    steps_per_epoch=100,
-    learning_rate=5e-4,
-    critic_learning_rate=3e-4,
-    mirror="both",
-    relight=0.5,
-    baseline_width=16,
-    segnet_steps=800,
-    segnet_stages=4,
-    cam_steps=800,
-    cam_stages=3,
-)
+    channels=None, image_size=96, reduce=None, width=16, blocks=3, critic_width=16,
+    residual=True, change_weight=5.0, candidates=4, patch_share=0.04, weak_labels=True,
+    critic_warmup=1000, batch_size=4, epochs=25, steps_per_epoch=100, learning_rate=5e-4,
+    critic_learning_rate=3e-4, mirror="both", relight=0.5, baseline_width=16,
+    segnet_steps=800, segnet_stages=4, cam_steps=800, cam_stages=3,
+)  # fmt: skip
 
 # For defects of some pixels on large, unevenly lit images
 SMALL_MARKS = REDUCED | dict(
-    image_size=160,
-    flatten=16,
-    critic="local",
-    margin=2.0,
-    patch_share=0.001,
-    batch_size=2,
-    change_weight=20.0,
-    guided=True,
-    calibration=CalibrationRule(reach=100, share=0.4),
-    critic_warmup=600,
-    epochs=9,
-    relight=0.0,
-    baseline_batch_size=8,
-    segnet_steps=700,
+    image_size=160, flatten=16, critic="local", margin=2.0, patch_share=0.001, batch_size=2,
+    change_weight=20.0, guided=True, calibration=CalibrationRule(reach=100, share=0.4),
+    critic_warmup=600, epochs=9, relight=0.0, baseline_batch_size=8, segnet_steps=700,
     cam_steps=300,
-)
+)  # fmt: skip
 
 # Without --data
 BUILT_IN = REDUCED | dict(
-    image_size=80,
-    critic_warmup=400,
-    epochs=12,
-    steps_per_epoch=100,
-    mirror="turn",
-    relight=0.0,
-    segnet_steps=500,
-    segnet_stages=3,
-    cam_steps=300,
-)
+    image_size=80, critic_warmup=400, epochs=12, mirror="turn", relight=0.0, segnet_steps=500,
+    segnet_stages=3, cam_steps=300,
+)  # fmt: skip
 
 WARMUP_RATE = 1e-3
 

@@ -11,7 +11,7 @@ from keras_gans.defectgan.surfaces import Surfaces
 
 MIRRORS = {  # chances of: top to bottom, left to right, transposition
     "none": (0.0, 0.0, 0.0),
-    "horizontal": (0.0, 0.5, 0.0),
+    "horizontal": (0.0, 0.5, 0.0),  # as CycleGAN
     "both": (0.5, 0.5, 0.0),
     "turn": (0.5, 0.5, 0.5),
 }
@@ -28,16 +28,13 @@ def unpaired_batches(
 ) -> Callable:
     """Batches for DefectGAN: crops of defective and of defect-free images, unpaired.
 
-    Pass after pass over both kinds of images, each in an order of its own.
-
     Args:
         ng, p: uint8 (H, W, C), defective and defect-free images.
         size: side of a crop in pixels.
         batch_size: crops of each kind in a batch.
         seed: with the step's number it decides all that is random.
-        mirror: "horizontal" (as CycleGAN), "both" ways, "turn" (also by 90 degrees), "none".
-        relight: strength of `relit`, so that the light does not tell the classes apart; 0 for
-            none.
+        mirror: one of `MIRRORS`.
+        relight: strength of `relit`, so that the light does not tell the classes apart.
 
     Returns:
         function of a step's number to (ng, p), float32 (B, S, S, C) in [-1, 1]; see
@@ -113,8 +110,7 @@ class Crops:
     All images lie in one buffer, one after the other; a crop gathers its pixels from there.
 
     Args:
-        images: list of uint8 (H, W, C). One that is smaller than a crop is continued by its
-            mirror image.
+        images: uint8 (H, W, C). Smaller ones than a crop are continued by their mirror image.
         size: side of a crop in pixels.
         mirror: one of `MIRRORS`.
     """
@@ -134,17 +130,14 @@ class Crops:
         self.chances = tf.constant(MIRRORS[mirror])
 
     def draw(self, step: tf.Tensor, batch_size: int, seed: list[int]) -> tf.Tensor:
-        """The crops of one step: a function of (seed, step).
+        """The crops of one step, uint8 (B, S, S, C): a function of (seed, step).
 
         Every image is drawn once before any is drawn again.
 
         Args:
-            step: int64 scalar tensor.
+            step: int64 scalar.
             batch_size: crops wanted.
-            seed: list of two ints.
-
-        Returns:
-            uint8 (B, S, S, C).
+            seed: two ints.
         """
         positions = step * batch_size + tf.range(batch_size, dtype=tf.int64)
         indices = endless_order(positions, self.count, seed)
@@ -153,15 +146,12 @@ class Crops:
         return self.cut(indices, numbers[:, :2], numbers[:, 2:] < self.chances)
 
     def cut(self, indices: tf.Tensor, places: tf.Tensor, mirrored: tf.Tensor) -> tf.Tensor:
-        """Cuts a crop out of each chosen image.
+        """Cuts a crop out of each chosen image, uint8 (B, S, S, C).
 
         Args:
             indices: int64 (B,).
             places: float32 (B, 2) in [0, 1): where in the image, from the top and the left.
             mirrored: bool (B, 3): top to bottom, left to right, transposed.
-
-        Returns:
-            uint8 (B, S, S, C).
         """
         shapes = tf.gather(self.shapes, indices)
         room = tf.cast(shapes - self.size + 1, tf.float32)

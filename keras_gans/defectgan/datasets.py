@@ -1,8 +1,6 @@
-"""Images of surfaces with and without defects: what the training script is given.
+"""Images of surfaces with and without defects, in whichever layout a folder has.
 
-`load_surfaces` tells by what a folder holds whether it is DAGM 2007, the magnetic tiles, or
-`positive/ negative/ [masks/]`. All images are decoded and checked there, before any training,
-and stay in memory as bytes.
+All are decoded and checked before any training, and stay in memory as bytes.
 """
 
 from dataclasses import replace
@@ -85,32 +83,20 @@ def _check(surfaces, config):
 
 
 def load_surfaces(folder: Path, test_share: float = 0.3, seed: int = 0) -> Surfaces:
-    """Loads images of surfaces, in whichever of the three layouts they are.
-
-    - DAGM 2007 (Wieler & Hahn): see `list_dagm`.
-    - Magnetic tiles (Huang et al., 2020): see `list_magnetic_tiles`.
-    - `positive/` (defect-free, as the paper has it) and `negative/` (defective), with or
-      without `masks/`: see `list_positive_negative`.
+    """Loads images of surfaces, in whichever of `LAYOUTS` they are.
 
     Images are 8-bit JPEG, PNG, TIFF or BMP, all grey or all in colour; RGB with three equal
     channels is grey. In masks everything above zero is defect; in JPEG ones, whose edges are
     smeared, everything above half the largest value.
 
     Args:
-        folder: path.
+        folder: of the set, which is named after it.
         test_share: part of each kind of image that is held out for testing where the layout
             has no split of its own, in [0, 1).
         seed: that split is a function of it and of the file names.
 
-    Returns:
-        surfaces named after the folder.
-
     Raises:
-        InputError: folder missing or in no known layout; image damaged, deeper than 8 bits
-            or transparent; grey and colour mixed; mask without its image, of another size or
-            of a defect-free image with defects in it; a name that stands for two files; one
-            of the two classes missing, from the set or its training part; or what the
-            layout's own function finds.
+        InputError: a folder, an image, a mask or a table that cannot be used.
     """
     folder = Path(folder)
     if not 0 <= test_share < 1:

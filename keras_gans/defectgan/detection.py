@@ -11,11 +11,9 @@ and is exact in float32, in whatever order it is taken.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from scipy import ndimage
-from skimage import measure
 
 from keras_gans.errors import InputError
 
@@ -31,21 +29,19 @@ TRUNCATE = 4  # standard deviations at which the Gaussian ends
 class Calibration:
     """What a detector knows beside its generator, from training images alone.
 
-    `dataclasses.asdict` gives what can be written as JSON, `Calibration(**values)` reads it.
+    Levels are in grey levels, 0..255.
 
     Attributes:
-        bias: mean of grey(image) - grey(cleaned) over defect-free images, in grey levels
-            0..255; see `measure_bias`.
-        threshold: a pixel whose denoised difference is above it is defective, in grey levels,
+        bias: mean of grey(image) - grey(cleaned) over defect-free images.
+        threshold: a pixel whose denoised difference is above it is defective,
         peak: provided that the largest difference within `reach` pixels, to every side and
-            diagonally, is above this one, in grey levels.
+            diagonally, is above this one.
         reach: see `peak`.
         sigma: standard deviation of the Gaussian that denoises, in pixels; 0 for none.
         dilation: the mask grows by so many pixels to every side, diagonals included.
         share: a defective pixel is also above this share of the largest difference within
             `reach`, so that a strong defect is not drawn too wide.
-        limit: an image whose score is above it counts as defective, in grey levels. What the
-            mask shows of another image is within what good images show.
+        limit: an image whose score is above it counts as defective.
     """
 
     bias: float
@@ -81,23 +77,13 @@ class Detection:
         cleaned: uint8 (H, W, C), the image without its defects.
         difference: float32 (H, W), denoised, in grey levels 0..255.
         mask: bool (H, W), where the defects are.
-        score: float, the largest denoised difference; the image's score for being defective.
+        score: the largest of `difference`.
     """
 
     cleaned: np.ndarray
     difference: np.ndarray
     mask: np.ndarray
     score: float
-
-
-class Box(NamedTuple):
-    """A connected region: columns x0..x1 - 1, rows y0..y1 - 1, `area` pixels of the region."""
-
-    x0: int
-    y0: int
-    x1: int
-    y1: int
-    area: int
 
 
 # Use ----------------------------------------------------------------------------------------
@@ -109,7 +95,7 @@ def detect(clean: Callable, image: np.ndarray, calibration: Calibration) -> Dete
     Args:
         clean: `Cleaner`; or any function from uint8 (1, H, W, C) to the same.
         image: uint8 (H, W, C).
-        calibration: what else the detector knows.
+        calibration: thresholds.
 
     Raises:
         ValueError: the image is of another type or number of axes.
@@ -127,16 +113,6 @@ def detect(clean: Callable, image: np.ndarray, calibration: Calibration) -> Dete
 def clean_one(clean: Callable, image: np.ndarray) -> np.ndarray:
     """One image uint8 (H, W, C) through a function of batches, see `detect`."""
     return np.asarray(clean(image[None]))[0]
-
-
-def boxes(mask: np.ndarray) -> list[Box]:
-    """The connected regions (8 neighbours) of a mask, bool (H, W), the largest area first."""
-    regions = measure.regionprops(measure.label(mask, connectivity=2))
-    found = []
-    for region in regions:
-        y0, x0, y1, x1 = region.bbox
-        found.append(Box(x0, y0, x1, y1, int(region.area)))
-    return sorted(found, key=lambda box: -box.area)
 
 
 # Steps --------------------------------------------------------------------------------------

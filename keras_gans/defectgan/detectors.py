@@ -46,13 +46,9 @@ Detector = Callable[[np.ndarray], dict[str, Found]]
 
 
 def defectgan_detector(clean: Cleaner | Callable, calibration: Calibration) -> Detector:
-    """DefectGAN (section II-D); the score is the largest denoised difference, in grey levels.
+    """DefectGAN (section II-D), see `detect`.
 
-    Args:
-        clean, calibration: see `detect`.
-
-    Returns:
-        detector of the method "DefectGAN".
+    The score is the largest denoised difference, in grey levels.
     """
 
     def run(image):
@@ -75,7 +71,7 @@ def segnet_detector(
 ) -> Detector:
     """SegNet on whole images; a pixel is defect where its logit is above `cut`.
 
-    The score is the largest logit of the image, as it is: one pixel decides.
+    The score is the largest logit of the image.
 
     Args:
         network: from `build_segnet`, trained.
@@ -83,9 +79,6 @@ def segnet_detector(
             by their mirror image.
         reduce: whole factor by which images are reduced for it; what it gives is enlarged.
         cut: logit, such as from `best_cut`.
-
-    Returns:
-        detector of the method "SegNet".
     """
     traced = _traced(network)
 
@@ -131,11 +124,8 @@ def cam_detector(
 
     Args:
         network: from `build_cam`, trained.
-        shares: dict method -> share, see `cam_mask`; all from one pass.
+        shares: method -> share, see `cam_mask`; all from one pass.
         reduce: see `segnet_detector`.
-
-    Returns:
-        detector of the methods in `shares`.
     """
     traced = _traced(activation_network(network))
 
@@ -153,14 +143,9 @@ def cam_detector(
 
 
 def mirrored_to_multiple(image: np.ndarray, multiple: int) -> np.ndarray:
-    """Continues an image by its mirror image, at the bottom and the right.
+    """Continues an image (H, W, C) by its mirror image, at the bottom and the right.
 
-    Args:
-        image: (H, W, C).
-        multiple: H and W of the result are the next multiples of it.
-
-    Returns:
-        array of the same type; the image itself if nothing is missing.
+    H and W of the result are the next multiples of `multiple`.
     """
     missing = [-size % multiple for size in image.shape[:2]]
     if not any(missing):

@@ -62,9 +62,6 @@ def run_detectors(detectors: Sequence[Detector], surfaces: Surfaces) -> Measured
 def table(rows: pd.DataFrame) -> pd.DataFrame:
     """Table V, with what the paper tells in words.
 
-    Args:
-        rows: see `Measured`.
-
     Returns:
         DataFrame, a row a method in the order given: `miou` (eq. 5, over the images with a
         true mask), `miou_TYPE` for each type of defect, `auroc` (area under the ROC curve of

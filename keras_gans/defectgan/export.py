@@ -114,16 +114,12 @@ def convert_generator(
 def compare_defectgan(
     generator: keras.Model, paths: dict[str, Path], images: Sequence[np.ndarray]
 ) -> pd.DataFrame:
-    """Size, latency and drift of TFLite files against the Keras model.
+    """Size, latency and drift of TFLite files against the Keras model; see `parity.compare`.
 
     Args:
         generator: the model that was exported.
         paths: name -> TFLite file.
-        images: uint8 (H, W, C), of each of which one tile is compared.
-
-    Returns:
-        as `keras_gans.export.parity.compare`; `mean` and `max` are over all pixels and
-        channels, in grey levels 0..255.
+        images: uint8 (H, W, C), of each of which one tile is compared, in grey levels 0..255.
     """
     first = runner(next(iter(paths.values())))
     size = int(first.get_input_details()["images"]["shape"][1])

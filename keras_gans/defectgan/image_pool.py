@@ -15,7 +15,7 @@ class ImagePool(keras.layers.Layer):
     Args:
         shape: (S, S, C) of the images.
         size: images in the pool, 50 in CycleGAN.
-        seed: int.
+        seed: of the draws.
     """
 
     def __init__(self, shape: tuple[int, int, int], size: int = 50, seed: int = 0):

@@ -26,25 +26,23 @@ class DefectGAN(keras.Model):
         adversarial: "log" (eq. 1) or "least-squares" (CycleGAN's).
         cycle_weight: lambda of eq. 3.
         identity_weight: share of `cycle_weight` for the loss of CycleGAN's section 5.2: G1
-            leaves P, G2 leaves NG as it is. Not in the paper: 0.
+            leaves P, G2 leaves NG as it is.
         change_weight: of the mean absolute change that G1 and G2 make (ours; the
-            self-regularisation of Shrivastava et al. 2017): defects are small, the rest
-            stays. Not in the paper: 0.
-        pools: an `ImagePool` for each discriminator (D_P, D_NG), or `None` as in the paper.
-        candidates: crops drawn for each that the generators are trained on: the one that D_P
-            finds least clean is taken, of both kinds; the discriminators see all (ours: a crop
-            of a defective image need not show the defect). 1 as in the paper.
+            self-regularisation of Shrivastava et al. 2017): defects are small, the rest stays.
+        pools: for D_P and D_NG.
+        candidates: crops drawn for each that the generators are trained on, the one that D_P
+            finds least clean, of both kinds; the discriminators see all (ours: a crop of a
+            defective image need not show the defect).
         patch_share: share of the patches of an image that its losses look at: the least clean
             ones for D_P, the most defective ones for D_NG (ours: most patches of a defective
-            image are clean). 1 as in the paper: all.
-        margin: where given, a patch's logit counts relative to the mean of its image's, by
-            which it must stand out by so much to be as likely a defect as not (ours: what all
-            of an image shows, its light or grain, cannot tell the classes apart then). Not in
-            the paper: `None`.
+            image are clean).
+        margin: a patch's logit counts relative to the mean of its image's, by which it must
+            stand out by so much to be as likely a defect as not (ours: what all of an image
+            shows, its light or grain, cannot tell the classes apart then).
         weak_labels: D_P also learns that NG is not P, and D_NG that P is not NG, from the
             images as they are (ours).
         critic_warmup: steps at the start that train the discriminators alone, on real images
-            and weak labels (ours). 0 as in the paper.
+            and weak labels (ours).
 
     Example:
 

@@ -129,8 +129,7 @@ def build_guided_generator(
         quantile: see above.
 
     Returns:
-        Model from images (N, H, W, channels) in [-1, 1] to such images. Its networks are those
-        given, not copies.
+        Model from images (N, H, W, channels) in [-1, 1] to such images; shares the networks.
     """
     logits = [critic(image[None], training=False) for image in images]
     below = [ops.mean(values) - values for values in logits]

@@ -1,14 +1,9 @@
 """What an experiment shows: table V on these images, and pictures of what was found."""
 
-import os
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from keras_gans.defectgan.config import Config
 from keras_gans.defectgan.detection import to_grey
@@ -16,7 +11,7 @@ from keras_gans.defectgan.evaluate import Measured, table
 from keras_gans.defectgan.pictures import GAIN, panel_rows
 from keras_gans.defectgan.surfaces import Surfaces, sizes_of
 from keras_gans.files import write_json
-from keras_gans.report.tables import write_csv
+from keras_gans.report import tables
 
 HEADINGS = {
     "miou": "mIoU, %",
@@ -44,8 +39,8 @@ def write(
     Args:
         folder: the run's, with the `metrics.jsonl` of every training.
         config: settings.
-        surfaces: what was measured on.
-        measured: of all methods, DefectGAN first.
+        surfaces: what was measured.
+        measured: all methods, DefectGAN first.
         cleaning: see `cleaning_distance`.
 
     Returns:
@@ -70,7 +65,7 @@ def write(
         "cleaning": _known(cleaning),
     }
     write_json(folder / "result.json", result)
-    write_csv(folder / "detections.csv", by_image(rows))
+    tables.write_csv(folder / "detections.csv", by_image(rows))
     draw_examples(folder / "detections.png", surfaces, measured, choose_examples(tested))
 
     sizes = sizes_of([surfaces.images[i] for i in tested["index"]])
@@ -84,9 +79,6 @@ def write(
 
 def by_image(rows: pd.DataFrame) -> pd.DataFrame:
     """What was measured with a row an image: IoU, score and share marked of each method.
-
-    Args:
-        rows: see `Measured`.
 
     Returns:
         DataFrame: `name`, `type`, `defective`, and `METHOD iou`, `METHOD score`,
@@ -103,7 +95,7 @@ def by_image(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _known(figures):
     """JSON has no NaN."""
-    return {name: None if np.isnan(x) else float(x) for name, x in figures.items()}
+    return {name: None if np.isnan(x) else np.asarray(x).item() for name, x in figures.items()}
 
 
 def _training_seconds(folder, method):
@@ -118,21 +110,12 @@ def _training_seconds(folder, method):
 
 def show(figures: pd.DataFrame, title: str) -> None:
     """Prints `evaluate.table`; shares in percent, as in the paper."""
-    out = Table(
-        title=Text(title),
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        collapse_padding=True,
-    )
-    out.add_column("method", no_wrap=True)
-    for column in figures.columns:
-        heading = HEADINGS.get(column) or column.removeprefix("miou_")
-        out.add_column(Text(heading), justify="right", overflow="fold")
-    for method, *row in figures.itertuples():
-        cells = [_cell(*pair) for pair in zip(figures.columns, row, strict=True)]
-        out.add_row(Text(method), *cells)
-    _console().print(out)
+    headings = [HEADINGS.get(name) or name.removeprefix("miou_") for name in figures.columns]
+    rows = [
+        [method, *(_cell(*pair) for pair in zip(figures.columns, row, strict=True))]
+        for method, *row in figures.itertuples()
+    ]
+    tables.show(title, ["method", *headings], rows)
 
 
 def _cell(column, value):
@@ -157,11 +140,7 @@ def show_cleaning(cleaning: dict[str, float]) -> None:
     line = line.format(**values)
     if not np.isnan(cleaning["closed"]):
         line += f"; cleaning goes {100 * cleaning['closed']:.0f} % of the way"
-    _console().print(Text(line))
-
-
-def _console():
-    return Console(width=None if os.isatty(1) else 140, highlight=False)
+    print(line)
 
 
 # Pictures -----------------------------------------------------------------------------------
@@ -205,10 +184,6 @@ def draw_examples(
     Above each row stand the figures: IoU of a defective image, share of the pixels that count
     as false alarms of a defect-free one.
 
-    Args:
-        path: the PNG to write.
-        surfaces, measured: see `write`.
-        indices: of the images to show.
     """
     by_method = measured.rows.set_index(["index", "method"])
     methods = measured.rows["method"].unique()

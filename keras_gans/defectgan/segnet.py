@@ -27,9 +27,8 @@ def build_segnet(channels: int = 1, width: int = 64, stages: int = 5) -> keras.M
     Every stage of the encoder ends in 2x2 max pooling, the mirrored stage of the decoder
     begins with unpooling to the very places of the maxima. Batch normalisation and ReLU after
     every convolution but the last, which gives one logit instead of SegNet's eleven classes.
-    Convolutions have a bias only where no batch normalisation follows; kernels are drawn as in
-    the paper (He et al. 2015). There, the encoder starts from VGG16 trained on ImageNet;
-    here, from random kernels. At the paper's width 29,450,369 parameters for grey images.
+    Kernels are drawn as in the paper (He et al. 2015); there, the encoder starts from VGG16
+    trained on ImageNet. At the paper's width 29,450,369 parameters for grey images.
 
     Args:
         channels: of the images.
@@ -38,11 +37,7 @@ def build_segnet(channels: int = 1, width: int = 64, stages: int = 5) -> keras.M
 
     Returns:
         Model from images (N, H, W, channels) in [-1, 1] to logits (N, H, W, 1), positive for
-        defect; H and W must be multiples of `2**stages`, others raise ValueError (or
-        TensorFlow's error of incompatible shapes).
-
-    Raises:
-        ValueError: if `stages` is out of range.
+        defect; H and W must be multiples of `2**stages`.
     """
     check_stages(stages)
     counts = STAGE_CONVOLUTIONS[:stages]
@@ -93,14 +88,13 @@ def class_weights(masks: Iterable[np.ndarray]) -> tuple[float, float]:
     `w0 / (w0 + w1)`, so that outlines grow. The logit of chance 1/2 is `log(w1 / w0)`.
 
     Args:
-        masks: iterable of bool (H, W) where the defect is, one an image that is trained on;
-            nothing but False for a defect-free image.
+        masks: bool (H, W) where the defect is, one an image that is trained on.
 
     Returns:
         (w0, w1): weights of background and defect.
 
     Raises:
-        InputError: if no mask marks any defect, or no background.
+        InputError: no mask marks any defect, or no background.
     """
     counts = [(np.count_nonzero(mask), np.size(mask)) for mask in masks]
     defect, area = np.array(counts, np.int64).reshape(-1, 2).T
@@ -145,16 +139,10 @@ def compile_segnet(
     steps: int,
     weights: tuple[float, float] = (1.0, 1.0),
 ) -> None:
-    """Compiles SegNet with Adam, its rate falling along half a cosine to zero.
+    """Compiles SegNet with `cosine_adam`; its paper trains with SGD (rate 0.1, momentum 0.9).
 
-    `fit` then takes batches of images float32 (B, S, S, C) in [-1, 1] and masks (B, S, S, 1).
-    The paper trains with SGD (rate 0.1, momentum 0.9); Adam is ours, for shorter training.
-
-    Args:
-        network: from `build_segnet`.
-        learning_rate, steps: see `cosine_adam`.
-        weights: of background and defect, from `class_weights`; equal by default ("natural
-            frequency balancing" in the paper).
+    `fit` then takes images float32 (B, S, S, C) in [-1, 1] and masks (B, S, S, 1). `weights`
+    are those of `weighted_cross_entropy`, from `class_weights`.
     """
 
     def loss(masks, logits):

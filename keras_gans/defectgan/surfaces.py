@@ -45,19 +45,17 @@ class Surfaces:
     @property
     def masked(self) -> np.ndarray:
         """bool (N,), which images have a mask."""
-        return np.array([mask is not None for mask in self.masks])
+        return np.array([mask is not None for mask in self.masks], bool)
 
     def take(self, selection: np.ndarray) -> "Surfaces":
         """The images that `selection` (indices or bool (N,)) chooses."""
         chosen = np.arange(len(self))[selection]
-        return Surfaces(
-            self.name,
-            [self.images[i] for i in chosen],
-            self.defective[chosen],
-            [self.masks[i] for i in chosen],
-            [self.types[i] for i in chosen],
-            self.train[chosen],
-            [self.names[i] for i in chosen],
+        lists = {
+            name: [getattr(self, name)[i] for i in chosen]
+            for name in ("images", "masks", "types", "names")
+        }
+        return dataclasses.replace(
+            self, defective=self.defective[chosen], train=self.train[chosen], **lists
         )
 
     def spread(self, count: int, **wanted: bool) -> "Surfaces":
@@ -73,7 +71,7 @@ class Surfaces:
         for name, value in wanted.items():
             chosen &= getattr(self, name) == value
         indices = np.flatnonzero(chosen)
-        return self.take(indices[spread(len(indices), count)])
+        return self.take(indices[spread(len(indices), count)] if len(indices) else indices)
 
     def by_label(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """The defective images, and those without a defect."""

@@ -59,19 +59,14 @@ def synthetic_surfaces(
         free: number of images without a defect.
         defective: number of images with one; the types take turns.
         size: side of the images in pixels, at least 32.
-        seed: int, not negative; images and split are functions of it.
+        seed: not negative; images and split are functions of it.
         test_share: share of the images for testing, above 0 and below 1. Each type has it,
             and at least one image in both parts. With 20 images of each and a share of 0.25
             to 0.6, all textures are in both parts, with and without defects.
         types: the kinds of defect to draw, some of `DEFECT_TYPES`.
 
-    Returns:
-        `Surfaces` named "built-in surfaces": images uint8 (size, size, 1); masks as
-        `add_defect` gives them; names "free/0000", "scratch/0000" and so on.
-
     Raises:
-        InputError: unknown type or one given twice, fewer than 2 images of a kind, another
-            value out of its range.
+        InputError: a value out of its range.
     """
     types = tuple(types)
     _check(free, defective, size, seed, test_share, types)

@@ -25,8 +25,8 @@ def clean_in_tiles(
     reach beyond the image it is continued by reflection (the border pixel twice), half
     before and half after it; an image of exactly one tile goes through as it is.
 
-    Runs eagerly and in graphs. Beside the images and the result a few copies of one image
-    are held, and the activations of `TILES_AT_ONCE` tiles.
+    Beside the images and the result a few copies of one image are held, and the activations
+    of `TILES_AT_ONCE` tiles.
 
     Args:
         generator: model from (N, tile, tile, C) to the same shape.
@@ -34,11 +34,8 @@ def clean_in_tiles(
         tile: side of a tile in pixels, that of the images in training.
         overlap: pixels that neighbours share, at most half a tile; `None` for a quarter.
 
-    Returns:
-        float32 (N, H, W, C).
-
     Raises:
-        InputError: for another overlap.
+        InputError: another overlap.
     """
     overlap = tile // 4 if overlap is None else overlap
     if not 0 <= overlap <= tile // 2:
@@ -87,10 +84,7 @@ def mirrored(size: tf.Tensor | int, before: tf.Tensor | int, length: int) -> tf.
     Args:
         size: int tensor, length of the axis.
         before: positions to put in front of the axis.
-        length: of the result.
-
-    Returns:
-        int32 (length,) in 0..size - 1.
+        length: of the result, int32 in 0..size - 1.
     """
     positions = tf.math.floormod(tf.range(length) - before, 2 * size)
     return tf.minimum(positions, 2 * size - 1 - positions)

@@ -8,7 +8,7 @@ from PIL import Image
 
 from keras_gans.__main__ import main
 from keras_gans.commands import detect as inspect_files
-from keras_gans.defectgan.detect import boxes
+from tests.defectgan.fakes import boxes
 
 LIMIT = 200
 CALIBRATION = {"threshold": 50.0, "peak": 0.0, "limit": LIMIT}

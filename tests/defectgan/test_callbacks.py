@@ -6,9 +6,10 @@ import pytest
 from keras import ops
 from PIL import Image
 
-from keras_gans.defectgan.callbacks import CleaningWatch, diagnosis
-from keras_gans.defectgan.detect import CalibrationRule
+from keras_gans.defectgan.calibration import CalibrationRule
+from keras_gans.defectgan.callbacks import CleaningMonitor, diagnosis
 from keras_gans.defectgan.surfaces import Surfaces
+from keras_gans.defectgan.view import View
 
 TILE = 24
 
@@ -57,9 +58,9 @@ def surfaces(train=(True,) * 6 + (False,) * 4):
     )
 
 
-def watch(tmp_path, change, given=None, steps=11):
-    callback = CleaningWatch(
-        given or surfaces(), TILE, 1, tmp_path / "samples", CalibrationRule()
+def monitor(tmp_path, change, given=None, steps=11):
+    callback = CleaningMonitor(
+        given or surfaces(), View(TILE), tmp_path / "samples", CalibrationRule()
     )
     callback.set_model(gan(change, steps))
     logs = {"loss": 1.0}
@@ -68,7 +69,7 @@ def watch(tmp_path, change, given=None, steps=11):
 
 
 def test_cleaning_is_measured_and_drawn(tmp_path, capsys):
-    logs = watch(tmp_path, lambda images: ops.minimum(images, 0.0))  # at most grey 128
+    logs = monitor(tmp_path, lambda images: ops.minimum(images, 0.0))  # at most grey 128
     assert logs == {
         "loss": 1.0,
         "change_ng": 200 - 128,
@@ -99,20 +100,20 @@ def test_cleaning_is_measured_and_drawn(tmp_path, capsys):
     ],
 )
 def test_failures_are_named(tmp_path, capsys, change, expected):
-    watch(tmp_path, change)
+    monitor(tmp_path, change)
     out = capsys.readouterr().out
     assert expected in out
     assert out.strip().count("\n") == 0
 
 
 def test_no_failure_while_the_discriminators_warm_up(tmp_path, capsys):
-    logs = watch(tmp_path, lambda images: 1.0 * images, steps=10)
+    logs = monitor(tmp_path, lambda images: 1.0 * images, steps=10)
     assert (logs["change_ng"], logs["change_p"]) == (0, 0)
     assert logs["likeness"] == pytest.approx(1)
     assert capsys.readouterr().out == ""
 
 
 def test_without_defective_test_images(tmp_path):
-    logs = watch(tmp_path, lambda images: images * 0.9, surfaces(train=(True,) * 10))
+    logs = monitor(tmp_path, lambda images: images * 0.9, surfaces(train=(True,) * 10))
     assert 0 < logs["change_p"] < logs["change_ng"]
     assert (tmp_path / "samples" / "epoch-005.png").exists()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_gans.data.pipeline import step_dataset
 from keras_gans.defectgan.data import (
     Crops,
     extended,
@@ -94,11 +95,14 @@ def test_crops_come_from_everywhere():
 # Batches ------------------------------------------------------------------------------------
 
 
+def made(batch, steps, first_step=0):
+    return list(step_dataset(batch, first_step, steps).as_numpy_iterator())
+
+
 def batches(seed=0, steps=6, first_step=0, **options):
     ng, p = [distinct(9, 7, 1), distinct(6, 8, 1)], [255 - distinct(8, 8, 1)] * 3
     options = {"mirror": "turn", **options}
-    dataset = unpaired_batches(ng, p, 4, 3, seed, steps, first_step, **options)
-    return list(dataset.as_numpy_iterator())
+    return made(unpaired_batches(ng, p, 4, 3, seed, **options), steps, first_step)
 
 
 def test_batches_are_a_function_of_seed_and_step():
@@ -119,7 +123,7 @@ def test_batches_are_a_function_of_seed_and_step():
 def test_every_image_is_drawn_once_before_any_is_drawn_again():
     ng, p = numbered(7), numbered(5)
     drawn = [[], []]
-    for batch in unpaired_batches(ng, p, 4, 3, seed=0, steps=35).as_numpy_iterator():
+    for batch in made(unpaired_batches(ng, p, 4, 3, seed=0), 35):
         for kind in (0, 1):
             drawn[kind] += numbers_of(batch[kind])
     for kind, count in enumerate((7, 5)):
@@ -133,7 +137,7 @@ def test_each_kind_pass_and_seed_has_an_order_of_its_own():
     orders = [
         numbers_of(crops)
         for seed in (0, 1)
-        for batch in unpaired_batches(images, images, 4, 200, seed, steps=2)
+        for batch in made(unpaired_batches(images, images, 4, 200, seed), 2)
         for crops in batch
     ]
     assert len(set(map(tuple, orders))) == 8
@@ -142,7 +146,7 @@ def test_each_kind_pass_and_seed_has_an_order_of_its_own():
 @pytest.mark.parametrize("count", [20, 60, 240])
 def test_orders_are_as_good_as_random_ones(count):
     images = numbered(count)
-    batches = unpaired_batches(images, images, 4, count, seed=0, steps=30)
+    batches = made(unpaired_batches(images, images, 4, count, seed=0), 30)
     orders = np.array([numbers_of(ng) for ng, _ in batches])
     fixed = np.mean(np.sum(orders == np.arange(count), axis=1))
     kept = np.mean(np.sum(orders[1:] == orders[:-1], axis=1))
@@ -151,7 +155,7 @@ def test_orders_are_as_good_as_random_ones(count):
 
 def test_the_kinds_are_cropped_independently():
     images = [distinct(12, 12, 1)]
-    batch = next(unpaired_batches(images, images, 4, 8, 0, 1).as_numpy_iterator())
+    [batch] = made(unpaired_batches(images, images, 4, 8, 0), 1)
     assert not np.array_equal(*batch)
 
 
@@ -192,8 +196,10 @@ def test_relit_batches():
     for one, other in zip(plain, whole):
         for kind in (0, 1):
             assert not np.allclose(one[kind], other[kind], atol=0.02)
-    options = dict(size=8, batch_size=4, seed=0, steps=2, masks=True)
-    pairs = zip(*(labelled_batches(surfaces(), relight=x, **options) for x in (0.0, 0.5)))
+    options = dict(size=8, batch_size=4, seed=0, masks=True)
+    pairs = zip(
+        *(made(labelled_batches(surfaces(), relight=x, **options), 2) for x in (0.0, 0.5))
+    )
     for (images, masks), (lit, same) in pairs:
         np.testing.assert_array_equal(masks, same)
         assert not np.allclose(images, lit, atol=0.02)
@@ -219,18 +225,19 @@ def surfaces(masks=True):
 
 @pytest.mark.parametrize("size", [4, 16])
 def test_masks_go_with_their_images(size):
-    found = list(labelled_batches(surfaces(), size, 6, 0, 5, mirror="turn", masks=True))
+    found = made(labelled_batches(surfaces(), size, 6, 0, mirror="turn", masks=True), 5)
     assert len(found) == 5
     for images, masks in found:
         assert images.shape == masks.shape == (6, size, size, 1)
-        assert images.dtype == masks.dtype == tf.float32
-        np.testing.assert_array_equal(masks, (images.numpy() > 0.5).astype(np.float32))
-        assert not masks[3:].numpy().any()
-    assert sum(masks[:3].numpy().any(axis=(1, 2, 3)).sum() for _, masks in found) > 10
+        assert images.dtype == masks.dtype == np.float32
+        np.testing.assert_array_equal(masks, (images > 0.5).astype(np.float32))
+        assert not masks[3:].any()
+    assert sum(masks[:3].any(axis=(1, 2, 3)).sum() for _, masks in found) > 10
 
 
 def test_labels():
-    whole = list(labelled_batches(surfaces(masks=False), 9, 4, 0, 6).as_numpy_iterator())
+    batch = labelled_batches(surfaces(masks=False), 9, 4, 0)
+    whole = made(batch, 6)
     numbers = [[], []]
     for images, labels in whole:
         assert labels.tolist() == [[1], [1], [0], [0]]
@@ -240,6 +247,5 @@ def test_labels():
         numbers[1] += grounds[2:].tolist()
     assert sorted(numbers[0]) == [0] * 6 + [2] * 6  # half of each batch, each as often
     assert sorted(numbers[1]) == [1] * 4 + [3] * 4 + [4] * 4
-    rest = labelled_batches(surfaces(masks=False), 9, 4, 0, 6, first_step=4)
-    for ours, theirs in zip(rest.as_numpy_iterator(), whole[4:], strict=True):
+    for ours, theirs in zip(made(batch, 6, first_step=4), whole[4:], strict=True):
         np.testing.assert_array_equal(ours[0], theirs[0])

@@ -1,4 +1,5 @@
 import contextlib
+import dataclasses
 import io
 import warnings
 
@@ -7,8 +8,10 @@ import pytest
 from PIL import Image
 
 from keras_gans.defectgan import datasets
-from keras_gans.defectgan.datasets import describe, hold_out, load_surfaces
+from keras_gans.defectgan.config import Config
+from keras_gans.defectgan.datasets import chosen_reduction, load, load_surfaces
 from keras_gans.errors import InputError
+from tests.defectgan.fakes import trained_on
 
 
 def save(path, value=100, size=(6, 8), mode="L"):
@@ -130,7 +133,7 @@ def test_tiles_follow_split_csv(tiles, capsys):
     assert surfaces.names[5] == "MT_Crack/Imgs/exp1.jpg"
     assert [mask is None for mask in surfaces.masks] == [False] * 8 + [True] * 4
     assert surfaces.masks[7].shape == (9, 8) and surfaces.masks[7].sum() == 4
-    assert describe(surfaces) == (
+    assert surfaces.describe() == (
         "tiles: 12 grey images, 8x6 to 8x9; training 4 defective + 2 free, "
         "testing 4 + 2; defective by type: blowhole 4, crack 4"
     )
@@ -151,7 +154,7 @@ def test_an_empty_mask_is_none_and_counted(tiles):
     surfaces = load_surfaces(tiles)
     assert surfaces.masks[5] is None and surfaces.masks[0] is None
     assert surfaces.defective[5] and surfaces.types[5] == "crack"
-    assert describe(surfaces).endswith("; 2 defective without a mask")
+    assert surfaces.describe().endswith("; 2 defective without a mask")
 
 
 @pytest.mark.parametrize(
@@ -165,7 +168,8 @@ def test_an_empty_mask_is_none_and_counted(tiles):
          "a second line for MT_Crack/Imgs/exp0.jpg"),
         ("MT_Crack_0,train", "MT_Crack_0,validation", "train or test, got 'validation'"),
         ("exp1.jpg,1,MT_Crack_0", "exp1.jpg,1,MT_Crack_1", "tile 'MT_Crack_1' is in both"),
-        ("tile,split", "tile,part", "columns image, tile, split expected, got image"),
+        ("tile,split", "tile,part",
+         "no column split; expected: image, tile, split. Received: image"),
     ],
 )  # fmt: skip
 def test_split_csv_that_does_not_fit(tiles, old, new, said):
@@ -177,9 +181,9 @@ def test_split_csv_that_does_not_fit(tiles, old, new, said):
 
 def test_split_csv_that_is_no_text(tiles):
     (tiles / "split.csv").write_bytes(b"image,tile,split\n\xff\xfe\n")
-    assert "split.csv: cannot be read as CSV" in message(tiles)
+    assert "split.csv: line 2: not UTF-8" in message(tiles)
     (tiles / "split.csv").write_text("")
-    assert "got none" in message(tiles)
+    assert "Received: none" in message(tiles)
 
 
 def test_tiles_refuse(tiles):
@@ -216,7 +220,7 @@ def test_types_are_the_folders_names(folder):
     for kind in set(surfaces.types):
         mine = surfaces.train[np.array(surfaces.types) == kind]
         assert mine.sum() * 2 == len(mine)
-    assert "12 defective without a mask" in describe(surfaces)
+    assert "12 defective without a mask" in surfaces.describe()
 
 
 def test_the_split_is_a_function_of_the_seed(folder):
@@ -354,7 +358,7 @@ def test_colour_images(tmp_path):
     for name in ("positive/a.png", "positive/b.jpg", "negative/c.tif"):
         save(tmp_path / name, value=200, mode="RGB")
     surfaces = load_surfaces(tmp_path, test_share=0)
-    assert surfaces.channels == 3 and "3 colour images, 8x6;" in describe(surfaces)
+    assert surfaces.channels == 3 and "3 colour images, 8x6;" in surfaces.describe()
     assert surfaces.images[surfaces.names.index("positive/a.png")][0, 0].tolist() == [200, 0, 0]
 
 
@@ -378,13 +382,11 @@ def test_threads_leave_the_warning_filters_as_they_were(folder):
 
 
 @pytest.mark.parametrize("terminal", [True, False])
-def test_a_bar_for_slow_disks_on_terminals(folder, terminal, monkeypatch):
+def test_a_bar_on_terminals(folder, terminal, monkeypatch):
     stream = io.StringIO()
     stream.isatty = lambda: terminal
     for name in ("FORCE_COLOR", "TTY_COMPATIBLE"):
         monkeypatch.delenv(name, raising=False)
-    clock = iter(range(10**6))
-    monkeypatch.setattr(datasets.time, "monotonic", lambda: next(clock))
     with contextlib.redirect_stderr(stream):
         load_surfaces(folder)
     assert ("reading" in stream.getvalue()) == terminal
@@ -393,7 +395,7 @@ def test_a_bar_for_slow_disks_on_terminals(folder, terminal, monkeypatch):
 
 def test_hold_out_moves_a_type_to_the_test_part(folder):
     surfaces = load_surfaces(folder)
-    held = hold_out(surfaces, "dent")
+    held = surfaces.hold_out("dent")
     dents = np.array(surfaces.types) == "dent"
     assert surfaces.train[dents].any() and not held.train[dents].any()
     np.testing.assert_array_equal(held.train[~dents], surfaces.train[~dents])
@@ -404,7 +406,56 @@ def test_hold_out_refuses(folder):
     surfaces = load_surfaces(folder)
     for kind in ("rust", ""):
         with pytest.raises(InputError, match="there are defect, dent, scratch"):
-            hold_out(surfaces, kind)
+            surfaces.hold_out(kind)
     only = surfaces.take([kind in ("", "dent") for kind in surfaces.types])
     with pytest.raises(InputError, match="without dent no defective image is left"):
-        hold_out(only, "dent")
+        only.hold_out("dent")
+
+
+# What a run is given ----------------------------------------------------------------------
+
+
+def test_data_choose_channels_and_reduction(folder):
+    config = Config(data=folder, channels=None, reduce=None, image_size=32, steps_per_epoch=2)
+    surfaces, chosen = load(config)
+    assert (chosen.channels, chosen.reduce) == (1, 1)
+    assert dataclasses.replace(chosen, channels=None, reduce=None) == config
+    colour, chosen = load(dataclasses.replace(config, channels=3, reduce=2))
+    assert (colour.channels, chosen.channels, chosen.reduce) == (3, 3, 2)
+    assert (len(colour), len(surfaces)) == (22, 22)
+
+
+@pytest.mark.parametrize(
+    "settings, said",
+    [
+        (dict(hold_out="rust"), "no defects of type 'rust'"),
+        (dict(types=("rust",)), "no defects of type 'rust'"),
+        (dict(types=("dent",), hold_out="dent"), "no defective image is left"),
+        (dict(test_share=0), "no test images; raise --test-share"),
+        (dict(reduce=7), "too small for --reduce 7"),
+        (dict(epochs=2, steps_per_epoch=3, critic_warmup=6),
+         "--critic-warmup must be less than the 6 steps in all. Received: 6"),
+    ],
+)  # fmt: skip
+def test_settings_that_the_data_do_not_allow(folder, settings, said):
+    with pytest.raises(InputError, match=said):
+        load(Config(data=folder, **settings))
+
+
+def test_without_data_surfaces_are_drawn(monkeypatch, capsys):
+    monkeypatch.setattr(datasets, "BUILT_IN_IMAGES", dict(free=4, defective=8))
+    surfaces, config = load(Config(channels=None, types=("blob",), flatten=4))
+    assert capsys.readouterr().out.startswith("no --data: built-in surfaces")
+    assert (len(surfaces), config.channels) == (4 + 2, 1)
+    assert np.median(surfaces.images[0]) == 128  # flattened
+
+
+def test_chosen_reduction():
+    def of(*sizes):
+        images = [np.zeros((*size, 1), np.uint8) for size in sizes]
+        return chosen_reduction(trained_on(images), 96)
+
+    assert of((160, 500)) == of((20, 20)) == 1
+    assert of((320, 320)) == 2
+    assert of((320, 400), (320, 330), (3000, 4000)) == 2
+    assert of((512, 512)) == 3

@@ -9,23 +9,19 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 
-from keras_gans.defectgan.detect import (
-    Calibration,
-    boxes,
-    build_detection_graph,
-    detect,
-    difference,
-    mask_of,
-)
+from keras_gans.defectgan.cleaner import Cleaner
+from keras_gans.defectgan.detection import Calibration, detect, difference, mask_of
+from keras_gans.defectgan.detection_graph import build_detection_graph
 from keras_gans.defectgan.export import (
     compare_defectgan,
     convert_generator,
-    cut_tiles,
     export_defectgan,
 )
 from keras_gans.defectgan.networks import build_generator
+from keras_gans.defectgan.view import View
 from keras_gans.errors import InputError
 from keras_gans.export.tflite import runner
+from tests.defectgan.fakes import boxes
 
 TILE = 32
 CALIBRATION = Calibration(bias=0.4, threshold=6.0, sigma=1.2, dilation=2)
@@ -54,7 +50,8 @@ def images():
 @pytest.fixture(scope="module")
 def exported(generator, images, tmp_path_factory):
     base = tmp_path_factory.mktemp("export") / "defectgan"
-    return export_defectgan(generator, CALIBRATION, TILE, base, {"set": "waves"}, images)
+    cleaner = Cleaner(generator, View(TILE))
+    return export_defectgan(cleaner, CALIBRATION, base, {"set": "waves"}, images)
 
 
 def test_files_and_description(exported):
@@ -92,16 +89,16 @@ def test_saved_model_signatures(generator, exported):
 
 def test_what_is_exported_flattens(generator, images, tmp_path, monkeypatch):
     monkeypatch.setattr("keras_gans.defectgan.export.PRECISIONS", ())
-    paths = export_defectgan(
-        generator, CALIBRATION, TILE, tmp_path / "flat", {}, images, flatten=5
-    )
+    cleaner = Cleaner(generator, View(TILE, flatten=5))
+    paths = export_defectgan(cleaner, CALIBRATION, tmp_path / "flat", {}, images)
     text = (paths["saved_model"] / "assets.extra" / "model.json").read_text()
     assert json.loads(text)["flatten"] == 5
     served = tf.saved_model.load(paths["saved_model"]).signatures["mask"]
     taken = tf.constant(np.stack(images))
-    expected = build_detection_graph(generator, CALIBRATION, TILE, flatten=5)(taken)["mask"]
+    expected = build_detection_graph(cleaner, CALIBRATION)(taken)["mask"]
     np.testing.assert_array_equal(served(images=taken)["mask"], expected)
-    unflattened = build_detection_graph(generator, CALIBRATION, TILE)(taken)["mask"]
+    plain = Cleaner(generator, View(TILE))
+    unflattened = build_detection_graph(plain, CALIBRATION)(taken)["mask"]
     assert (expected.numpy() != unflattened.numpy()).any()
 
 
@@ -149,20 +146,6 @@ def test_colour_generator_of_the_papers_kind():
         convert_generator(generator, "int8", 16)
 
 
-def test_cut_tiles():
-    images = [np.arange(30 * 50, dtype=np.uint8).reshape(30, 50, 1), np.full((5, 40, 1), 255)]
-    tiles = cut_tiles(images, 16)
-    for tile, again in zip(tiles, cut_tiles(images, 16), strict=True):
-        assert tile.shape == (1, 16, 16, 1) and tile.dtype == np.float32
-        np.testing.assert_array_equal(tile, again)
-    pixels = np.rint((tiles[0][0] + 1) * 127.5)
-    views = np.lib.stride_tricks.sliding_window_view(images[0], (16, 16, 1))
-    assert (views[..., 0, :, :, :] == pixels).all(axis=(-1, -2, -3)).any()
-    assert (tiles[1] == 1).all()
-    whole = cut_tiles([images[0][:16, :16]], 16)[0][0]
-    np.testing.assert_allclose(127.5 * (whole + 1), images[0][:16, :16], atol=1e-4)
-
-
 COMMAND = """
 import sys
 
@@ -197,4 +180,5 @@ def test_the_command_finds_what_detect_finds_without_the_network_code(
 def test_folder_that_cannot_be_written(generator, images, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="file: cannot be written"):
-        export_defectgan(generator, CALIBRATION, TILE, tmp_path / "file", {}, images)
+        cleaner = Cleaner(generator, View(TILE))
+        export_defectgan(cleaner, CALIBRATION, tmp_path / "file", {}, images)

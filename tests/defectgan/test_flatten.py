@@ -2,14 +2,12 @@ import keras
 import numpy as np
 import pytest
 
-from keras_gans.defectgan.detect import (
-    Calibration,
-    build_detection_graph,
-    detect,
-    traced_cleaner,
-)
+from keras_gans.defectgan.cleaner import Cleaner
+from keras_gans.defectgan.detection import Calibration, detect
+from keras_gans.defectgan.detection_graph import build_detection_graph
 from keras_gans.defectgan.flatten import flattened, flattened_surfaces
 from keras_gans.defectgan.surfaces import Surfaces
+from keras_gans.defectgan.view import View
 
 
 @pytest.fixture
@@ -92,10 +90,11 @@ def test_the_detector_flattens_as_training_does(texture, reduce):
     calibration = Calibration(bias=0.5, threshold=5, peak=9, share=0.5)
     marked = texture.copy()
     marked[0, 30:34, 20:24] = 60
-    graph = build_detection_graph(generator, calibration, 16, reduce=reduce, flatten=8)
+    cleaner = Cleaner(generator, View(16, reduce=reduce, flatten=8))
+    graph = build_detection_graph(cleaner, calibration)
     result = {name: value.numpy()[0] for name, value in graph(marked).items()}
     flat, scale = (np.asarray(values)[0] for values in flattened(marked, 8))
-    found = detect(traced_cleaner(generator, 16, reduce=reduce), flat, calibration)
+    found = detect(cleaner, flat, calibration)
     np.testing.assert_array_equal(result["difference"], found.difference)
     np.testing.assert_array_equal(result["mask"], 255 * found.mask)
     assert result["score"] == found.score

@@ -5,21 +5,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_gans.data.pipeline import step_dataset
+from keras_gans.defectgan.cleaner import Cleaner
 from keras_gans.defectgan.data import unpaired_batches
-from keras_gans.defectgan.detect import to_grey, traced_cleaner
-from keras_gans.defectgan.model import DefectGAN, ImagePool, TwoPhases
+from keras_gans.defectgan.detection import to_grey
+from keras_gans.defectgan.image_pool import ImagePool
+from keras_gans.defectgan.model import DefectGAN
 from keras_gans.defectgan.networks import build_discriminator, build_generator
+from keras_gans.defectgan.schedules import TwoPhases
+from keras_gans.defectgan.view import View
 from keras_gans.training.checkpoint import EpochCheckpoint
-
-
-@pytest.fixture(autouse=True)
-def seed():
-    keras.utils.set_random_seed(0)
-
-
-@pytest.fixture
-def rng():
-    return np.random.default_rng(0)
 
 
 def linear(slope, bias):
@@ -309,78 +304,7 @@ def test_train_on_batch(rng):
     )
 
 
-# Learning rate ------------------------------------------------------------------------------
-
-
-def test_two_phases_by_hand():
-    rate = TwoPhases(2e-4, 100)
-    steps = [0, 1, 49, 50, 75, 99, 100, 150]
-    expected = [2e-4, 2e-4, 2e-4, 2e-4, 1e-4, 4e-6, 0, 0]
-    np.testing.assert_allclose([rate(step) for step in steps], expected, atol=1e-9)
-
-    rate = TwoPhases(2e-4, 100, warmup=40, warmup_rate=1e-3)
-    steps = [0, 39, 40, 90, 115, 140]
-    expected = [1e-3, 1e-3, 2e-4, 2e-4, 1e-4, 0]
-    np.testing.assert_allclose([rate(step) for step in steps], expected, atol=1e-9)
-
-
-def test_two_phases_in_an_optimizer_and_its_config():
-    schedule = TwoPhases(2.0, 4, warmup=1, warmup_rate=8.0)
-    again = TwoPhases.from_config(schedule.get_config())
-    assert vars(again) == vars(schedule)
-    optimizer = keras.optimizers.SGD(schedule)
-    weight = keras.Variable(0.0)
-    steps = []
-    for _ in range(6):
-        before = float(weight.value)
-        optimizer.apply([tf.constant(1.0)], [weight])
-        steps.append(before - float(weight.value))
-    assert steps == [8, 2, 2, 2, 1, 0]
-
-
 # Pool ---------------------------------------------------------------------------------------
-
-
-def through(pool, numbers):
-    """Puts images known by their number through a pool; gives the numbers that come out."""
-    images = np.float32(numbers)[:, None, None, None] * np.ones((1, 2, 2, 1), np.float32)
-    out = pool(images).numpy()
-    assert out.shape == images.shape
-    assert (out == out[:, :1, :1]).all()
-    return out[:, 0, 0, 0].astype(int).tolist()
-
-
-def test_pool_fills_then_swaps_half_of_the_time():
-    pool = ImagePool((2, 2, 1), size=4, seed=5)
-    assert through(pool, [1, 2, 3]) == [1, 2, 3]
-    assert through(pool, [4]) == [4]
-    held, places = [1, 2, 3, 4], []
-    for number in range(5, 205, 4):
-        numbers = list(range(number, number + 4))
-        for came, left in zip(numbers, through(pool, numbers), strict=True):
-            if left != came:
-                place = held.index(left)  # the other half comes out as it went in
-                held[place] = came
-                places.append(place)
-        assert pool.images.numpy()[:, 0, 0, 0].tolist() == held
-    assert 75 < len(places) < 125
-    assert np.bincount(places, minlength=4).min() > 10
-
-
-def test_pool_in_a_graph():
-    numbers = list(range(1, 13))
-    pools = [ImagePool((2, 2, 1), 3, seed=0) for _ in range(2)]
-    traced = tf.function(pools[1], jit_compile=False)
-    assert through(traced, numbers) == through(pools[0], numbers)
-    np.testing.assert_array_equal(pools[1].images, pools[0].images)
-
-
-def test_pool_is_a_function_of_its_seed():
-    numbers = list(range(1, 41))
-    whole = through(ImagePool((2, 2, 1), 3, seed=0), numbers)
-    parts = ImagePool((2, 2, 1), 3, seed=0)
-    assert through(parts, numbers[:17]) + through(parts, numbers[17:]) == whole
-    assert through(ImagePool((2, 2, 1), 3, seed=1), numbers) != whole
 
 
 def test_critics_see_the_pool(rng):
@@ -413,8 +337,7 @@ def test_a_checkpoint_holds_the_pools(rng, tmp_path):
         )  # fmt: skip
 
     def checkpoint(gan):
-        optimizers = {"g_optimizer": gan.g_optimizer, "d_optimizer": gan.d_optimizer}
-        return EpochCheckpoint(gan, optimizers, tmp_path)
+        return EpochCheckpoint(gan, gan.optimizers, tmp_path)
 
     whole, rest = build(), build()
     first, second = images_of(rng, 5), images_of(rng, 5)
@@ -458,14 +381,14 @@ def test_learns_to_take_bright_squares_away(rng):
         jit_compile=False,
     )
     gan.fit(
-        unpaired_batches(ng, p, size, 5, 0, steps),
+        step_dataset(unpaired_batches(ng, p, size, 5, 0), 0, steps),
         steps_per_epoch=steps,
         verbose=0,
         shuffle=False,
     )
 
     held_out, truth = images[32:40], squares[32:40, ..., 0]
-    change = to_grey(held_out) - to_grey(traced_cleaner(gan.cleaner, size)(held_out).numpy())
+    change = to_grey(held_out) - to_grey(Cleaner(gan.cleaner, View(size))(held_out).numpy())
     taken, elsewhere = change[truth].mean(), np.abs(change[~truth]).mean()
     print("LEARNT", taken, elsewhere)
     assert taken > 25  # of 70

@@ -10,11 +10,6 @@ from keras_gans.defectgan.networks import (
 )
 
 
-@pytest.fixture(autouse=True)
-def seed():
-    keras.utils.set_random_seed(0)
-
-
 def random_images(*shape):
     return np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
 

@@ -4,12 +4,13 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 
 from keras_gans.defectgan import report
-from keras_gans.defectgan.evaluate import Found, run_detector
+from keras_gans.defectgan.config import Config
+from keras_gans.defectgan.detectors import Found
+from keras_gans.defectgan.evaluate import run_detectors, table
 from keras_gans.defectgan.surfaces import Surfaces
-from keras_gans.errors import InputError
+from tests.defectgan.fakes import pixels_of
 
 
 @pytest.fixture
@@ -39,35 +40,33 @@ def baseline(image):
     return {"CAM": Found(mask, 1.0, judged=False), "CAM, half": Found(mask, 1.0)}
 
 
-def pixels(path):
-    with Image.open(path) as picture:
-        return np.asarray(picture)
-
-
 @pytest.mark.parametrize("detectors", [[gan], [gan, baseline]])
 def test_everything_is_written(tmp_path, capsys, surfaces, detectors):
-    everywhere = np.arange(len(surfaces))
-    measured = pd.concat(run_detector(one, surfaces, everywhere) for one in detectors)
+    measured = run_detectors(detectors, surfaces)
     cleaning = {"defective": 6.0, "defective_cleaned": 3.0, "free": 2.0, "free_cleaned": 2.125,
                 "closed": 0.75, "defective_images": 2, "free_images": 2}  # fmt: skip
-    figures = report.write(
-        tmp_path, surfaces, detectors, measured, cleaning, {"seed": 3}, {"DefectGAN": 60.0}
-    )
+    for name, seconds in (("defectgan", (20, 40)), ("cam", (5,))):
+        (tmp_path / name).mkdir()
+        rows = [json.dumps({"epoch": 1, "seconds": number}) for number in seconds]
+        (tmp_path / name / "metrics.jsonl").write_text("\n".join(rows) + "\n")
+    figures = report.write(tmp_path, Config(seed=3), surfaces, measured, cleaning)
     methods = ["DefectGAN", "CAM", "CAM, half"][: 2 * len(detectors) - 1]
-    assert figures.index.tolist() == methods
 
     printed = capsys.readouterr().out
     assert "a [set]: 5 test images, 3 defective, 8x6 pixels" in printed
     assert "6.00 -> 3.00" in printed and "75 % of the way" in printed
     assert "scratch" in printed and "stain" in printed and "miou_" not in printed
 
-    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
-    assert [row["method"] for row in rows] == methods
-    for row in rows:
-        assert (row["set"], row["defective"], row["free"], row["seed"]) == ("a [set]", 3, 2, 3)
-        assert row["miou"] == pytest.approx(figures.loc[row["method"], "miou"])
-    assert rows[0]["training_seconds"] == 60 and rows[0]["cleaning_closed"] == 0.75
-    assert all(row["training_seconds"] is row["cleaning_closed"] is None for row in rows[1:])
+    result = json.loads((tmp_path / "result.json").read_text())
+    conditions = [result[name] for name in ("set", "defective", "free", "seed", "hold_out")]
+    assert conditions == ["a [set]", 3, 2, 3, None]
+    assert "quantile=0.99" in result["rule"] and result["cleaning"] == cleaning
+    assert list(result["methods"]) == methods
+    expected = table(measured.rows)
+    for method, row in result["methods"].items():
+        assert row["miou"] == expected.loc[method, "miou"]
+        assert row["training_seconds"] == (60 if method == "DefectGAN" else 5)
+    assert figures["miou"] == round(expected.loc["DefectGAN", "miou"], 4)
 
     with open(tmp_path / "detections.csv", newline="", encoding="utf-8") as file:
         images = list(csv.DictReader(file))
@@ -76,20 +75,20 @@ def test_everything_is_written(tmp_path, capsys, surfaces, detectors):
     for method in methods:
         assert float(images[0][f"{method} iou"]) > 0 and images[2][f"{method} iou"] == ""
         assert float(images[4][f"{method} score"]) > 0
-    picture = pixels(tmp_path / "detections.png")
+    picture = pixels_of(tmp_path / "detections.png")
     assert picture.ndim == 2  # grey
     columns = 5 if len(detectors) == 1 else 7
     # a scratch, the stain with a mask, one without defect
     assert picture.shape == (15 + 3 * (15 + 128 + 4), columns * 132)
-    names = {"metrics.jsonl", "detections.csv", "detections.png"}
+    names = {"result.json", "detections.csv", "detections.png", "defectgan", "cam"}
     assert {file.name for file in tmp_path.iterdir()} == names
 
 
 def test_a_mask_that_is_no_alarm_is_not_shown(tmp_path, surfaces):
-    measured = run_detector(baseline, surfaces, np.arange(len(surfaces)))
+    measured = run_detectors([baseline], surfaces)
     path = tmp_path / "shown.png"
-    report.draw_examples(path, surfaces, [baseline], measured, [0, 3])
-    picture = pixels(path)  # columns: input, CAM, truth, the other CAM
+    report.draw_examples(path, surfaces, measured, [0, 3])
+    picture = pixels_of(path)  # columns: input, CAM, truth, the other CAM
     middle = [15 + row * 147 + 15 + 64 for row in range(2)]
     assert [picture[y, 132 + 64] for y in middle] == [255, 0]
     assert [picture[y, 3 * 132 + 64] for y in middle] == [255, 255]
@@ -133,42 +132,3 @@ def test_examples_of_one_kind_or_many_types():
     assert len(report.choose_examples(tested)) == 8
     assert report.choose_examples(tested[tested["defective"]], count=3) != []
     assert len(report.choose_examples(tested[~tested["defective"]])) == 1
-
-
-def test_sample_grid_fits_pictures_into_squares(tmp_path):
-    path = tmp_path / "grid.png"
-    row = [
-        np.full((10, 20), 40, np.uint8),
-        np.full((30, 15, 1), 50, np.uint8),
-        np.ones((2, 2), bool),
-        np.array([[10.0, 100.0]]),
-    ]
-    report.sample_grid(path, ["wide", "high", "mask", "difference"], [row, row], side=20)
-    picture = pixels(path)
-    assert picture.shape == (15 + 2 * 24, 4 * 24)
-    for top in (15, 39):
-        panels = [picture[top : top + 20, left : left + 20] for left in range(0, 96, 24)]
-        assert (panels[0][5:15] == 40).all() and (panels[0][:5] == report.PAGE[0]).all()
-        assert (panels[1][:, 5:15] == 50).all() and (panels[1][:, 15:] == report.PAGE[0]).all()
-        assert (panels[2] == 255).all()
-        assert (panels[3][5:15, :10] == 40).all() and (panels[3][5:15, 10:] == 255).all()
-    assert (picture[:15] < 100).any()  # headings
-
-
-def test_sample_grid_reduces_by_averaging_and_keeps_colour(tmp_path):
-    path = tmp_path / "grid.png"
-    stripes = np.zeros((40, 40, 3), np.uint8)
-    stripes[::2, :, 0] = 200
-    report.sample_grid(path, ["stripes"], [[stripes]], ["ü 漢"], side=20)
-    panel = pixels(path)[30:50, :20]
-    np.testing.assert_array_equal(panel, np.broadcast_to([100, 0, 0], (20, 20, 3)))
-
-
-def test_sample_grid_refuses(tmp_path):
-    with pytest.raises(ValueError, match=r"Received: int64 \(4, 4\)"):
-        report.sample_grid(tmp_path / "a.png", ["x"], [[np.zeros((4, 4), np.int64)]])
-    with pytest.raises(ValueError, match="zip"):
-        report.sample_grid(tmp_path / "a.png", ["x", "y"], [[np.zeros((4, 4))]])
-    with pytest.raises(InputError, match="cannot be written"):
-        report.sample_grid(tmp_path / "no" / "a.png", ["x"], [[np.zeros((4, 4))]])
-    assert not list(tmp_path.iterdir())

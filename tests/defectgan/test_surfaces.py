@@ -84,3 +84,24 @@ def test_reduced_surfaces():
     assert small.masks[0].dtype == bool
     assert small.masks[1:] == [None, None]
     assert small.names == whole.names and len(small) == len(whole) == 3
+
+
+def test_spread():
+    count = 100
+    chosen = np.arange(count) % 2 == 1
+    whole = Surfaces(
+        "s", [np.zeros((2, 2, 1), np.uint8)] * count, chosen, [None] * count, [""] * count,
+        np.arange(count) >= 50, [str(number) for number in range(count)],
+    )  # fmt: skip
+    assert whole.spread(60, defective=True).names == [str(n) for n in range(1, 100, 2)]
+    few = [int(name) for name in whole.spread(5, defective=True).names]
+    assert len(few) == 5 and few[0] == 1 and few[-1] == 99 and all(n % 2 for n in few)
+    some = [int(name) for name in whole.spread(7, defective=False, train=True).names]
+    assert len(some) == 7 and min(some) == 50 and not any(n % 2 for n in some)
+    assert len(whole.spread(60, masked=True)) == 0
+
+
+def test_by_label():
+    ng, p = surfaces(1).by_label()
+    assert [len(images) for images in (ng, p)] == [2, 1]
+    np.testing.assert_array_equal(p[0], surfaces(1).images[1])

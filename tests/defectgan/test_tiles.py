@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from keras_gans.defectgan import tiles
-from keras_gans.defectgan.tiles import clean_in_tiles, mirrored
+from keras_gans.defectgan.tiles import clean_in_tiles, cut_tiles, mirrored
 from keras_gans.errors import InputError
 from keras_gans.layers import InstanceNormalization
 
@@ -103,3 +103,16 @@ def test_mirrored_is_numpys_symmetric(size, before, after):
 def test_overlap_out_of_range(overlap):
     with pytest.raises(InputError, match=f"from 0 to half .* Received: {overlap}"):
         clean_in_tiles(identity(), tf.zeros([1, 8, 8, 1]), 32, overlap)
+
+
+def test_cut_tiles():
+    images = [np.arange(30 * 50, dtype=np.uint8).reshape(30, 50, 1), np.full((5, 40, 1), 255)]
+    tiles = cut_tiles(images, 16)
+    assert tiles.shape == (2, 16, 16, 1) and tiles.dtype == np.float32
+    np.testing.assert_array_equal(tiles, cut_tiles(images, 16))
+    pixels = np.rint((tiles[0] + 1) * 127.5)
+    views = np.lib.stride_tricks.sliding_window_view(images[0], (16, 16, 1))
+    assert (views[..., 0, :, :, :] == pixels).all(axis=(-1, -2, -3)).any()
+    assert (tiles[1] == 1).all()
+    whole = cut_tiles([images[0][:16, :16]], 16)[0]
+    np.testing.assert_allclose(127.5 * (whole + 1), images[0][:16, :16], atol=1e-4)
