@@ -122,7 +122,7 @@ class RunFolder:
                   "its last bits may differ from those of an uninterrupted run")  # fmt: skip
 
 
-def newest(parent):
+def newest(parent: Path) -> Path:
     """The newest numbered run below `parent` (raises `InputError` if there is none)."""
     runs = [p for p in parent.iterdir() if p.name.isdigit()] if parent.is_dir() else []
     if not runs:
@@ -130,7 +130,7 @@ def newest(parent):
     return max(runs, key=lambda path: int(path.name))
 
 
-def environment():
+def environment() -> dict:
     """What the bits of a run depend on beside its settings."""
     import keras
     import tensorflow as tf
@@ -147,7 +147,7 @@ def environment():
     }
 
 
-def to_json(config):
+def to_json(config) -> dict:
     """The settings of a config dataclass as JSON values, without `NOT_SETTINGS`."""
     values = dataclasses.asdict(config)
     for key in NOT_SETTINGS:
@@ -155,7 +155,7 @@ def to_json(config):
     return json.loads(json.dumps(values, default=str))
 
 
-def model_card(config, trained_on, figures, **more):
+def model_card(config, trained_on: str, figures: dict, **more) -> dict:
     """What an exported model tells of itself, as a dict for its `model.json`.
 
     Args:

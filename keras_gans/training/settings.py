@@ -4,11 +4,13 @@ No TensorFlow is imported here, so that `--help` and a wrong setting are answere
 """
 
 from dataclasses import dataclass, is_dataclass, replace
-from typing import get_type_hints
+from typing import TypeVar, get_type_hints
 
 import tyro
 
 from keras_gans.errors import InputError, report_input_errors
+
+Config = TypeVar("Config")
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,7 @@ class Within:
     high: float
 
 
-def check_limits(config, prefix=""):
+def check_limits(config, prefix: str = "") -> None:
     """Finds numbers beyond their `Within`, also in tuples and in dataclasses inside.
 
     Args:
@@ -42,7 +44,7 @@ def check_limits(config, prefix=""):
                 )
 
 
-def parse(config_class, args=None):
+def parse(config_class: type[Config], args: list[str] | None = None) -> Config:
     """The settings on the command line, over those of the preset that they ask for.
 
     Args:
