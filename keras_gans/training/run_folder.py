@@ -9,6 +9,7 @@ from typing import get_args, get_type_hints
 
 import filelock
 
+from keras_gans import machine
 from keras_gans.errors import InputError
 from keras_gans.files import write_json
 
@@ -135,15 +136,13 @@ def environment() -> dict:
     import keras
     import tensorflow as tf
 
-    from keras_gans.training import device
-
     return {
         "python": platform.python_version(),
         "tensorflow": tf.__version__,
         "keras": keras.__version__,
-        "cores": device.cores(),
+        "cores": machine.cores(),
         "gpus": len(tf.config.list_physical_devices("GPU")),
-        "onednn": device.onednn(),
+        "onednn": machine.onednn(),
     }
 
 
