@@ -37,7 +37,8 @@ def check_limits(config, prefix: str = "") -> None:
         if is_dataclass(value):
             check_limits(value, f"{argument}.")
         values = value if isinstance(value, tuple) else [] if value is None else [value]
-        for limit in getattr(hint, "__metadata__", ()):
+        limits = [each for each in getattr(hint, "__metadata__", ()) if type(each) is Within]
+        for limit in limits:
             if not all(limit.low <= each <= limit.high for each in values):
                 raise InputError(
                     f"--{argument} must be from {limit.low} to {limit.high}. Received: {value}"
