@@ -111,7 +111,8 @@ def load_signature(
     if not fits:
         raise InputError(
             f"{shown(folder)}: not {model} SavedModel (its {name} does not make "
-            f"{_and(outputs)} of {_and(map(_described, inputs.items()))}): export it again"
+            f"{_and(outputs)} of {_and(map(_described, inputs.items()))}): export the model "
+            "again"
         )
 
     def run(**arrays):
