@@ -132,7 +132,7 @@ def white_balance(
     paths = images.list_images(photos)
     targets = output_paths(paths, out)
     kinds = ["srgb" if images.bit_depth(path) <= 8 else "linear" for path in paths]
-    estimators = {kind: WhiteBalance.find(model, view, MODELS[kind]) for kind in set(kinds)}
+    estimators = {k: WhiteBalance.find(model, view, MODELS[k]) for k in set(kinds)}
     check_folder(out)
     console = Console(stderr=True)
     with console.status("loading TensorFlow and the model"):
