@@ -76,24 +76,22 @@ def train_frgan(config, folder, images, labelled, labels):
     rates = config.learning_rate, config.beta_1
     clipped = keras.optimizers.Adam(*rates, global_clipnorm=config.clip)
     gan.compile(keras.optimizers.Adam(*rates), clipped, jit_compile=xla())
-    monitor = Monitor(images.test_images, images.test_labels, folder / "samples")
-    fit(folder / "frgan", gan, batch, schedule, [monitor])
+    fit(folder / "frgan", gan, batch, schedule, [Monitor(*images.test, folder / "samples")])
     return gan
 
 
 def train_labels_only(config, folder, images, labelled, labels):
-    """The baseline: the discriminator as a classifier, on labelled images. Returns it."""
+    """The baseline: the discriminator as a classifier, trained on labelled images."""
     keras.utils.set_random_seed(config.seed)
     schedule = config.schedule(len(images.train_images))
     views = Views(translate=config.translate, mirror=config.mirror)
-    labelled_images = images.train_images[labelled]
-    batch = labelled_batches(labelled_images, labels, config.batch_size, config.seed, views)
+    shown = images.train_images[labelled]
+    batch = labelled_batches(shown, labels, config.batch_size, config.seed, views)
     network = build_classifier(config, images)
     initialize_from_data(network, batch(np.int64(0))[0])
     rates = config.learning_rate, config.beta_1
     compile_labels_only(network, *rates, config.clip, config.average)
-    monitor = Monitor(images.test_images, images.test_labels)
-    done = fit(folder, network, batch, schedule, [monitor])
+    done = fit(folder, network, batch, schedule, [Monitor(*images.test)])
     if config.average and done == config.epochs:  # which `fit` does at its end
         network.optimizer.finalize_variable_values(network.trainable_variables)
     return network
@@ -102,14 +100,15 @@ def train_labels_only(config, folder, images, labelled, labels):
 def run(config, folder, images):
     """One training, measured: `FRGAN` or `None`, and the figures as a dict."""
     labelled, labels = datasets.labelled_subset(config, folder, images)
-    test = images.test_images, images.test_labels
     figures, gan = {}, None
     if not config.supervised_only:
         gan = train_frgan(config, folder, images, labelled, labels)
-        figures["test_error"] = test_error(gan.averaged, *test)
+        figures["test_error"] = test_error(gan.averaged, *images.test)
     if config.supervised_only or config.baseline:
         network = train_labels_only(config, folder / "labels-only", images, labelled, labels)
-        figures["labels_only_error" if gan else "test_error"] = test_error(network, *test)
+        figures["labels_only_error" if gan else "test_error"] = test_error(
+            network, *images.test
+        )
     return gan, figures | {
         "labels": len(labelled),
         "images": len(images.train_images),

@@ -27,6 +27,11 @@ class LabelledImages:
     test_images: np.ndarray
     test_labels: np.ndarray
 
+    @property
+    def test(self) -> tuple[np.ndarray, np.ndarray]:
+        """Images and labels to test on."""
+        return self.test_images, self.test_labels
+
 
 def draw_labelled(
     labels: np.ndarray, count: int | None, classes: tuple[str, ...], seed: int
