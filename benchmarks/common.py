@@ -22,7 +22,9 @@ import numpy as np
 # Nothing large is imported up here: all processes would hold it.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-CORES = len(os.sched_getaffinity(0))
+from keras_gans.machine import cores
+
+CORES = cores()
 
 
 def main_or_task(main, tasks):
@@ -34,8 +36,8 @@ def main_or_task(main, tasks):
     """
     if sys.argv[1:2] != ["serve"]:
         return main()
-    task, folder, arguments, cores = sys.argv[2:]
-    os.sched_setaffinity(0, json.loads(cores))
+    task, folder, arguments, seen = sys.argv[2:]
+    os.sched_setaffinity(0, json.loads(seen))
     serve(tasks[task], Path(folder), json.loads(arguments))
 
 
@@ -116,7 +118,7 @@ class Process:
             "TF_CPP_MIN_LOG_LEVEL": "3",
             "PYTHONWARNINGS": "ignore",
         }
-        cores = sorted(os.sched_getaffinity(0))[:threads]
+        seen = sorted(os.sched_getaffinity(0))[:threads]
         self._process = subprocess.Popen(
             [
                 sys.executable,
@@ -125,7 +127,7 @@ class Process:
                 task.__name__,
                 str(folder),
                 json.dumps(arguments),
-                json.dumps(cores),
+                json.dumps(seen),
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

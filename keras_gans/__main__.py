@@ -1,4 +1,4 @@
-"""`python -m keras_gans`: use a trained model on files.
+"""`keras-gans`, or `python -m keras_gans`: use a trained model on files.
 
 Each subcommand imports what it needs only when it is called.
 """
@@ -38,7 +38,7 @@ def white_balance(
     patches of it, whose median counts: of the photo as it is (--view native) or reduced
     to so many pixels on its shorter side (--view 512).
 
-    Example: python -m keras_gans white-balance holiday/ party.jpg --out corrected
+    Example: keras-gans white-balance holiday/ party.jpg --out corrected
 
     Args:
         photos: Photos, or folders of photos (.jpg .jpeg .png .tif .tiff).
@@ -76,7 +76,7 @@ def detect(
 
     Exit code: 0; 1 with --fail-on-defect, if an image has a defect; 2 for bad input.
 
-    Example: python -m keras_gans detect shift-3/ sample.png --out found --fail-on-defect
+    Example: keras-gans detect shift-3/ sample.png --out found --fail-on-defect
 
     Args:
         images: Images, or folders of images (.jpg .jpeg .png .tif .tiff .bmp), of 8 bits.
@@ -111,7 +111,7 @@ def classify(
     with --out also as a CSV file. Of images that are not square the middle is looked at.
     Nothing is written if any input is bad.
 
-    Example: python -m keras_gans classify digits/ door.jpg --out classes.csv
+    Example: keras-gans classify digits/ door.jpg --out classes.csv
 
     Args:
         images: Images, or folders of images (.jpg .jpeg .png .tif .tiff).
@@ -138,7 +138,7 @@ def generate(
     Writes 00001.png, 00002.png and so on, and grid.png, the first 100 side by side. The same
     seed gives the same images; a larger count gives more after them.
 
-    Example: python -m keras_gans generate --count 100 --seed 7 --out made
+    Example: keras-gans generate --count 100 --seed 7 --out made
 
     Args:
         out: Folder for the images; made if it is missing. No file in it is overwritten.
@@ -173,7 +173,7 @@ def draw(
     Words that the model does not know are told; a sentence that has no other is refused.
     Nothing is written if any sentence cannot be drawn.
 
-    Example: python -m keras_gans draw "this flower is pink" --out flower.png --words
+    Example: keras-gans draw "this flower is pink" --out flower.png --words
 
     Args:
         sentences: Sentences, each in quotes.
@@ -209,7 +209,7 @@ def evaluate(
     cannot be compared with published values. A network that classifies also gives the
     Inception score.
 
-    Example: python -m keras_gans evaluate --real photos --fake made --network classifier.keras
+    Example: keras-gans evaluate --real photos --fake made --network classifier.keras
 
     Args:
         real: Folder of real images.
@@ -236,7 +236,7 @@ def main(args=None):
         args: list of str, the command line without the program; None is `sys.argv`.
     """
     app.cli(
-        prog="python -m keras_gans",
+        prog="keras-gans",
         description="Use a trained model on files.",
         args=args,
         config=(tyro.conf.FlagCreatePairsOff,),

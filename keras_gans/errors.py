@@ -2,13 +2,14 @@
 
 import functools
 import sys
+from collections.abc import Callable
 
 
 class InputError(Exception):
     """Bad input or settings. The message is one line: the file, what was received, the mend."""
 
 
-def report_input_errors(main):
+def report_input_errors(main: Callable) -> Callable:
     """Wraps a command's `main`: `InputError` becomes one line on stderr and exit code 2.
 
     Ctrl-C ends with exit code 130. Every other exception keeps its traceback: it is a bug.

@@ -3,12 +3,13 @@
 import contextlib
 import json
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from keras_gans.errors import InputError
 
 
-def check_folder(folder):
+def check_folder(folder: Path | str) -> None:
     """Finds out whether files can be written in a folder, or it can be made; makes nothing.
 
     Raises:
@@ -24,7 +25,7 @@ def check_folder(folder):
 
 
 @contextlib.contextmanager
-def replacing(path):
+def replacing(path: Path | str) -> Iterator[Path]:
     """Gives a name beside `path` to write to; it takes the place of `path` at the end.
 
     On failure nothing is left of it, and what was at `path` stays.
@@ -43,13 +44,13 @@ def replacing(path):
         temporary.unlink(missing_ok=True)
 
 
-def write_json(path, value):
+def write_json(path: Path, value) -> None:
     """Writes JSON, completely or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(value, indent=2) + "\n")
 
 
-def remembered(path, compute, digest=None):
+def remembered(path: Path, compute: Callable, digest: str | None = None):
     """What was drawn or computed once: read from a JSON file, or computed and written there.
 
     Args:

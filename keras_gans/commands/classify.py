@@ -1,28 +1,26 @@
-"""Classifies image files, with an exported model: no network code is needed.
+"""Tells what is on image files, with an exported model: no network code is needed.
 
-The model is a SavedModel as `export_classifier` writes it: its signature `serving_default`
+The model is a SavedModel as `export_classifier` writes it. Its signature `serving_default`
 takes `images`, uint8 (N, H, W, 3), and returns `probabilities`, float32 (N, K). Beside it,
 VERSION/assets.extra/model.json tells the `classes`.
 """
 
-import csv
-import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
 from keras_gans.commands import models, results
 from keras_gans.data import images
-from keras_gans.data.srgb import linear_to_srgb
-from keras_gans.data.write import quantize
+from keras_gans.data.squares import read_levels
 from keras_gans.errors import InputError
-from keras_gans.files import check_folder, replacing
+from keras_gans.files import check_folder
+from keras_gans.report.tables import show
 
-MODEL = models.SAVED_MODELS / "frgan-classifier"
+MODEL = "frgan-classifier"
 COLUMNS = (
     "file", "width", "height", "label", "probability", "second", "second_probability"
 )  # fmt: skip
@@ -31,31 +29,60 @@ BATCH, BATCH_PIXELS = 64, 2**22  # at most so many images, or pixels of more tha
 
 @dataclass(frozen=True)
 class Classifier:
-    """An exported model, ready to run.
+    """An exported classifier. It is loaded when it is first used.
 
     Attributes:
         folder: the version's folder.
-        classes: list of names.
-        signature: callable, `images` uint8 (N, H, W, 3) -> dict of tensors; None until loaded.
+        classes: names of the K classes.
     """
 
     folder: Path
-    classes: list
-    signature: object = None
+    classes: list[str]
+
+    @classmethod
+    def find(cls, folder: Path | str | None = None) -> "Classifier":
+        """The model in a folder, see `models.find_model`; by default `MODEL`.
+
+        Raises:
+            InputError: no model there, or no or another model's description.
+        """
+
+        def read(description):
+            classes = description["classes"]
+            names = isinstance(classes, list) and all(isinstance(name, str) for name in classes)
+            if not names or len(classes) < 2:
+                raise ValueError(classes)
+            return classes
+
+        expected = "not a classifier's (names of two or more classes are expected)"
+        return cls(*models.find_model(folder, MODEL, "python train_frgan.py", read, expected))
+
+    @cached_property
+    def signature(self):
+        """Callable, `images` uint8 (N, H, W, 3) -> dict of tensors."""
+        return models.load_signature(
+            self.folder,
+            "a classifier's",
+            inputs={"images": ("uint8", (None, None, None, 3))},
+            outputs=["probabilities"],
+        )
+
+    def __call__(self, pixels: np.ndarray) -> np.ndarray:
+        """Probabilities of the classes, float32 (N, K), of images uint8 (N, H, W, 3), sRGB."""
+        return self.signature(images=pixels)["probabilities"].numpy()
 
 
-def classify_files(paths, out=None, model=None, as_json=False):
+def classify_files(paths, out=None, model=None, as_json: bool = False) -> list[dict]:
     """Tells what is on images.
 
     Every image is read once before anything is written. Prints a table, or JSON, on stdout and
     progress on stderr.
 
     Args:
-        paths: paths of files and folders (.jpg .jpeg .png .tif .tiff); read as the loader of
-            training folders reads them.
+        paths: of files and folders (.jpg .jpeg .png .tif .tiff).
         out: CSV file to write, with the `COLUMNS`; it replaces one that is there. `None`
             writes nothing.
-        model: folder of a SavedModel, see `find_model`; by default `MODEL`.
+        model: folder of a SavedModel, see `Classifier.find`.
         as_json: whether to print a JSON list instead of a table.
 
     Returns:
@@ -69,10 +96,10 @@ def classify_files(paths, out=None, model=None, as_json=False):
     if out is not None:
         out = Path(out)
         _check_report(out, paths)
-    classifier = find_model(model)
+    classifier = Classifier.find(model)
     console = Console(stderr=True)
     with console.status("loading TensorFlow and the model"):
-        classifier = load(classifier)
+        classifier.signature
 
     with results.progress(console) as progress:
         for path in progress.track(paths, description="checking"):
@@ -81,30 +108,15 @@ def classify_files(paths, out=None, model=None, as_json=False):
         rows = [row for batch in batches(seen) for row in _classify(*batch, classifier)]
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
-        _write_report(out, rows)
+        results.write_report(out, COLUMNS, rows)
     if as_json:
-        print(json.dumps(rows, indent=1, ensure_ascii=False))
+        results.print_json(rows)
     else:
         _print_table(rows, out)
     return rows
 
 
-# The images ---------------------------------------------------------------------------------
-
-
-def read(path):
-    """Reads an image as the model takes it: uint8 (H, W, 3), sRGB.
-
-    Those of 8 bits as they are in the file, deeper ones (linear) with the sRGB curve; grey is
-    replicated and transparency dropped.
-
-    Raises:
-        InputError: as `images.read_photo`.
-    """
-    return quantize(linear_to_srgb(images.read_photo(path)[0]), np.uint8)
-
-
-def batches(paths):
+def batches(paths: Iterable[Path]) -> Iterator[tuple[list[Path], np.ndarray]]:
     """Reads images, in their order, and puts together neighbours of one size.
 
     Args:
@@ -116,7 +128,7 @@ def batches(paths):
     """
     names, pixels = [], []
     for path in paths:
-        image = read(path)
+        image = read_levels(path)
         area = image.shape[0] * image.shape[1]
         full = len(pixels) == BATCH or (len(pixels) + 1) * area > BATCH_PIXELS
         if pixels and (full or image.shape != pixels[0].shape):
@@ -128,65 +140,9 @@ def batches(paths):
         yield names, np.stack(pixels)
 
 
-# The model ----------------------------------------------------------------------------------
-
-
-def find_model(folder=None):
-    """Finds a model and reads its description, without loading it.
-
-    Args:
-        folder: a SavedModel's folder, or the folder of its numbered versions, of which the
-            highest is taken; `None` for `MODEL`.
-
-    Returns:
-        `Classifier` without a signature.
-
-    Raises:
-        InputError: no model there, or no or another model's description.
-    """
-
-    def read(description):
-        classes = description["classes"]
-        names = isinstance(classes, list) and all(isinstance(name, str) for name in classes)
-        if not names or len(classes) < 2:
-            raise ValueError(classes)
-        return classes
-
-    folder, classes = models.find_model(
-        folder,
-        train="python train_frgan.py",
-        read=read,
-        expected="not a classifier's (names of two or more classes are expected)",
-        default=MODEL,
-    )
-    return Classifier(folder, classes)
-
-
-def load(classifier):
-    """Loads the SavedModel of a `Classifier`.
-
-    Returns:
-        `Classifier` with its signature.
-
-    Raises:
-        InputError: not a SavedModel with this signature.
-    """
-    signature = models.load_signature(
-        classifier.folder,
-        "a classifier's",
-        inputs={"images": ("uint8", (None, None, None, 3))},
-        outputs=["probabilities"],
-    )
-    return Classifier(classifier.folder, classifier.classes, signature)
-
-
-# The results --------------------------------------------------------------------------------
-
-
 def _classify(paths, pixels, classifier):
-    probabilities = classifier.signature(images=pixels)["probabilities"].numpy()
     height, width = pixels.shape[1:3]
-    for path, row in zip(paths, probabilities):
+    for path, row in zip(paths, classifier(pixels)):
         first, second = np.argsort(-row, kind="stable")[:2]
         row = [round(float(value), 6) for value in row]
         yield {
@@ -209,31 +165,21 @@ def _check_report(path, inputs):
     check_folder(path.parent)
 
 
-def _write_report(path, rows):
-    with (
-        replacing(path) as temporary,
-        open(temporary, "w", newline="", encoding="utf-8") as file,
-    ):
-        writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows(rows)
-
-
 def _print_table(rows, out):
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("file", overflow="fold")
-    for name, justify in (("size", "right"), ("label", "left"), ("%", "right"),
-                          ("second guess", "left"), ("%", "right")):  # fmt: skip
-        table.add_column(name, justify=justify, no_wrap=True)
-    for row in rows:
-        table.add_row(
-            Path(row["file"]).name,
-            f"{row['width']} x {row['height']}",
-            row["label"],
-            f"{100 * row['probability']:.1f}",
-            row["second"],
-            f"{100 * row['second_probability']:.1f}",
-        )
-    console = Console(highlight=False, markup=False)
-    console.print(table)
-    console.print(f"{len(rows)} classified" + (f"; listed in {out}" if out else ""))
+    show(
+        "",
+        ("file", "size", "label", "%", "second guess", "%"),
+        [
+            (
+                Path(row["file"]).name,
+                f"{row['width']} x {row['height']}",
+                row["label"],
+                f"{100 * row['probability']:.1f}",
+                row["second"],
+                f"{100 * row['second_probability']:.1f}",
+            )
+            for row in rows
+        ],
+        left=(2, 4),
+    )
+    print(f"{len(rows)} classified" + (f"; listed in {out}" if out else ""))

@@ -7,16 +7,13 @@ takes `images`, uint8 (N, H, W, C), and returns `mask`, uint8 (N, H, W), and `sc
 among others. Beside it, VERSION/assets.extra/model.json tells `channels` and `calibration`.
 """
 
-import csv
-import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from scipy import ndimage
 
 from keras_gans.commands import models, results
@@ -24,9 +21,10 @@ from keras_gans.data import images
 from keras_gans.data.write import write_png
 from keras_gans.errors import InputError
 from keras_gans.files import check_folder, replacing
+from keras_gans.report.tables import show
 
 SUFFIXES = (*images.SUFFIXES, ".bmp")
-MODEL = models.SAVED_MODELS / "defectgan"
+MODEL = "defectgan"
 REPORT = "detections.csv"
 COLUMNS = (
     "file", "width", "height", "score", "defective", "mask_area", "mask_share", "boxes"
@@ -35,22 +33,71 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Detector:
-    """An exported model, ready to run.
+    """An exported DefectGAN. It is loaded when it is first used.
 
     Attributes:
         folder: the version's folder.
         channels: of the images, 1 or 3.
         limit: an image whose score is above it has a defect, in grey levels.
-        signature: callable, uint8 (1, H, W, channels) -> dict of tensors; None until loaded.
     """
 
     folder: Path
     channels: int
     limit: float
-    signature: object = None
+
+    @classmethod
+    def find(cls, folder: Path | str | None = None) -> "Detector":
+        """The model in a folder, see `models.find_model`; by default `MODEL`.
+
+        Raises:
+            InputError: no model there, or no or another model's description.
+        """
+
+        def read(description):
+            channels, calibration = description["channels"], description["calibration"]
+            if channels not in (1, 3):
+                raise ValueError(channels)
+            levels = (calibration[name] for name in ("threshold", "peak", "limit"))
+            return channels, float(max(levels))
+
+        folder, found = models.find_model(
+            folder,
+            MODEL,
+            "python train_defectgan.py --data DIR --reduced",
+            read,
+            "not a DefectGAN's (channels, 1 or 3, and calibration are expected)",
+        )
+        return cls(folder, *found)
+
+    @cached_property
+    def signature(self):
+        """Callable, `images` uint8 (N, H, W, channels) -> dict of tensors."""
+        return models.load_signature(
+            self.folder,
+            "a DefectGAN's",
+            inputs={"images": ("uint8", (None, None, None, self.channels))},
+            outputs=["mask", "score"],
+        )
+
+    def __call__(self, image: np.ndarray, min_area: int = 1) -> tuple:
+        """Finds the defects in one image.
+
+        Args:
+            image: uint8 (H, W, channels).
+            min_area: regions of fewer pixels are no defects.
+
+        Returns:
+            (score, mask, boxes): float, grey levels; bool (H, W); see `keep_large`.
+        """
+        outputs = self.signature(images=image[None])
+        score = float(outputs["score"][0])
+        mask = (outputs["mask"].numpy()[0] > 0) & (score > self.limit)
+        return score, *keep_large(mask, min_area)
 
 
-def detect_files(paths, out, model=None, min_area=1, as_json=False):
+def detect_files(
+    paths, out, model=None, min_area: int = 1, as_json: bool = False
+) -> list[dict]:
     """Finds the defects in images and writes what was found.
 
     For each image NAME_overlay.png, see `draw_overlay`, and NAME_mask.png, 255 where a defect
@@ -61,7 +108,7 @@ def detect_files(paths, out, model=None, min_area=1, as_json=False):
     Args:
         paths: paths of files and folders (.jpg .jpeg .png .tif .tiff .bmp), 8-bit.
         out: folder of the results.
-        model: folder of a SavedModel, see `find_model`; by default `MODEL`.
+        model: folder of a SavedModel, see `Detector.find`.
         min_area: regions of fewer pixels are no defects: they are left out of the mask.
         as_json: whether to print a JSON list instead of a table.
 
@@ -79,11 +126,11 @@ def detect_files(paths, out, model=None, min_area=1, as_json=False):
         raise InputError(f"--min-area must be at least 1 pixel. Received: {min_area}")
     paths = images.list_images(paths, SUFFIXES)
     targets = output_paths(paths, out)
-    detector = find_model(model)
+    detector = Detector.find(model)
     check_folder(out)
     console = Console(stderr=True)
     with console.status("loading TensorFlow and the model"):
-        detector = load(detector)
+        detector.signature
 
     with results.progress(console) as progress:
         for path in progress.track(paths, description="checking"):
@@ -96,16 +143,13 @@ def detect_files(paths, out, model=None, min_area=1, as_json=False):
         ]
     _write_report(out / REPORT, rows)
     if as_json:
-        print(json.dumps(rows, indent=1))
+        results.print_json(rows)
     else:
         _print_table(rows, out, detector.limit)
     return rows
 
 
-# The image ----------------------------------------------------------------------------------
-
-
-def read(path, channels):
+def read(path: Path, channels: int) -> np.ndarray:
     """Reads an image as the model takes it; grey is replicated for a model of colours.
 
     Args:
@@ -127,7 +171,7 @@ def read(path, channels):
     return image.repeat(channels // image.shape[2], axis=2)
 
 
-def keep_large(mask, min_area):
+def keep_large(mask: np.ndarray, min_area: int) -> tuple[np.ndarray, list]:
     """Leaves out small regions, and tells the boxes of the others.
 
     Args:
@@ -152,7 +196,7 @@ def keep_large(mask, min_area):
 OUTLINE, TINT = (255, 40, 40), 0.3
 
 
-def draw_overlay(image, mask):
+def draw_overlay(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Draws the defects into an image: tinted red, with a red line around them.
 
     Args:
@@ -170,61 +214,7 @@ def draw_overlay(image, mask):
     return picture
 
 
-# The model ----------------------------------------------------------------------------------
-
-
-def find_model(folder=None):
-    """Finds a model and reads its description, without loading it.
-
-    Args:
-        folder: a SavedModel's folder, or the folder of its numbered versions, of which the
-            highest is taken; `None` for `MODEL`.
-
-    Returns:
-        `Detector` without a signature.
-
-    Raises:
-        InputError: no model there, or no or another model's description.
-    """
-
-    def read(description):
-        channels, calibration = description["channels"], description["calibration"]
-        if channels not in (1, 3):
-            raise ValueError(channels)
-        return channels, float(max(calibration[x] for x in ("threshold", "peak", "limit")))
-
-    folder, found = models.find_model(
-        folder,
-        train="python train_defectgan.py --data DIR --reduced",
-        read=read,
-        expected="not a DefectGAN's (channels, 1 or 3, and calibration are expected)",
-        default=MODEL,
-    )
-    return Detector(folder, *found)
-
-
-def load(detector):
-    """Loads the SavedModel of a `Detector`.
-
-    Returns:
-        `Detector` with its signature.
-
-    Raises:
-        InputError: not a SavedModel with this signature.
-    """
-    run = models.load_signature(
-        detector.folder,
-        "a DefectGAN's",
-        inputs={"images": ("uint8", (None, None, None, detector.channels))},
-        outputs=["mask", "score"],
-    )
-    return Detector(detector.folder, detector.channels, detector.limit, run)
-
-
-# The files ----------------------------------------------------------------------------------
-
-
-def output_paths(paths, out):
+def output_paths(paths: list[Path], out: Path) -> list[tuple[Path, Path]]:
     """Where the results of each image go.
 
     Args:
@@ -245,10 +235,7 @@ def output_paths(paths, out):
 
 def _detect_file(path, targets, detector, min_area):
     image = read(path, detector.channels)
-    outputs = detector.signature(images=image[None])
-    score = float(outputs["score"][0])
-    mask = (outputs["mask"].numpy()[0] > 0) & (score > detector.limit)
-    mask, boxes = keep_large(mask, min_area)
+    score, mask, boxes = detector(image, min_area)
     write_png(targets[0], draw_overlay(image, mask))
     with replacing(targets[1]) as temporary:
         Image.fromarray(np.where(mask, np.uint8(255), np.uint8(0))).save(temporary, "PNG")
@@ -268,33 +255,32 @@ def _detect_file(path, targets, detector, min_area):
 
 
 def _write_report(path, rows):
-    with (
-        replacing(path) as temporary,
-        open(temporary, "w", newline="", encoding="utf-8") as file,
-    ):
-        writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
-        writer.writeheader()
-        for row in rows:
-            boxes = "; ".join(" ".join(map(str, corners)) for corners in row["boxes"])
-            writer.writerow({**row, "defective": int(row["defective"]), "boxes": boxes})
+    listed = (
+        {
+            **row,
+            "defective": int(row["defective"]),
+            "boxes": "; ".join(" ".join(map(str, corners)) for corners in row["boxes"]),
+        }
+        for row in rows
+    )
+    results.write_report(path, COLUMNS, listed)
 
 
 def _print_table(rows, out, limit):
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("file", overflow="fold")
-    for name in ("size", "score", "defect", "regions", "area, %"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in rows:
-        table.add_row(
-            Path(row["file"]).name,
-            f"{row['width']} x {row['height']}",
-            f"{row['score']:.1f}",
-            "yes" if row["defective"] else "no",
-            str(len(row["boxes"])),
-            f"{100 * row['mask_share']:.2f}",
-        )
-    console = Console(highlight=False)
-    console.print(f"Score: largest difference in grey levels; above {limit:g} is a defect")
-    console.print(table)
+    show(
+        f"Score: largest difference in grey levels; above {limit:g} is a defect",
+        ("file", "size", "score", "defect", "regions", "area, %"),
+        [
+            (
+                Path(row["file"]).name,
+                f"{row['width']} x {row['height']}",
+                f"{row['score']:.1f}",
+                "yes" if row["defective"] else "no",
+                str(len(row["boxes"])),
+                f"{100 * row['mask_share']:.2f}",
+            )
+            for row in rows
+        ],
+    )
     defective = sum(row["defective"] for row in rows)
-    console.print(f"{defective} of {len(rows)} defective; overlays, masks, {REPORT} in {out}")
+    print(f"{defective} of {len(rows)} defective; overlays, masks, {REPORT} in {out}")

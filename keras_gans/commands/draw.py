@@ -6,6 +6,9 @@ and tells which words it knows.
 """
 
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import matplotlib
@@ -19,7 +22,7 @@ from keras_gans.data.write import write_png
 from keras_gans.errors import InputError
 from keras_gans.files import check_folder
 
-MODEL = models.SAVED_MODELS / "text2image"
+MODEL = "text2image"
 BATCH = 8  # sentences drawn at a time
 SIZES = 8, 4096  # of --size
 QUOTED = 60  # characters of a sentence in a message, at most
@@ -29,7 +32,68 @@ SIDE = 64  # pictures of a strip are at least as large
 KNOWN, UNKNOWN = "black", (170, 170, 170)  # colours of words
 
 
-def draw(sentences=(), file=None, *, out, model=None, words=False, size=None):
+@dataclass(frozen=True)
+class Drawer:
+    """An exported text-to-image model. It is loaded when it is first used.
+
+    Attributes:
+        folder: the version's folder.
+        vocabulary: how many words it knows.
+    """
+
+    folder: Path
+    vocabulary: int
+
+    @classmethod
+    def find(cls, folder: Path | str | None = None) -> "Drawer":
+        """The model in a folder, see `models.find_model`; by default `MODEL`.
+
+        Raises:
+            InputError: no model there, or no or another model's description.
+        """
+        expected = "not a text-to-image model's (vocabulary is expected)"
+        train = "python train_text2image.py"
+        return cls(*models.find_model(folder, MODEL, train, _vocabulary, expected))
+
+    @cached_property
+    def signature(self):
+        """Callable, `captions` str (N,) -> dict of tensors."""
+        return models.load_signature(
+            self.folder,
+            "a text-to-image model's",
+            inputs={"captions": ("string", (None,))},
+            outputs=["images", "pictures", "words", "known", "count"],
+            name="words",
+        )
+
+    def __call__(self, sentences: Sequence[str]) -> dict[str, np.ndarray]:
+        """Draws sentences.
+
+        Args:
+            sentences: N of them.
+
+        Returns:
+            dict: `images` uint8 (N, S, S, 3), a picture of each sentence; `pictures` uint8
+            (N, W, S, S, 3), one of each word; `words`, bytes (N, W), `known`, bool (N, W), and
+            `count`, int (N,), the words of the sentence.
+        """
+        made = self.signature(captions=list(sentences))
+        return {name: values.numpy() for name, values in made.items()}
+
+
+def _vocabulary(description):
+    return int(description["vocabulary"])
+
+
+def draw(
+    sentences: Sequence[str] = (),
+    file: Path | None = None,
+    *,
+    out: Path | str,
+    model=None,
+    words: bool = False,
+    size: int | None = None,
+) -> list[Path]:
     """Draws sentences and writes the pictures as PNG.
 
     Nothing is written if any sentence cannot be drawn. Prints what was drawn on stdout, and
@@ -41,8 +105,7 @@ def draw(sentences=(), file=None, *, out, model=None, words=False, size=None):
         out: the picture of one sentence, NAME.png, which replaces one that is there; or a
             folder, made if missing, of 00001.png and so on in the order of the sentences. No
             file in the folder is overwritten.
-        model: folder of a SavedModel, or of its numbered versions, of which the highest is
-            taken; by default `MODEL`.
+        model: folder of a SavedModel, see `Drawer.find`.
         words: whether to write, beside every NAME.png, NAME_words.png, see `word_strip`.
         size: side of the pictures in pixels, which are enlarged or reduced then; by default
             the model's.
@@ -58,34 +121,21 @@ def draw(sentences=(), file=None, *, out, model=None, words=False, size=None):
         raise InputError(f"--size must be from {SIZES[0]} to {SIZES[1]}. Received: {size}")
     sentences = _read_sentences(sentences, file)
     targets = _targets(out, len(sentences), words, file)
-    folder, known = models.find_model(
-        model,
-        train="python train_text2image.py",
-        read=lambda description: int(description["vocabulary"]),
-        expected="not a text-to-image model's (vocabulary is expected)",
-        default=MODEL,
-    )
+    drawer = Drawer.find(model)
     check_folder(targets[0].parent)
     console = Console(stderr=True)
     with console.status("loading TensorFlow and the model"):
-        run = models.load_signature(
-            folder,
-            "a text-to-image model's",
-            inputs={"captions": ("string", (None,))},
-            outputs=["images", "pictures", "words", "known", "count"],
-            name="words",
-        )
+        drawer.signature
 
     drawn, notes = [], []
     with results.progress(console) as progress:
         task = progress.add_task("drawing", total=len(sentences))
         for first in range(0, len(sentences), BATCH):
             batch = sentences[first : first + BATCH]
-            made = run(captions=[text for _, text in batch])
-            made = {name: values.numpy() for name, values in made.items()}
+            made = drawer([text for _, text in batch])
             for number, (place, _) in enumerate(batch):
                 one = {name: values[number] for name, values in made.items()}
-                notes += _check_words(place, one, folder, known)
+                notes += _check_words(place, one, drawer)
                 drawn.append((one["images"], word_strip(one, size) if words else None))
                 progress.advance(task)
     for note in notes:
@@ -102,7 +152,7 @@ def draw(sentences=(), file=None, *, out, model=None, words=False, size=None):
     return targets
 
 
-def word_strip(drawn, size=None):
+def word_strip(drawn: dict[str, np.ndarray], size: int | None = None) -> np.ndarray:
     """Draws the pictures of a sentence's words side by side, each under its word.
 
     Unknown words are grey. Where the picture of the sentence is not that of its last word, it
@@ -204,7 +254,7 @@ def _strip_path(path):
     return path.with_name(f"{path.stem}_words.png")
 
 
-def _check_words(place, drawn, folder, vocabulary):
+def _check_words(place, drawn, drawer):
     """What there is to say of a sentence's words: list of lines.
 
     Raises:
@@ -217,10 +267,10 @@ def _check_words(place, drawn, folder, vocabulary):
     if drawn["count"] > len(words):
         notes = [f"{place}: {drawn['count']} words, of which the first {len(words)} are drawn"]
     if not drawn["known"].any():
-        listed = folder.parent / "words.txt"
-        mend = f"; {listed} has them" if listed.exists() else ""
+        listed = drawer.folder.parent / "words.txt"
+        mend = f"; {models.shown(listed)} has them" if listed.exists() else ""
         what = f"unknown words only ({', '.join(unknown)})" if unknown else "no words"
-        raise InputError(f"{place}: {what}: the model knows {vocabulary} words{mend}")
+        raise InputError(f"{place}: {what}: the model knows {drawer.vocabulary} words{mend}")
     if unknown:
         notes.append(f"{place}: words that the model does not know: {', '.join(unknown)}")
     return notes

@@ -1,20 +1,18 @@
 """Measures how near a folder of made images is to a folder of real ones."""
 
-import json
 import os
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
-from rich.table import Table
 
 from keras_gans.commands import results
 from keras_gans.commands.generate import GRID
 from keras_gans.data import images
-from keras_gans.data.srgb import linear_to_srgb
-from keras_gans.data.write import quantize
+from keras_gans.data.squares import read_levels
 from keras_gans.errors import InputError
 from keras_gans.files import check_folder
+from keras_gans.report.tables import show
 
 BATCH = 50  # images read at a time
 SUBSETS, SUBSET_SIZE = 100, 1000  # of KID
@@ -27,7 +25,15 @@ NO_NETWORK = (
 )
 
 
-def evaluate(real, fake, inception=None, network=None, seed=0, cache=None, as_json=False):
+def evaluate(
+    real: Path,
+    fake: Path,
+    inception: Path | None = None,
+    network: Path | None = None,
+    seed: int = 0,
+    cache: Path | None = None,
+    as_json: bool = False,
+) -> list[dict]:
     """Frechet distance, KID and, of a network that classifies, Inception score of two folders.
 
     Every image is read once before anything is computed. Prints a table, or JSON, on stdout
@@ -73,21 +79,16 @@ def evaluate(real, fake, inception=None, network=None, seed=0, cache=None, as_js
         )
     rows = _measure(extractor, real, fake, files, seed, cache, console)
     if as_json:
-        print(json.dumps(rows, indent=1, ensure_ascii=False))
+        results.print_json(rows)
     else:
         _print_table(rows)
     return rows
 
 
-def default_cache():
+def default_cache() -> Path:
     """The folder for features, in the user's folder for such things."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "keras_gans" / "features"
-
-
-def read(path):
-    """Reads an image: uint8 (H, W, 3), sRGB; deeper images are linear, grey is replicated."""
-    return quantize(linear_to_srgb(images.read_photo(path)[0]), np.uint8)
 
 
 def _list(folder):
@@ -102,7 +103,7 @@ def _check(files, progress):
     size = None
     for listed in files:
         for path in progress.track(listed, description="checking"):
-            found = read(path).shape[:2]
+            found = read_levels(path).shape[:2]
             size = size or found
             if found != size:
                 raise InputError(
@@ -136,7 +137,7 @@ def _measure(extractor, real, fake, files, seed, cache, console):
             def batches(listed=listed, task=task):
                 progress.reset(task)
                 for start in range(0, len(listed), BATCH):
-                    batch = np.stack([read(path) for path in listed[start : start + BATCH]])
+                    batch = np.stack([*map(read_levels, listed[start : start + BATCH])])
                     yield batch
                     progress.advance(task, len(batch))
 
@@ -149,7 +150,7 @@ def _measure(extractor, real, fake, files, seed, cache, console):
             parts = [listed[start : start + BATCH] for start in range(0, len(listed), BATCH)]
             scores = np.concatenate(
                 [
-                    extractor.probabilities(np.stack([read(path) for path in part]))
+                    extractor.probabilities(np.stack([read_levels(path) for path in part]))
                     for part in progress.track(parts, description="classifying")
                 ]
             )
@@ -183,12 +184,7 @@ def _measure(extractor, real, fake, files, seed, cache, console):
 
 
 def _print_table(rows):
-    first = rows[0]
-    table = Table(title=f"{first['fake']} against {first['real']}", title_justify="left")
-    table.caption_justify = "left"
-    for column in ("metric", "value", "±", "conditions"):
-        justify = "left" if column in ("metric", "conditions") else "right"
-        table.add_column(column, justify=justify, overflow="fold")
+    first, cells = rows[0], []
     for row in rows:
         numbers = f"{row['n_real']} real, {row['n_fake']} made"
         if "subset_size" in row:
@@ -196,9 +192,10 @@ def _print_table(rows):
         if "splits" in row:
             numbers = f"{row['n_fake']} made, {row['splits']} splits"
         std = "" if row["std"] is None else f"{row['std']:.4g}"
-        table.add_row(row["metric"], f"{row['value']:.5g}", std, numbers)
-    table.caption = (
+        cells.append((row["metric"], f"{row['value']:.5g}", std, numbers))
+    title = f"{first['fake']} against {first['real']}"
+    show(title, ("metric", "value", "±", "conditions"), cells, left=(3,))
+    print(
         f"network: {first['extractor']}, seed {first['seed']}. A Frechet distance depends on "
         "the number of images: compare equal numbers only."
     )
-    Console().print(table)

@@ -5,6 +5,8 @@ signature `from_seed` makes images number `first` to `first + count - 1` of a `s
 `label` if it was trained with classes.
 """
 
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +16,87 @@ from keras_gans.commands import models, results
 from keras_gans.data.write import write_png
 from keras_gans.errors import InputError
 from keras_gans.files import check_folder
+from keras_gans.report.pictures import grid
 
-MODEL = models.SAVED_MODELS / "frgan-generator"
+MODEL = "frgan-generator"
 BATCH = 32  # images made at a time
 GRID = "grid.png"
 GRID_IMAGES = 100  # at most, the first ones
-GAP, WHITE = 2, 255  # between the images of the grid: pixels, grey level
 
 
-def generate(out, model=None, count=24, seed=0, label=None):
+@dataclass(frozen=True)
+class Generator:
+    """An exported generator. It is loaded when it is first used.
+
+    Attributes:
+        folder: the version's folder.
+        classes: names of the classes it was trained with; () if there are none.
+    """
+
+    folder: Path
+    classes: tuple[str, ...]
+
+    @classmethod
+    def find(cls, folder: Path | str | None = None) -> "Generator":
+        """The model in a folder, see `models.find_model`; by default `MODEL`.
+
+        Raises:
+            InputError: no model there, or no or another model's description.
+        """
+
+        def read(description):
+            description["latent"]  # which all generators have
+            return tuple(map(str, description.get("classes", ())))
+
+        train = "python train_frgan.py` or `python train_okdgan.py"
+        expected = "not a generator's (latent is expected)"
+        return cls(*models.find_model(folder, MODEL, train, read, expected))
+
+    @cached_property
+    def signature(self):
+        """Callable, `first`, `count`, `seed` and, with classes, `label` -> dict of tensors."""
+        inputs = {"first": ("int64", ()), "count": ("int32", ()), "seed": ("int64", ())}
+        if self.classes:
+            inputs["label"] = ("int32", ())
+        return models.load_signature(
+            self.folder, "a generator's", inputs, outputs=["images"], name="from_seed"
+        )
+
+    def __call__(
+        self, count: int, seed: int = 0, label: str | None = None, first: int = 0
+    ) -> np.ndarray:
+        """Makes images number `first` to `first + count - 1` of a seed.
+
+        Args:
+            count: of images.
+            seed: int from 0 to 2**63 - 1.
+            label: name of a class; by default each image has one at random.
+            first: number of the first image.
+
+        Returns:
+            uint8 (count, H, W, 1 or 3).
+
+        Raises:
+            InputError: no such class.
+        """
+        options = {"label": self.number(label)} if self.classes or label else {}
+        made = self.signature(first=first, count=count, seed=seed, **options)
+        return made["images"].numpy()
+
+    def number(self, label: str | None) -> int:
+        """The number of a class; -1 for `None`, which is any (raises `InputError`)."""
+        if label is None:
+            return -1
+        if label not in self.classes:
+            known = f"its classes are {', '.join(self.classes)}"
+            known = known if self.classes else "it has no classes"
+            raise InputError(f"{models.shown(self.folder)}: no class {label!r}: {known}")
+        return self.classes.index(label)
+
+
+def generate(
+    out: Path | str, model=None, count: int = 24, seed: int = 0, label: str | None = None
+) -> list[Path]:
     """Makes images and writes them as 00001.png and so on, and the first of them as `GRID`.
 
     Image number i of a seed is the same whatever `count` is. Prints what was made on stdout,
@@ -30,12 +104,10 @@ def generate(out, model=None, count=24, seed=0, label=None):
 
     Args:
         out: folder of the images, made if missing. No file in it is overwritten.
-        model: folder of a SavedModel, or of its numbered versions, of which the highest is
-            taken; by default `MODEL`.
+        model: folder of a SavedModel, see `Generator.find`.
         count: of images, 1 or more.
         seed: int from 0 to 2**63 - 1.
-        label: name of the class to make images of, for a model that was trained with classes;
-            by default each image has one at random.
+        label: name of the class to make images of; by default each image has one at random.
 
     Returns:
         list of `Path`, the images and the grid.
@@ -52,80 +124,25 @@ def generate(out, model=None, count=24, seed=0, label=None):
     for target in [*targets, out / GRID]:
         if target.exists():
             raise InputError(f"{target}: is there already: give another --out")
-    folder, classes = models.find_model(
-        model,
-        train="python train_frgan.py` or `python train_okdgan.py",
-        read=_classes,
-        expected="not a generator's (latent is expected)",
-        default=MODEL,
-    )
-    options = {"label": _number(label, classes, folder)} if classes or label else {}
+    generator = Generator.find(model)
+    generator.number(label)
     check_folder(out)
     console = Console(stderr=True)
     with console.status("loading TensorFlow and the model"):
-        make = models.load_signature(
-            folder,
-            "a generator's",
-            inputs={
-                "first": ("int64", ()),
-                "count": ("int32", ()),
-                "seed": ("int64", ()),
-                **{name: ("int32", ()) for name in options},
-            },
-            outputs=["images"],
-            name="from_seed",
-        )
+        generator.signature
 
     out.mkdir(parents=True, exist_ok=True)
     shown = []
     with results.progress(console) as progress:
         task = progress.add_task("generating", total=count)
         for first in range(0, count, BATCH):
-            batch = make(first=first, count=min(BATCH, count - first), seed=seed, **options)
-            for image in batch["images"].numpy():
+            for image in generator(min(BATCH, count - first), seed, label, first):
                 image = image.repeat(3 // image.shape[2], axis=2)
                 write_png(targets[progress.tasks[task].completed], image)
                 if len(shown) < GRID_IMAGES:
                     shown.append(image)
                 progress.advance(task)
-    write_png(out / GRID, draw_grid(shown))
+    write_png(out / GRID, grid(shown, columns=int(np.ceil(np.sqrt(len(shown))))))
     height, width = image.shape[:2]
     print(f"{count} images of {width} x {height}, seed {seed}, and {GRID} in {out}")
     return [*targets, out / GRID]
-
-
-def _classes(description):
-    """Names of a generator's classes; () if it was trained without."""
-    description["latent"]  # which all generators have
-    return tuple(map(str, description.get("classes", ())))
-
-
-def _number(label, classes, folder):
-    """What the model takes for the name of a class, -1 for `None`."""
-    if label is None:
-        return -1
-    if label not in classes:
-        known = f"its classes are {', '.join(classes)}" if classes else "it has no classes"
-        raise InputError(f"{folder}: no class {label!r}: {known}")
-    return classes.index(label)
-
-
-def draw_grid(images):
-    """Draws images side by side, in rows, about as many rows as columns.
-
-    Args:
-        images: list of uint8 (H, W, 3), all of one size.
-
-    Returns:
-        uint8 (height, width, 3), white between the images and where there is none.
-    """
-    height, width = images[0].shape[:2]
-    columns = int(np.ceil(np.sqrt(len(images))))
-    rows = -(-len(images) // columns)
-    shape = rows * (height + GAP) + GAP, columns * (width + GAP) + GAP, 3
-    grid = np.full(shape, WHITE, np.uint8)
-    for number, image in enumerate(images):
-        row, column = divmod(number, columns)
-        top, left = GAP + row * (height + GAP), GAP + column * (width + GAP)
-        grid[top : top + height, left : left + width] = image
-    return grid

@@ -1,28 +1,50 @@
-"""What the commands share: models are found and loaded, targets checked, progress is shown.
+"""Exported models: found, described and loaded.
 
 No network code is needed, and Keras is not imported.
 """
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from keras_gans.errors import InputError
 
-SAVED_MODELS = Path(__file__).parents[1] / "saved_models"  # of the repository
+PACKAGE = Path(__file__).parents[1]
 
 
-def find_model(folder, train, read, expected, default=None):
+def default_model(name: str) -> Path:
+    """The folder of a model that goes by a name.
+
+    `saved_models/NAME` of the working folder goes before the one that comes with keras_gans.
+    """
+    own = Path("saved_models") / name
+    installed = PACKAGE / "saved_models" / name
+    in_checkout = PACKAGE.parent / "saved_models" / name
+    return next((path for path in (own, installed, in_checkout) if path.is_dir()), own)
+
+
+def shown(path: Path) -> str:
+    """A path as messages name it: what comes with keras_gans is called so."""
+    for folder in (PACKAGE, PACKAGE.parent):
+        if path.is_absolute() and path.is_relative_to(folder / "saved_models"):
+            return f"keras_gans' own {path.relative_to(folder)}"
+    return str(path)
+
+
+def find_model(
+    folder: Path | str | None, default: str, train: str, read: Callable, expected: str
+) -> tuple:
     """Finds a model and reads its description, without loading it.
 
     Args:
         folder: a SavedModel's folder, or the folder of its numbered versions, of which the
-            highest is taken; `None` for `default`.
+            highest is taken; `None` for `default_model(default)`.
+        default: name of a model.
         train: the command that trains such a model, for messages.
         read: function of the description (what VERSION/assets.extra/model.json holds) that
-            returns what is needed of it; raises KeyError, TypeError, AttributeError or
-            ValueError where it is not such a model's.
+            returns what is needed of it. It raises KeyError, TypeError, AttributeError or
+            ValueError where the description is another model's.
         expected: what is said of the file then.
-        default: `Path`.
 
     Returns:
         (version's folder, what `read` returns).
@@ -30,32 +52,34 @@ def find_model(folder, train, read, expected, default=None):
     Raises:
         InputError: no model there, or no or another model's description.
     """
-    if folder is None and not default.exists():
+    given, folder = folder, default_model(default) if folder is None else Path(folder)
+    if given is None and not folder.is_dir():
         raise InputError(
-            f"no model is given, and there is no {default}: train one with `{train}`, or name "
+            f"no model is given, and there is no {folder}: train one with `{train}`, or name "
             "one with --model"
         )
-    folder = default if folder is None else Path(folder)
     if not (folder / "saved_model.pb").is_file():
         found = folder.glob("[0-9]*/saved_model.pb")
         versions = [pb.parent for pb in found if pb.parent.name.isdecimal()]
         if not versions:
             raise InputError(
-                f"{folder}: no SavedModel in this folder: train one with `{train}`, or name "
-                "another with --model"
+                f"{shown(folder)}: no SavedModel in this folder: train one with `{train}`, or "
+                "name another with --model"
             )
         folder = max(versions, key=lambda version: int(version.name))
     file = folder / "assets.extra" / "model.json"
     try:
         return folder, read(json.loads(file.read_text(encoding="utf-8")))
     except OSError:
-        raise InputError(f"{file}: missing: export the model again") from None
+        raise InputError(f"{shown(file)}: missing: export the model again") from None
     except (KeyError, TypeError, AttributeError, ValueError):
-        message = f"{file}: {expected}: name another model, or export it again"
+        message = f"{shown(file)}: {expected}: name another model, or export it again"
         raise InputError(message) from None
 
 
-def load_signature(folder, model, inputs, outputs, name="serving_default"):
+def load_signature(
+    folder: Path, model: str, inputs: dict, outputs: list, name: str = "serving_default"
+) -> Callable:
     """Loads a SavedModel for one of its signatures.
 
     Args:
@@ -86,8 +110,9 @@ def load_signature(folder, model, inputs, outputs, name="serving_default"):
         fits = False
     if not fits:
         raise InputError(
-            f"{folder}: not {model} SavedModel (its {name} does not make {_and(outputs)} of "
-            f"{_and(map(_described, inputs.items()))}): export the model again"
+            f"{shown(folder)}: not {model} SavedModel (its {name} does not make "
+            f"{_and(outputs)} of {_and(map(_described, inputs.items()))}): export the model "
+            "again"
         )
 
     def run(**arrays):

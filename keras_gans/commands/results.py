@@ -1,11 +1,18 @@
 """What commands do with their results: where they go, how they are listed and shown."""
 
+import csv
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from keras_gans.errors import InputError
+from keras_gans.files import replacing
 
 
-def check_targets(paths, targets):
+def check_targets(paths: Sequence[Path], targets: Sequence[Sequence[Path]]) -> None:
     """Finds out whether results would overwrite an input, or each other.
 
     Args:
@@ -29,7 +36,23 @@ def check_targets(paths, targets):
                 )
 
 
-def progress(console):
+def progress(console: Console) -> Progress:
     """A progress bar on a console, if that is a terminal."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     return Progress(*columns, console=console, disable=not console.is_terminal)
+
+
+def write_report(path: Path, columns: Sequence[str], rows: Iterable[dict]) -> None:
+    """Writes rows as a CSV file, completely or not at all; what is in no column is left out."""
+    with (
+        replacing(path) as temporary,
+        open(temporary, "w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.DictWriter(file, columns, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def print_json(rows: list) -> None:
+    """Prints results as a JSON list on stdout."""
+    print(json.dumps(rows, indent=1, ensure_ascii=False))

@@ -9,54 +9,104 @@ VERSION/assets.extra/model.json tells `patch_size`, `view` ("whole" or "native")
 `trained_on`.
 """
 
-import json
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
 from keras_gans.commands import models, results
 from keras_gans.data import images
 from keras_gans.data.squares import area_average
-from keras_gans.data.srgb import linear_to_srgb
+from keras_gans.data.srgb import linear_to_srgb, srgb_to_linear
 from keras_gans.data.write import quantize, write_image, write_png
+from keras_gans.dscnn.strip import draw_strip, gains_of
 from keras_gans.errors import InputError
 from keras_gans.files import check_folder
+from keras_gans.report.tables import show
 
 BAND_PIXELS = 2**22  # of a large photo, at most this many go through the network at once
 MIN_LIT = 0.5  # a patch of which less is above zero has no vote, as in `estimate.py`
 MAP_PATCHES = 4  # rows (or columns) of the local map along a photo's shorter side
 
 
+MODELS = {"linear": "dscnn", "srgb": "dscnn-photos"}
+
+
 @dataclass(frozen=True)
-class Estimator:
-    """An exported model, ready to run.
+class WhiteBalance:
+    """An exported white-balance model. It is loaded when it is first used.
 
     Attributes:
         folder: the version's folder.
         patch_size: side of a patch in pixels.
         view: "whole", "native" or the shorter side in pixels: what it is shown.
-        signature: callable, array (1, H, W, 3) -> dict of tensors; None until loaded.
     """
 
     folder: Path
     patch_size: int
     view: str | int
-    signature: object = None
+
+    @classmethod
+    def find(
+        cls, folder: Path | str | None, view: str | int = "model", default: str = "dscnn"
+    ) -> "WhiteBalance":
+        """The model in a folder, see `models.find_model`.
+
+        Args:
+            folder: `None` for the model named `default`.
+            view: "model" (what it was trained on), "whole", "native" or the shorter side in
+                pixels.
+            default: name of a model.
+
+        Raises:
+            InputError: no model there, no or wrong description, a view smaller than a patch.
+        """
+        folder, (patch, trained_view) = models.find_model(
+            folder,
+            default,
+            "python train_dscnn.py",
+            lambda description: (int(description["patch_size"]), description["view"]),
+            "a JSON object with patch_size and view is expected",
+        )
+        view = trained_view if view == "model" else view
+        if view not in ("whole", "native") and not (isinstance(view, int) and view >= patch):
+            raise InputError(
+                f"view is whole, native or pixels, at least {patch} (a patch). Received: {view}"
+            )
+        return cls(folder, patch, view)
+
+    @cached_property
+    def signature(self):
+        """Callable, `images` float32 (1, H, W, 3), linear -> dict of tensors."""
+        return models.load_signature(
+            self.folder,
+            "a white-balance",
+            inputs={"images": ("float32", (None, None, None, 3))},
+            outputs=["illuminant", "local_map"],
+        )
+
+    def __call__(self, photo: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Takes the colour of the light out of a photo.
+
+        Args:
+            photo: (H, W, 3): float32 is linear, in [0, 1]; uint8 is sRGB.
+
+        Returns:
+            (corrected, illuminant): of the photo's kind; and linear RGB of length 1, (3,).
+        """
+        srgb = photo.dtype == np.uint8
+        image = srgb_to_linear(np.arange(256) / 255)[photo] if srgb else photo
+        illuminant = estimate(image, self)[0]
+        corrected = correct(image, illuminant, keep_white=srgb)
+        return quantize(linear_to_srgb(corrected), np.uint8) if srgb else corrected, illuminant
 
 
-MODELS = {
-    "linear": models.SAVED_MODELS / "dscnn",
-    "srgb": models.SAVED_MODELS / "dscnn-photos",
-}
-
-
-def white_balance(photos, out, model=None, view="model", as_json=False):
+def white_balance(
+    photos, out: Path | str, model=None, view: str | int = "model", as_json: bool = False
+) -> list[dict]:
     """Corrects photos and writes, for each, the corrected photo and its local-map picture.
 
     Every input is read once before anything is written, so that one bad file among many
@@ -65,7 +115,7 @@ def white_balance(photos, out, model=None, view="model", as_json=False):
     Args:
         photos: paths of files and folders.
         out: folder of the results.
-        model: folder of a SavedModel, see `find_model`; by default the one in `MODELS` for
+        model: folder of a SavedModel, see `WhiteBalance.find`; by default the one in `MODELS` for
             the kind of each photo. In a finished photo the light of a good picture is
             white, in a camera's linear colours it is not, so one model cannot serve both.
         view: "model" (what the model was trained on), "whole", "native" or pixels.
@@ -82,11 +132,12 @@ def white_balance(photos, out, model=None, view="model", as_json=False):
     paths = images.list_images(photos)
     targets = output_paths(paths, out)
     kinds = ["srgb" if images.bit_depth(path) <= 8 else "linear" for path in paths]
-    estimators = {kind: find_model(model or MODELS[kind], view) for kind in set(kinds)}
+    estimators = {k: WhiteBalance.find(model, view, MODELS[k]) for k in set(kinds)}
     check_folder(out)
     console = Console(stderr=True)
     with console.status("loading TensorFlow and the model"):
-        estimators = {kind: load(estimator) for kind, estimator in estimators.items()}
+        for estimator in estimators.values():
+            estimator.signature
 
     work = list(zip(paths, targets, [estimators[kind] for kind in kinds]))
     with results.progress(console) as progress:
@@ -98,21 +149,18 @@ def white_balance(photos, out, model=None, view="model", as_json=False):
             for path, target, estimator in progress.track(work, description="white balance")
         ]
     if as_json:
-        print(json.dumps(rows, indent=1))
+        results.print_json(rows)
     else:
         _print_table(rows, out)
     return rows
 
 
-# The photo --------------------------------------------------------------------------
-
-
-def estimate(image, estimator):
+def estimate(image: np.ndarray, estimator: WhiteBalance) -> tuple:
     """Estimates the light of one photo.
 
     Args:
         image: float32 (H, W, 3), linear.
-        estimator: a loaded `Estimator`. Its view "whole" shows it the scene area-averaged
+        estimator: a `WhiteBalance`. Its view "whole" shows it the scene area-averaged
             into one patch, as the thumbnails it was trained on; the map is then made of
             the photo reduced to 4 patches on the shorter side, or to the whole patches it
             holds. Otherwise the estimate is the median of the map. No view enlarges.
@@ -139,7 +187,7 @@ def estimate(image, estimator):
     return illuminant, local_map, tuple(covered)
 
 
-def correct(image, illuminant, keep_white=False):
+def correct(image: np.ndarray, illuminant: np.ndarray, keep_white: bool = False) -> np.ndarray:
     """Divides the light out of a photo (von Kries), leaving green as it is.
 
     Args:
@@ -152,7 +200,7 @@ def correct(image, illuminant, keep_white=False):
     Returns:
         float32 (H, W, 3), linear, clipped to [0, 1].
     """
-    gains = _gains(illuminant).astype(np.float32)
+    gains = gains_of(illuminant).astype(np.float32)
     corrected = image * gains
     if keep_white:
         white = np.clip(10 * image.min(axis=-1, keepdims=True) - 9, 0, 1)
@@ -184,11 +232,6 @@ def _run(image, estimator):
     return illuminant / np.linalg.norm(illuminant), local_map
 
 
-def _gains(illuminant):
-    illuminant = np.asarray(illuminant, np.float64)
-    return illuminant[1] / illuminant
-
-
 def _read(path, estimator):
     image, kind = images.read_photo(path)
     height, width = image.shape[:2]
@@ -203,59 +246,7 @@ def _read(path, estimator):
     return image, kind
 
 
-# The model --------------------------------------------------------------------------
-
-
-def find_model(folder, view="model"):
-    """Finds a model and reads its description, without loading it.
-
-    Args:
-        folder: a SavedModel's folder, or the folder of its numbered versions, of which
-            the highest is taken.
-        view: "model", "whole", "native" or the shorter side in pixels.
-
-    Returns:
-        `Estimator` without a signature.
-
-    Raises:
-        InputError: no model there, no or wrong description, a view smaller than a patch.
-    """
-    folder, (patch, trained_view) = models.find_model(
-        folder,
-        train="python train_dscnn.py",
-        read=lambda description: (int(description["patch_size"]), description["view"]),
-        expected="a JSON object with patch_size and view is expected",
-    )
-    view = trained_view if view == "model" else view
-    if view not in ("whole", "native") and not (isinstance(view, int) and view >= patch):
-        raise InputError(
-            f"view is whole, native or pixels, at least {patch} (a patch). Received: {view}"
-        )
-    return Estimator(folder, patch, view)
-
-
-def load(estimator):
-    """Loads the SavedModel of an `Estimator`.
-
-    Returns:
-        `Estimator` with its signature.
-
-    Raises:
-        InputError: not a SavedModel with this signature.
-    """
-    run = models.load_signature(
-        estimator.folder,
-        "a white-balance",
-        inputs={"images": ("float32", (None, None, None, 3))},
-        outputs=["illuminant", "local_map"],
-    )
-    return Estimator(estimator.folder, estimator.patch_size, estimator.view, run)
-
-
-# The files --------------------------------------------------------------------------
-
-
-def output_paths(paths, out):
+def output_paths(paths: list[Path], out: Path) -> list[tuple[Path, Path]]:
     """Where the results of each photo go.
 
     Args:
@@ -301,116 +292,24 @@ def _correct_file(path, targets, estimator):
         "kind": kind,
         "view": estimator.view,
         "illuminant": [round(float(value), 6) for value in illuminant],
-        "gains": [round(float(value), 6) for value in _gains(illuminant)],
+        "gains": [round(float(value), 6) for value in gains_of(illuminant)],
         "corrected": str(targets[0]),
         "map": str(targets[1]),
     }
 
 
 def _print_table(rows, out):
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("file", overflow="fold")
-    for name in ("size", "red", "green", "blue", "gains"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in rows:
-        light = [f"{value:.3f}" for value in row["illuminant"]]
-        gains = "  ".join(f"{value:.2f}" for value in row["gains"])
-        size = f"{row['width']} x {row['height']}"
-        table.add_row(Path(row["file"]).name, size, *light, gains)
-    console = Console(highlight=False)
-    console.print("Colour of the light: linear RGB of length 1, and the gains undoing it")
-    console.print(table)
-    console.print(f"{len(rows)} corrected, each with its local map, in {out}")
-
-
-# The picture ------------------------------------------------------------------------
-
-PANEL = 480  # longest side of one of the three pictures, pixels
-MARGIN = 16
-BACKGROUND, TEXT, FAINT = (38, 38, 38), (235, 235, 235), (150, 150, 150)
-NO_VOTE = (64, 64, 64)
-
-
-def draw_strip(name, kind, image, corrected, illuminant, local_map, covered):
-    """Draws a photo, the light found in each part of it, and the corrected photo.
-
-    Args:
-        name: of the photo.
-        kind: "srgb" or "linear"; linear sensor data is shown brightened, both alike.
-        image, corrected: float32 (H, W, 3), linear.
-        illuminant, local_map, covered: as `estimate` gives them.
-
-    Returns:
-        uint8 (height, width, 3).
-    """
-    height, width = image.shape[:2]
-    scale = PANEL / max(height, width)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    if scale < 1:
-        image, corrected = (area_average(im, *size[::-1]) for im in (image, corrected))
-    exposure = 1.0
-    if kind == "linear":
-        exposure = 0.9 / max(float(np.percentile(corrected, 99)), 1e-4)
-    panels = (
-        _panel(image * exposure, size),
-        _map_panel(local_map, covered, size),
-        _panel(corrected * exposure, size),
+    show(
+        "Colour of the light: linear RGB of length 1, and the gains undoing it",
+        ("file", "size", "red", "green", "blue", "gains"),
+        [
+            (
+                Path(row["file"]).name,
+                f"{row['width']} x {row['height']}",
+                *(f"{value:.3f}" for value in row["illuminant"]),
+                "  ".join(f"{value:.2f}" for value in row["gains"]),
+            )
+            for row in rows
+        ],
     )
-
-    title, label = ImageFont.load_default(size=17), ImageFont.load_default(size=14)
-    column = max(size[0], 250)
-    strip = Image.new("RGB", (3 * column + 4 * MARGIN, size[1] + 2 * MARGIN + 84), BACKGROUND)
-    draw = ImageDraw.Draw(strip)
-    gains = "  ".join(f"{value:.2f}" for value in _gains(illuminant))
-    light = "  ".join(f"{value:.3f}" for value in illuminant)
-    rows, columns = local_map.shape[:2]
-    cosines = np.clip(local_map[~np.isnan(local_map[..., 0])] @ illuminant, -1, 1)
-    spread = np.degrees(np.arccos(cosines).mean())
-    texts = (
-        ("as taken", _shortened(name, label, column)),
-        (
-            f"light in {columns} x {rows} patches",
-            f"{spread:.1f}\N{DEGREE SIGN} from the estimate on average",
-        ),
-        ("corrected", f"gains  {gains}"),
-    )
-    below = MARGIN + size[1] + 10
-    for i, (panel, (first, second)) in enumerate(zip(panels, texts)):
-        left = MARGIN + i * (column + MARGIN)
-        strip.paste(panel, (left, MARGIN))
-        draw.text((left, below), first, TEXT, font=title)
-        draw.text((left, below + 26), second, FAINT, font=label)
-    left, top = 2 * MARGIN + column, below + 52
-    swatch = tuple(int(value) for value in _colour(illuminant))
-    draw.rectangle((left, top, left + 43, top + 19), swatch)
-    draw.text((left + 53, top + 1), f"estimate  {light}", TEXT, font=label)
-    return np.asarray(strip)
-
-
-def _panel(image, size):
-    pixels = quantize(linear_to_srgb(image), np.uint8)
-    return Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC)
-
-
-def _map_panel(local_map, covered, size):
-    """The patches' colours where the patches lie; grey is what has no vote."""
-    panel = Image.new("RGB", size, NO_VOTE)
-    part = max(1, round(size[0] * covered[1])), max(1, round(size[1] * covered[0]))
-    voted = ~np.isnan(local_map[..., :1])
-    colours = np.where(voted, _colour(np.nan_to_num(local_map)), np.uint8(NO_VOTE))
-    patches = Image.fromarray(colours)
-    panel.paste(patches.resize(part, Image.Resampling.NEAREST), (0, 0))
-    return panel
-
-
-def _colour(illuminants):
-    """uint8 sRGB of lights, each as bright as can be shown."""
-    illuminants = np.maximum(illuminants, 0)
-    brightest = np.maximum(illuminants.max(axis=-1, keepdims=True), 1e-9)
-    return quantize(linear_to_srgb(illuminants / brightest), np.uint8)
-
-
-def _shortened(text, font, width):
-    while font.getlength(text) > width:
-        text = text[: len(text) // 2 - 2] + "..." + text[len(text) // 2 + 2 :]
-    return text
+    print(f"{len(rows)} corrected, each with its local map, in {out}")

@@ -2,37 +2,47 @@
 
 import re
 import warnings
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import track
 
 from keras_gans.data.images import SUFFIXES
+from keras_gans.errors import InputError
 
 
-def natural(name):
+def natural(name: str) -> tuple:
     """Key that sorts "2" before "10" and "b" after "A"."""
     parts = re.split(r"(\d+)", name.casefold())
     return [int(part) if part.isdecimal() else part for part in parts], name
 
 
-def visible(folder):
-    """What a folder holds, sorted by name; without the hidden files that macOS adds."""
-    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+def visible(folder: Path) -> list[Path]:
+    """What a folder holds, sorted by name; without the hidden files that macOS adds.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be read ({error.strerror})") from None
 
 
-def subfolders(folder):
+def subfolders(folder: Path) -> list[Path]:
     """The folders in a folder, sorted by name."""
     return [path for path in visible(folder) if path.is_dir()]
 
 
-def images_in(folder, suffixes=SUFFIXES):
+def images_in(folder: Path, suffixes: Sequence[str] = SUFFIXES) -> list[Path]:
     """The images in a folder, sorted by name; there may be none."""
     found = visible(folder)
     return [path for path in found if path.suffix.lower() in suffixes and path.is_file()]
 
 
-def in_threads(read, items, description="reading"):
+def in_threads(read: Callable, items: Sequence, description: str = "reading") -> Iterator:
     """Applies a function to many files, several at a time, with a bar on a terminal.
 
     Args:

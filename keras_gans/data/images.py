@@ -12,6 +12,7 @@ import os
 import struct
 import warnings
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +44,7 @@ DAMAGE = (
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
 
-def list_images(paths, suffixes=SUFFIXES):
+def list_images(paths, suffixes: Sequence[str] = SUFFIXES) -> list[Path]:
     """Lists image files.
 
     Args:
@@ -87,7 +88,7 @@ def list_images(paths, suffixes=SUFFIXES):
     return list(once.values())
 
 
-def bit_depth(path):
+def bit_depth(path: Path) -> int:
     """Bits per channel of an image file, from its header.
 
     Returns:
@@ -106,7 +107,7 @@ def bit_depth(path):
     return 8
 
 
-def read_photo(path):
+def read_photo(path: Path) -> tuple[np.ndarray, str]:
     """Reads a photograph of either kind.
 
     Args:
@@ -124,7 +125,7 @@ def read_photo(path):
     return read_linear(path), "linear"
 
 
-def read_linear(path):
+def read_linear(path: Path) -> np.ndarray:
     """Reads linear RGB from a 16-bit PNG, a 16-bit TIFF or a float TIFF.
 
     Args:
@@ -147,7 +148,7 @@ def read_linear(path):
     raise InputError(_not_linear(path, f"an 8-bit {kind}"))
 
 
-def read_png16(path):
+def read_png16(path: Path) -> np.ndarray:
     """Reads the integers of a 16-bit RGB PNG, as they are in the file.
 
     This is for sensor data: 12-bit values stored in 16 bits keep their black level and
@@ -177,7 +178,7 @@ def read_png16(path):
         raise InputError(_damaged(path, "PNG")) from None
 
 
-def read_srgb(path):
+def read_srgb(path: Path) -> np.ndarray:
     """Reads an sRGB-encoded photograph (JPEG, PNG or TIFF of 8 bits) into linear values.
 
     The EXIF orientation is applied, alpha is dropped, grey is replicated, palettes and
@@ -201,7 +202,7 @@ def read_srgb(path):
     return srgb_to_linear(np.arange(256) / 255)[pixels]
 
 
-def read_grey_or_rgb(path):
+def read_grey_or_rgb(path: Path) -> np.ndarray:
     """Reads the integers of an ordinary 8-bit image, as they are in the file.
 
     The EXIF orientation is applied, palettes and black-and-white are converted. Three equal
@@ -236,7 +237,7 @@ def read_grey_or_rgb(path):
     return pixels
 
 
-def read_metadata(path):
+def read_metadata(path: Path) -> dict[str, bytes]:
     """What else an 8-bit file holds, to be written beside its corrected pixels.
 
     Returns:

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 
-def endless_order(positions, count, seed):
+def endless_order(positions: tf.Tensor, count: int, seed: list[int]) -> tf.Tensor:
     """Which item is drawn at each position of an endless sequence.
 
     Positions 0 to count - 1 are the first pass, the next `count` the second, and so on. Every
@@ -32,6 +32,6 @@ def endless_order(positions, count, seed):
     return tf.reshape(indices, tf.shape(positions))
 
 
-def spread(length, count):
+def spread(length: int, count: int) -> np.ndarray:
     """Indices of at most `count` of `length` things, evenly spread."""
     return np.unique(np.linspace(0, length - 1, count).astype(int))

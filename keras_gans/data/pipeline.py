@@ -1,9 +1,13 @@
 """Batches as a function of their step: a run that is resumed sees what it would have seen."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 
-def step_dataset(batch, first_step, steps, prefetch=4):
+def step_dataset(
+    batch: Callable, first_step: int, steps: int, prefetch: int = 4
+) -> tf.data.Dataset:
     """The batches of steps `first_step` to `steps - 1`.
 
     Args:

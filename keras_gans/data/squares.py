@@ -1,4 +1,7 @@
-"""Photographs of any size as squares of one size."""
+"""Photographs as 8-bit sRGB: as they are, or as squares of one size."""
+
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -10,7 +13,19 @@ from keras_gans.data.srgb import linear_to_srgb
 from keras_gans.data.write import quantize
 
 
-def read_squares(paths, image_size):
+def read_levels(path: Path) -> np.ndarray:
+    """Reads a photograph: uint8 (H, W, 3), sRGB.
+
+    Those of 8 bits are read as they are in the file, deeper ones (linear) get the sRGB curve.
+    Grey is replicated and transparency dropped.
+
+    Raises:
+        InputError: as `images.read_photo`.
+    """
+    return quantize(linear_to_srgb(read_photo(path)[0]), np.uint8)
+
+
+def read_squares(paths: Sequence[Path], image_size: int) -> np.ndarray:
     """Reads photographs as squares of one size, several at a time, with a bar on a terminal.
 
     Args:
@@ -30,7 +45,7 @@ def read_squares(paths, image_size):
     return images
 
 
-def fitted_square(image, size):
+def fitted_square(image: np.ndarray, size: int) -> np.ndarray:
     """The largest square of the middle, reduced or enlarged, as sRGB.
 
     Args:
@@ -52,7 +67,7 @@ def fitted_square(image, size):
     return quantize(linear_to_srgb(image), np.uint8)
 
 
-def area_average(image, height, width):
+def area_average(image: np.ndarray, height: int, width: int) -> np.ndarray:
     """Reduces an image: each pixel is the mean of the area it covers, also in parts.
 
     Args:

@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def srgb_to_linear(values):
+def srgb_to_linear(values: np.ndarray) -> np.ndarray:
     """Undoes the sRGB curve (IEC 61966-2-1): v / 12.92 up to 0.04045, else
     ((v + 0.055) / 1.055)^2.4.
 
@@ -18,7 +18,7 @@ def srgb_to_linear(values):
     return np.where(values <= 0.04045, values / 12.92, curve).astype(np.float32)
 
 
-def linear_to_srgb(values):
+def linear_to_srgb(values: np.ndarray) -> np.ndarray:
     """Applies the sRGB curve (IEC 61966-2-1): 12.92 v up to 0.0031308, else
     1.055 v^(1/2.4) - 0.055.
 

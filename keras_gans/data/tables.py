@@ -2,12 +2,13 @@
 
 import csv
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from keras_gans.errors import InputError
 
 
-def read_lines(path):
+def read_lines(path: Path) -> list[str]:
     """The lines of a UTF-8 text file, without the empty ones at its end.
 
     Raises:
@@ -28,7 +29,9 @@ def read_lines(path):
     return lines
 
 
-def read_rows(path, required, optional=()):
+def read_rows(
+    path: Path, required: Sequence[str], optional: Sequence[str] = ()
+) -> tuple[tuple[str, ...], list[tuple[str, dict[str, str]]]]:
     """The rows of a CSV file whose first line names its columns.
 
     Names of columns that are known are found in any letter case. Blank lines do not count.
@@ -78,7 +81,7 @@ def read_rows(path, required, optional=()):
     return columns, found
 
 
-def whole_number(text, name, where):
+def whole_number(text: str, name: str, where: str) -> int:
     """A whole number that is not negative.
 
     Raises:
@@ -89,7 +92,7 @@ def whole_number(text, name, where):
     return int(text)
 
 
-def flag(text, name, where):
+def flag(text: str, name: str, where: str) -> bool:
     """Whether a cell is 1.
 
     Raises:

@@ -10,7 +10,7 @@ from keras_gans.data.images import SUFFIXES
 from keras_gans.files import replacing
 
 
-def quantize(image, dtype):
+def quantize(image: np.ndarray, dtype: type) -> np.ndarray:
     """Turns values in [0, 1] into integers that a file can hold.
 
     Args:
@@ -25,7 +25,7 @@ def quantize(image, dtype):
     return np.rint(np.clip(image, 0, 1) * np.iinfo(dtype).max).astype(dtype)
 
 
-def write_image(path, image, **metadata):
+def write_image(path: Path, image: np.ndarray, **metadata: bytes) -> None:
     """Writes a PNG, JPEG or TIFF, by the name's suffix.
 
     The file appears complete or not at all: it is written beside its place and moved.
@@ -48,7 +48,7 @@ def write_image(path, image, **metadata):
         write(temporary, image, metadata)
 
 
-def write_png(path, image):
+def write_png(path: Path, image: np.ndarray) -> None:
     """Writes a PNG of 8 or 16 bits a channel, complete or not at all.
 
     Args:

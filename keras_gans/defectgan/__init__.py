@@ -1,0 +1,5 @@
+"""DefectGAN: defect masks from labels of whole images (Niu et al., 2019)."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

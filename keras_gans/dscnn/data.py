@@ -1,10 +1,13 @@
 """From scenes to batches: patches (section 4.2) and augmentation, as functions of a seed."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
+from keras_gans.dscnn.config import Augmentation
+from keras_gans.dscnn.scenes import Scenes
 from keras_gans.errors import InputError
 
 MIN_LIT = 0.5  # a patch in which fewer pixels than this carry light is not drawn (ours)
@@ -33,39 +36,7 @@ class Patches:
         )
 
 
-@dataclass(frozen=True)
-class Augmentation:
-    """Random changes of a training patch, all of them ours: the paper has none.
-
-    Attributes:
-        crop: smallest side of the random square crop, as a share of the patch; the crop is
-            scaled back to the patch's size. 1 means no crops.
-        flip: mirror at random in both directions; transpose whole batches at random.
-        relight: share of the patches whose light is replaced: from its own to a random
-            geometric mix of two lights of the training set, seen by the same camera.
-        jitter: standard deviation of the log of each channel of the new light.
-        brighten: largest factor by which a patch is brightened at random and clipped at
-            white; 1 means none. For scenes whose clipped highlights would otherwise show
-            the light that was put on them.
-    """
-
-    crop: float = 0.5
-    flip: bool = True
-    relight: float = 0.7
-    jitter: float = 0.03
-    brighten: float = 1.0
-
-    def __post_init__(self):
-        within = {"crop": (0.05, 1), "relight": (0, 1), "jitter": (0, 1), "brighten": (1, 100)}
-        for name, (low, high) in within.items():
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise InputError(
-                    f"--augmentation.{name} must be from {low} to {high}. Received: {value}"
-                )
-
-
-def cut_patches(image, size):
+def cut_patches(image: np.ndarray, size: int) -> np.ndarray:
     """Cuts an image (H, W, C) into its non-overlapping patches (rows, columns, S, S, C).
 
     What is left over at the right and the bottom is not used.
@@ -81,7 +52,9 @@ def cut_patches(image, size):
     return grid.reshape(rows, size, columns, size, channels).swapaxes(1, 2)
 
 
-def draw_patches(scenes, selection, count, size, seed):
+def draw_patches(
+    scenes: Scenes, selection: np.ndarray, count: int, size: int, seed: int
+) -> Patches:
     """Draws `count` patches at random from the grids of the selected scenes (section 4.2).
 
     Every scene gives as many as any other, as far as it has them; patches that are mostly
@@ -126,29 +99,29 @@ def draw_patches(scenes, selection, count, size, seed):
     )
 
 
-def split_patches(patches, validation_share, seed):
+def split_patches(
+    patches: Patches, validation_share: float, seed: int
+) -> tuple[Patches, Patches]:
     """Splits patches at random into training and validation (2/3 and 1/3 in section 4.2)."""
     order = np.random.default_rng([seed, 1]).permutation(len(patches))
     held = round(len(patches) * validation_share)
     return patches[order[held:]], patches[order[:held]]
 
 
-def training_batches(patches, batch_size, steps, seed, augmentation=None, first_step=0):
-    """Batches for `fit`: pass after pass over the patches, each in an order of its own.
-
-    Step `i` is a function of (seed, i) alone, so a run that is resumed at step `i` sees
-    what it would have seen. Needs no Python after it is built.
+def training_batches(
+    patches: Patches, batch_size: int, seed: int, augmentation: Augmentation | None = None
+) -> Callable:
+    """Batches for training: pass after pass over the patches, each in an order of its own.
 
     Args:
         patches: `Patches`.
         batch_size: patches in a batch.
-        steps: number of the last step plus one.
-        seed: int.
-        augmentation: an `Augmentation`, or `None` for the patches as they are.
-        first_step: number of the first step.
+        seed: order and augmentation are functions of it and of the step.
+        augmentation: `None` for the patches as they are.
 
     Returns:
-        `tf.data.Dataset` of (patches float32 (B, S, S, 3) in [0, 1], illuminants (B, 3)).
+        function of a step's number to (patches float32 (B, S, S, 3) in [0, 1], illuminants
+        (B, 3)).
     """
     pixels = tf.constant(patches.pixels)
     illuminants = tf.constant(patches.illuminants)
@@ -172,15 +145,11 @@ def training_batches(patches, batch_size, steps, seed, augmentation=None, first_
             )
         return x, y
 
-    return (
-        tf.data.Dataset.range(first_step, steps)
-        .map(batch, num_parallel_calls=2, deterministic=True)
-        .prefetch(4)
-    )
+    return batch
 
 
-def evaluation_batches(patches, batch_size):
-    """The patches once, in order: `tf.data.Dataset` as `training_batches` gives."""
+def evaluation_batches(patches: Patches, batch_size: int) -> tf.data.Dataset:
+    """The patches once, in order: batches as those of `training_batches`."""
 
     def scale(x, y):
         return tf.cast(x, tf.float32) / 65535, y

@@ -1,11 +1,15 @@
 """Training settings of section 4.1. DSCNN needs no training step of its own: Keras' serves."""
 
+from keras_gans.training.device import xla
+
 import keras
 
 from keras_gans.losses import angular_error
 
 
-def paper_schedule(learning_rate, steps):
+def paper_schedule(
+    learning_rate: float, steps: int
+) -> keras.optimizers.schedules.LearningRateSchedule:
     """The paper's learning rate: 1e-3, after a quarter of training 1e-4, after three 5e-5.
 
     Section 4.1 has the changes at epochs 50 and 150 of 200; they scale with `steps`.
@@ -20,7 +24,9 @@ def paper_schedule(learning_rate, steps):
     )
 
 
-def cosine_schedule(learning_rate, steps):
+def cosine_schedule(
+    learning_rate: float, steps: int
+) -> keras.optimizers.schedules.LearningRateSchedule:
     """From `learning_rate` along half a cosine to zero (ours; better in short training)."""
     return keras.optimizers.schedules.CosineDecay(learning_rate, steps)
 
@@ -28,13 +34,12 @@ def cosine_schedule(learning_rate, steps):
 SCHEDULES = {"paper": paper_schedule, "cosine": cosine_schedule}
 
 
-def compile_dscnn(network, learning_rate, jit_compile=False):
+def compile_dscnn(network: keras.Model, learning_rate) -> None:
     """Compiles a network with Adam and the angular loss (eq. 5), its optimizer built.
 
     Args:
         network: from `build_dscnn`.
         learning_rate: number or schedule.
-        jit_compile: XLA, for GPUs; on CPUs it is several times slower.
     """
     optimizer = keras.optimizers.Adam(learning_rate)
     optimizer.build(network.trainable_variables)  # so that checkpoints hold its state
@@ -42,5 +47,5 @@ def compile_dscnn(network, learning_rate, jit_compile=False):
         optimizer=optimizer,
         loss=angular_error,
         metrics=[keras.metrics.MeanMetricWrapper(angular_error, name="angular_error")],
-        jit_compile=jit_compile,
+        jit_compile=xla(),
     )

@@ -1,19 +1,18 @@
 """What an experiment shows: tables of angular errors, error curves, corrected scenes."""
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from keras_gans.data.srgb import linear_to_srgb
-from keras_gans.files import replacing
+from keras_gans.dscnn.scenes import Scenes
+from keras_gans.files import write_json
 from keras_gans.metrics.angular import STATISTICS, angular_errors, angular_statistics
+from keras_gans.report.pictures import save_figure
+from keras_gans.report.tables import show, write_csv
 
 HEADINGS = {
     "mean": "mean",
@@ -24,17 +23,18 @@ HEADINGS = {
     "p95": "95th pct",
 }
 
-
 PROTOCOLS = {
     "paper": "protocol `paper`: tested on the scenes that training drew its patches from",
     "held-out": "protocol `held-out`: whole scenes held out by fold",
 }
 
 
-def write(folder, scenes, results, baselines, seed):
+def write(
+    folder: Path, scenes: Scenes, results: dict, baselines: dict, seed: int
+) -> pd.DataFrame:
     """Prints table 2 for each protocol; writes figures, errors per scene and pictures.
 
-    Into the folder go `metrics.jsonl` (the tables, a row a method and protocol),
+    Into the folder go `result.json` (the tables, a row a method and protocol),
     `errors.csv` (every scene), `error_curves.png` and `samples.png` (held-out scenes).
 
     Args:
@@ -67,10 +67,8 @@ def write(folder, scenes, results, baselines, seed):
             "protocol": protocol,
         }
         per_scene.append(pd.DataFrame(errors).assign(**known))
-    with replacing(folder / "metrics.jsonl") as temporary:
-        pd.concat(tables).to_json(temporary, orient="records", lines=True)
-    with replacing(folder / "errors.csv") as temporary:
-        pd.concat(per_scene).to_csv(temporary, index=False)
+    write_json(folder / "result.json", {"table": pd.concat(tables).to_dict("records")})
+    write_csv(folder / "errors.csv", pd.concat(per_scene))
 
     histories = {log.parent.name: log for log in sorted(folder.glob("*/metrics.jsonl"))}
     draw_error_curves(histories, errors, folder / "error_curves.png")
@@ -85,7 +83,7 @@ def write(folder, scenes, results, baselines, seed):
     return table
 
 
-def error_table(errors_by_method, title):
+def error_table(errors_by_method: dict[str, np.ndarray], title: str) -> pd.DataFrame:
     """Prints table 2's columns for each method, in degrees.
 
     Args:
@@ -98,23 +96,20 @@ def error_table(errors_by_method, title):
     frame = pd.DataFrame(
         {name: angular_statistics(errors) for name, errors in errors_by_method.items()}
     ).T
-    show(frame.rename(columns=HEADINGS), f"angular error in degrees: {title}", "method")
+    show_frame(frame.rename(columns=HEADINGS), f"angular error in degrees: {title}", "method")
     return frame[list(STATISTICS)]
 
 
-def show(frame, title, index_name):
+def show_frame(frame: pd.DataFrame, title: str, index_name: str) -> None:
     """Prints a DataFrame as a table, numbers with two decimals."""
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column(index_name, no_wrap=True)
-    for column in frame.columns:
-        table.add_column(str(column), justify="right")
-    for name, *row in frame.itertuples():
-        cells = [f"{v:.2f}" if isinstance(v, float) else str(v) for v in row]
-        table.add_row(str(name), *cells)
-    Console(width=None if os.isatty(1) else 110).print(table)
+    cells = [
+        (str(name), *(f"{v:.2f}" if isinstance(v, float) else str(v) for v in row))
+        for name, *row in frame.itertuples()
+    ]
+    show(title, (index_name, *map(str, frame.columns)), cells)
 
 
-def draw_error_curves(histories, errors_by_method, path):
+def draw_error_curves(histories: dict, errors_by_method: dict, path: Path) -> None:
     """Draws the error over the epochs, and the share of scenes below an error, as a PNG.
 
     Args:
@@ -144,7 +139,14 @@ def draw_error_curves(histories, errors_by_method, path):
     save_figure(figure, path)
 
 
-def draw_examples(scenes, selection, estimates, errors, path, count=6):
+def draw_examples(
+    scenes: Scenes,
+    selection: np.ndarray,
+    estimates: dict[str, np.ndarray],
+    errors: dict[str, np.ndarray],
+    path: Path,
+    count: int = 6,
+) -> None:
     """Draws scenes before and after correction, from the best estimate to the worst.
 
     Args:
@@ -175,14 +177,8 @@ def draw_examples(scenes, selection, estimates, errors, path, count=6):
     save_figure(figure, path)
 
 
-def develop(image, illuminant):
+def develop(image: np.ndarray, illuminant) -> np.ndarray:
     """A linear image (H, W, 3) without its light's colour, as sRGB in [0, 1] to look at."""
     light = np.asarray(illuminant) / np.mean(illuminant)
     white = max(np.percentile(image, 98), 1e-6)
     return linear_to_srgb(np.clip(image / light / white * 0.9, 0, 1))
-
-
-def save_figure(figure, path):
-    """Writes a matplotlib figure as a PNG, completely or not at all."""
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=90, format="png")

@@ -8,7 +8,7 @@ from keras_gans.frgan.evaluate import sample, test_error
 from keras_gans.report.pictures import sample_grid
 
 
-class Watch(keras.callbacks.Callback):
+class Monitor(keras.callbacks.Callback):
     """Adds the test error to the figures of every epoch, and writes a grid of samples.
 
     The figure is shown, no choice is made by it.

@@ -1,43 +1,53 @@
-"""From images to batches: random views of them, as functions of a seed."""
+"""From images to batches: random views of them, as functions of the step."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
 import tensorflow as tf
 
 from keras_gans.data.levels import to_float
 from keras_gans.data.order import endless_order
 
 
-def semi_supervised_batches(
-    images,
-    labelled,
-    labels,
-    batch_size,
-    seed,
-    steps,
-    first_step=0,
-    views=2,
-    translate=2,
-    mirror=False,
-):
-    """Batches for `FRGAN.fit`: labelled images, and views of unlabelled ones.
+@dataclass(frozen=True)
+class Views:
+    """Random views of images.
 
-    All images are drawn as unlabelled ones, with or without a label. Step `i` is a function of
-    (seed, i) alone, so a run that is resumed at step `i` sees what it would have seen.
+    Attributes:
+        count: views of each unlabelled image: 2, or 1 without the consistency term.
+        translate: pixels by which an image is moved at most, each way in each direction.
+        mirror: whether images are mirrored left to right at random (not for digits).
+    """
+
+    count: int = 2
+    translate: int = 2
+    mirror: bool = False
+
+
+def semi_supervised_batches(
+    images: np.ndarray,
+    labelled: np.ndarray,
+    labels: np.ndarray,
+    batch_size: int,
+    seed: int,
+    views: Views = Views(),
+) -> Callable:
+    """Batches for `FRGAN`: labelled images, and views of unlabelled ones.
+
+    All images are drawn as unlabelled ones, with or without a label.
 
     Args:
         images: uint8 (N, S, S, C), all training images.
         labelled: int64 (M,), indices of those whose label may be used.
         labels: int64 (M,), their labels.
         batch_size: labelled images, and unlabelled images, in a batch.
-        seed: int.
-        steps: number of the last step plus one.
-        first_step: number of the first step.
-        views: random views of each unlabelled image: 2, or 1 without the consistency term.
-        translate: pixels by which an image is moved at most, each way in each direction.
-        mirror: whether images are mirrored left to right at random (not for digits).
+        seed: the draw is a function of it and of the step.
+        views: of every image.
 
     Returns:
-        `tf.data.Dataset` of ((labelled float32 (B, S, S, C), labels (B,)), views float32
-        (V, B, S, S, C)), in [-1, 1].
+        function of a step's number to ((labelled float32 (B, S, S, C), labels (B,)), views
+        float32 (V, B, S, S, C)), in [-1, 1].
     """
     draw_labelled = _drawer(images[labelled], batch_size, [seed, 0])
     draw_unlabelled = _drawer(images, batch_size, [seed, 1])
@@ -45,41 +55,42 @@ def semi_supervised_batches(
 
     def batch(step):
         x, chosen = draw_labelled(step)
-        x = view(x, translate, mirror, _key(seed, step, 0))
+        x = view(x, views.translate, views.mirror, _key(seed, step, 0))
         unlabelled, _ = draw_unlabelled(step)
         both = [
-            view(unlabelled, translate, mirror, _key(seed, step, i + 1)) for i in range(views)
+            view(unlabelled, views.translate, views.mirror, _key(seed, step, i + 1))
+            for i in range(views.count)
         ]
         return (to_float(x), tf.gather(labels, chosen)), to_float(tf.stack(both))
 
-    return _dataset(batch, first_step, steps)
+    return batch
 
 
 def labelled_batches(
-    images, labels, batch_size, seed, steps, first_step=0, translate=2, mirror=False
-):
+    images: np.ndarray, labels: np.ndarray, batch_size: int, seed: int, views: Views = Views()
+) -> Callable:
     """Batches for the baseline: the labelled half of `semi_supervised_batches`.
 
     Args:
         images: uint8 (M, S, S, C), labelled.
         labels: int64 (M,).
-        batch_size, seed, steps, first_step, translate, mirror: see there.
+        batch_size, seed, views: see there.
 
     Returns:
-        `tf.data.Dataset` of images float32 (B, S, S, C) in [-1, 1] and labels (B,).
+        function of a step's number to images float32 (B, S, S, C) in [-1, 1] and labels (B,).
     """
     draw = _drawer(images, batch_size, [seed, 0])
     labels = tf.constant(labels)
 
     def batch(step):
         x, chosen = draw(step)
-        x = view(x, translate, mirror, _key(seed, step, 0))
+        x = view(x, views.translate, views.mirror, _key(seed, step, 0))
         return to_float(x), tf.gather(labels, chosen)
 
-    return _dataset(batch, first_step, steps)
+    return batch
 
 
-def view(images, translate, mirror, key):
+def view(images: tf.Tensor, translate: int, mirror: bool, key: tf.Tensor) -> tf.Tensor:
     """Moves every image by some whole pixels, and mirrors some (the function f of section 2).
 
     What moves in from beyond the border is the image's mirror image.
@@ -126,11 +137,3 @@ def _drawer(images, batch_size, seed):
 
 def _key(seed, step, use):
     return tf.stack([tf.constant(4 * seed + use, tf.int64), step])
-
-
-def _dataset(batch, first_step, steps):
-    return (
-        tf.data.Dataset.range(first_step, steps)
-        .map(batch, num_parallel_calls=2, deterministic=True)
-        .prefetch(4)
-    )

@@ -1,13 +1,16 @@
 """Section 2: the losses, the ramp of the consistency term, the training step."""
 
+from keras_gans.training.device import xla
+
 import keras
 import tensorflow as tf
 from keras import ops
 
 from keras_gans.losses import consistency, feature_matching, k_plus_one_adversarial
+from keras_gans.training.average import averaged_copy, move_average
 
 
-def ramp_up(step, steps, maximum):
+def ramp_up(step, steps: int, maximum: float) -> tf.Tensor:
     """Weight w(t) of the consistency term (eq. 9): `maximum exp(-5 (1 - t)^2)`.
 
     t rises from 0 to 1 within `steps` and stays there. Laine and Aila's form; the paper says
@@ -77,10 +80,7 @@ class FRGAN(keras.Model):
         self.adversarial_weight = adversarial_weight
         self.feature_matching = feature_matching
         self.average = average
-        self.averaged = discriminator
-        if average:
-            self.averaged = keras.models.clone_model(discriminator)
-            self.averaged.set_weights(discriminator.get_weights())
+        self.averaged = averaged_copy(discriminator, average)
         self.features = keras.Model(
             discriminator.input, discriminator.get_layer("features").output, name="features"
         )
@@ -93,6 +93,11 @@ class FRGAN(keras.Model):
         self.g_optimizer, self.d_optimizer = g_optimizer, d_optimizer
         g_optimizer.build(self.generator.trainable_variables)
         d_optimizer.build(self.discriminator.trainable_variables)
+
+    @property
+    def optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
+        """dict name -> optimizer, as checkpoints want them."""
+        return {"g_optimizer": self.g_optimizer, "d_optimizer": self.d_optimizer}
 
     @property
     def metrics(self):
@@ -125,7 +130,11 @@ class FRGAN(keras.Model):
                 )
         variables = self.discriminator.trainable_variables
         self.d_optimizer.apply(tape.gradient(loss, variables), variables)
-        self._move_average()
+        if self.average:
+            weights = (
+                network.trainable_variables for network in (self.averaged, self.discriminator)
+            )
+            move_average(*weights, self.average, self.d_optimizer.iterations)
 
         z = self.latents(count)
         with tf.GradientTape() as tape:
@@ -139,7 +148,7 @@ class FRGAN(keras.Model):
         self.accuracy.update_state(labels, on_labelled)
         return {metric.name: metric.result() for metric in self.metrics}
 
-    def latents(self, count):
+    def latents(self, count: int) -> tf.Tensor:
         """z (count, latent), uniform in [-1, 1] (section 2.2)."""
         length = self.generator.input_shape[1]
         return keras.random.uniform((count, length), -1.0, 1.0, seed=self.seeds)
@@ -151,19 +160,14 @@ class FRGAN(keras.Model):
         count = ops.shape(generated)[0]
         return feature_matching(tf.stop_gradient(both[:-count]), both[-count:])
 
-    def _move_average(self):
-        if self.average:
-            step = ops.cast(self.d_optimizer.iterations, "float32")
-            decay = ops.minimum(self.average, step / (step + 9))  # forgets the start soon
-            for moving, variable in zip(
-                self.averaged.trainable_variables, self.discriminator.trainable_variables
-            ):
-                moving.assign(decay * moving + (1 - decay) * variable)
-
 
 def compile_labels_only(
-    network, learning_rate, beta_1=0.5, clip=None, average=0.0, jit_compile=False
-):
+    network: keras.Model,
+    learning_rate: float,
+    beta_1: float = 0.5,
+    clip: float | None = None,
+    average: float = 0.0,
+) -> None:
     """Compiles a discriminator to be trained on labels alone, FR-GAN's baseline.
 
     `fit` then takes batches of labelled images float32 (M, S, S, C) in [-1, 1] and labels (M,).
@@ -174,7 +178,6 @@ def compile_labels_only(
         clip: largest norm of the gradient; `None` for no limit.
         average: decay of a moving average of the weights, which take its values at the end of
             `fit`; 0 for none.
-        jit_compile: XLA, for GPUs.
     """
     moving = {"use_ema": True, "ema_momentum": average} if average else {}
     optimizer = keras.optimizers.Adam(learning_rate, beta_1, global_clipnorm=clip, **moving)
@@ -183,5 +186,5 @@ def compile_labels_only(
         optimizer=optimizer,
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=[keras.metrics.SparseCategoricalAccuracy(name="labelled_accuracy")],
-        jit_compile=jit_compile,
+        jit_compile=xla(),
     )

@@ -1,12 +1,24 @@
 """What an experiment shows: test errors, and curves over the runs of a study (figure 4)."""
 
+from pathlib import Path
+
+import pandas as pd
 from matplotlib.figure import Figure
 
 from keras_gans.report.pictures import save_figure
 from keras_gans.report.tables import mean_and_scatter, show
 
 
-def print_errors(rows):
+def print_result(figures: dict, trained: bool) -> None:
+    """Prints the test errors of one run; `trained` says whether FR-GAN was, too."""
+    names = {"labels_only_error": "labels only", "test_error": "FR-GAN"}
+    names = names if trained else {"test_error": "labels only"}
+    print_errors(
+        [(names[name], figures["labels"], [figures[name]]) for name in names if name in figures]
+    )
+
+
+def print_errors(rows: list[tuple]) -> None:
     """Prints test errors as table 3: a row a method and number of labels.
 
     Args:
@@ -19,7 +31,7 @@ def print_errors(rows):
     show("test error", ("method", "labels", "test error, %", "seeds"), cells)
 
 
-def draw_curves(path, frame, x_label, y_label):
+def draw_curves(path: Path, frame: pd.DataFrame, x_label: str, y_label: str) -> None:
     """Draws the mean value of every row against its columns as a PNG, as figure 4.
 
     Bars are one standard deviation over the seeds, small dots the runs.
@@ -43,7 +55,9 @@ def draw_curves(path, frame, x_label, y_label):
     save_figure(figure, path)
 
 
-def draw_rows(path, frame, x_label, least, legend=None):
+def draw_rows(
+    path: Path, frame: pd.DataFrame, x_label: str, least: float, legend: str | None = None
+) -> None:
     """Draws a table as a PNG: a line a row, a colour a column; see `draw_curves`.
 
     Args:

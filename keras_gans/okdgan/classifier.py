@@ -1,4 +1,9 @@
-"""A small classifier of crops: the eyes of the distances, and the use that samples are for."""
+"""A small classifier of crops: its features measure samples, and samples may improve it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from keras_gans.training.device import xla
 
 import keras
 import numpy as np
@@ -6,21 +11,24 @@ import tensorflow as tf
 from keras import layers
 
 from keras_gans.data.levels import to_float
+from keras_gans.errors import InputError
 from keras_gans.files import replacing
-from keras_gans.okdgan.data import batches
-from keras_gans.okdgan.datasets import split
+from keras_gans.metrics.features import Extractor, inception_extractor, model_extractor
+from keras_gans.okdgan.config import Config
+from keras_gans.okdgan.crops import Crops, split
+from keras_gans.okdgan.data import crop_batches
 from keras_gans.training.fit import fit
+from keras_gans.training.schedule import Schedule
 
 CLASSIFIER = "crop_classifier"
-HELD_OUT = 0.2  # of the photos, for the accuracy of the eyes
 BATCH = 50
 RATE = 1e-3  # of Adam at the start; it falls to 0 along a cosine
 
 
-def build_classifier(image_size, classes, width=32):
-    """Builds a small classifier of crops, of which the features of the distances are.
+def build_classifier(image_size: int, classes: int, width: int = 32) -> keras.Model:
+    """Builds a small classifier of crops; its features are those of the distances.
 
-    Four 3x3 convolutions of stride 2, the filters doubling, and the mean over all places.
+    Four 3x3 convolutions of stride 2, the filters doubling, then global average pooling.
 
     Args:
         image_size: side S, at least 16.
@@ -29,7 +37,7 @@ def build_classifier(image_size, classes, width=32):
 
     Returns:
         Model from images (N, S, S, 3) in [-1, 1] to p(y|x) (N, K), of Keras' own layers: the
-        file it is saved to serves `python -m keras_gans evaluate --network`.
+        file it is saved to serves `keras-gans evaluate --network`.
     """
     images = keras.Input((image_size, image_size, 3), name="images")
     x = images
@@ -43,7 +51,7 @@ def build_classifier(image_size, classes, width=32):
     return keras.Model(images, outputs, name=CLASSIFIER)
 
 
-def targets(labels, classes):
+def targets(labels: np.ndarray, classes: int) -> np.ndarray:
     """What the classifier should give: float32 (N, K), rows with the sum 1.
 
     Args:
@@ -55,8 +63,10 @@ def targets(labels, classes):
     return (labels / labels.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
-def accuracy(classifier, images, wanted, batch_size=500):
-    """Percent of the crops of which the likeliest class is one that they have.
+def accuracy(
+    classifier: keras.Model, images: np.ndarray, wanted: np.ndarray, batch_size: int = 500
+) -> float:
+    """Top-1 accuracy in percent; any class that a crop has is right.
 
     Args:
         classifier: from `build_classifier`.
@@ -72,8 +82,8 @@ def accuracy(classifier, images, wanted, batch_size=500):
     return 100 * right / len(images)
 
 
-def balanced_accuracy(classifier, images, labels):
-    """Percent of the crops of each class that are told right, the mean over the classes.
+def balanced_accuracy(classifier: keras.Model, images: np.ndarray, labels: np.ndarray) -> float:
+    """Balanced accuracy in percent: the mean over the classes of each class's accuracy.
 
     Args:
         classifier: from `build_classifier`.
@@ -89,62 +99,82 @@ def balanced_accuracy(classifier, images, labels):
 
 
 def train_classifier(
-    folder, images, wanted, steps_per_epoch, epochs, seed, more=None, jit_compile=False
-):
+    folder: Path,
+    images: np.ndarray,
+    wanted: np.ndarray,
+    schedule: Schedule,
+    seed: int,
+    more: tuple[np.ndarray, np.ndarray] | None = None,
+) -> keras.Model:
     """Trains a classifier of crops, mirrored at random; goes on where it stopped.
 
     Args:
         folder: of this training, see `keras_gans.training.fit.fit`.
         images: uint8 (N, S, S, 3).
         wanted: (N, K), see `targets`.
-        steps_per_epoch, epochs: of `BATCH` images a step.
-        seed: int, of weights and batches.
+        schedule: of batches of `BATCH`.
+        seed: of weights and batches.
         more: further (images, wanted), of which half of each batch then is.
-        jit_compile: see `keras.Model.compile`.
-
-    Returns:
-        the classifier.
     """
     keras.utils.set_random_seed(seed)
-    steps = steps_per_epoch * epochs
     classifier = build_classifier(images.shape[1], wanted.shape[1])
-    optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(RATE, steps))
+    rate = keras.optimizers.schedules.CosineDecay(RATE, schedule.steps)
+    optimizer = keras.optimizers.Adam(rate)
     optimizer.build(classifier.trainable_variables)
-    classifier.compile(optimizer, "categorical_crossentropy", jit_compile=jit_compile)
-
-    def batches_from(first_step):
-        size = BATCH // 2 if more else BATCH
-        drawn = batches(images, size, seed, steps, first_step, wanted, mirror=True)
-        if not more:
-            return drawn
-        others = batches(more[0], size, seed, steps, first_step, more[1], mirror=True)
-        return tf.data.Dataset.zip(drawn, others).map(joined)
-
-    fit(
-        folder, classifier, batches_from, steps_per_epoch, epochs, {"optimizer": optimizer},
-        BATCH,
-    )  # fmt: skip
+    classifier.compile(optimizer, "categorical_crossentropy", jit_compile=xla())
+    size = BATCH // 2 if more else BATCH
+    batch = crop_batches(images, size, seed, wanted, mirror=True)
+    if more:
+        batch = joined(batch, crop_batches(more[0], size, seed, more[1], mirror=True))
+    fit(folder, classifier, batch, schedule)
     return classifier
 
 
-def train_eyes(folder, crops, epochs, seed, jit_compile=False):
-    """Trains the network that looks at samples: on the classes of the crops of most photos.
+def joined(first: Callable, second: Callable) -> Callable:
+    """Two functions to batches of (images, targets) as one."""
+    return lambda step: tuple(tf.concat(both, 0) for both in zip(first(step), second(step)))
+
+
+def named_extractor(config: Config) -> Extractor | None:
+    """The network that the settings name; `None` if one has to be trained.
+
+    Raises:
+        InputError: its file cannot be used, or it takes images of another size.
+    """
+    if config.inception:
+        return inception_extractor(config.inception)
+    if not config.network:
+        return None
+    extractor = model_extractor(config.network)
+    size = config.image_size
+    if extractor.image_size not in (None, (size, size)):
+        raise InputError(
+            f"{config.network}: takes images of {extractor.image_size}, --image-size is {size}"
+        )
+    return extractor
+
+
+def extractor_for(config: Config, folder: Path, crops: Crops) -> tuple[Extractor, float | None]:
+    """The network whose features are compared: the named one, or one trained on the classes.
 
     Args:
-        folder: `Path`, gets `classifier/` and `classifier.keras`.
-        crops: `Crops` with classes.
-        epochs: passes over them.
-        seed, jit_compile: see `train_classifier`.
+        config: the settings.
+        folder: gets `classifier/` and `classifier.keras`, if one is trained.
+        crops: those to train it on, with classes.
 
     Returns:
-        the classifier, and its accuracy in percent on the photos that it has not seen.
+        (extractor, accuracy): the accuracy of one trained here, in percent of crops of photos
+        that it has not seen; else `None`.
     """
-    trained, held_out = split(crops, HELD_OUT, seed)
+    extractor = named_extractor(config)
+    if extractor:
+        return extractor, None
+    trained, held_out = split(crops, config.classifier_hold_out, config.seed)
     wanted = targets(crops.labels, len(crops.classes))
+    schedule = Schedule(BATCH, -(-len(trained) // BATCH), config.classifier_epochs)
     classifier = train_classifier(
-        folder / "classifier", crops.images[trained], wanted[trained],
-        -(-len(trained) // BATCH), epochs, seed, jit_compile=jit_compile,
-    )  # fmt: skip
+        folder / "classifier", crops.images[trained], wanted[trained], schedule, config.seed
+    )
     seen, unseen = (
         accuracy(classifier, crops.images[part], wanted[part]) for part in (trained, held_out)
     )
@@ -156,9 +186,4 @@ def train_eyes(folder, crops, epochs, seed, jit_compile=False):
         named = temporary.with_suffix(".keras")
         classifier.save(named)
         named.rename(temporary)
-    return classifier, unseen
-
-
-def joined(first, second):
-    """Two batches of (images, targets) as one."""
-    return tuple(tf.concat(both, 0) for both in zip(first, second))
+    return model_extractor(classifier), unseen

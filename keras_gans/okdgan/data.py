@@ -1,29 +1,33 @@
-"""From crops to batches, as functions of a seed."""
+"""From crops to batches, as a function of the step."""
 
+from collections.abc import Callable
+
+import numpy as np
 import tensorflow as tf
 
 from keras_gans.data.levels import to_float
 from keras_gans.data.order import endless_order
 
 
-def batches(images, batch_size, seed, steps, first_step=0, labels=None, mirror=False):
+def crop_batches(
+    images: np.ndarray,
+    batch_size: int,
+    seed: int,
+    labels: np.ndarray | None = None,
+    mirror: bool = False,
+) -> Callable:
     """Batches of images: all in turn, each pass in a new order.
-
-    Step `i` is a function of (seed, i) alone, so a run that is resumed at step `i` sees what it
-    would have seen.
 
     Args:
         images: uint8 (N, S, S, C).
-        batch_size: int; may be larger than N.
-        seed: int.
-        steps: number of the last step plus one.
-        first_step: number of the first step.
+        batch_size: may be larger than N.
+        seed: the order and the mirroring are functions of it and of the step.
         labels: (N,) or (N, K); `None` for images alone.
         mirror: whether half of the images, at random, are mirrored left to right.
 
     Returns:
-        `tf.data.Dataset` of images float32 (B, S, S, C) in [-1, 1], with `labels` of (images,
-        labels (B,) or (B, K), of their own type).
+        function of a step's number to images float32 (B, S, S, C) in [-1, 1]; with `labels` to
+        (images, labels (B,) or (B, K), of their own type).
 
     Raises:
         ValueError: no images, or not as many labels.
@@ -47,8 +51,4 @@ def batches(images, batch_size, seed, steps, first_step=0, labels=None, mirror=F
         x = to_float(x)
         return x if classes is None else (x, tf.gather(classes, indices))
 
-    return (
-        tf.data.Dataset.range(first_step, steps)
-        .map(batch, num_parallel_calls=2, deterministic=True)
-        .prefetch(4)
-    )
+    return batch

@@ -1,19 +1,47 @@
 """What table 1 measures: distances of samples to real crops, near-copies, diversity."""
 
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
 import numpy as np
 import tensorflow as tf
 
 from keras_gans.data.levels import to_levels
-from keras_gans.metrics.features import extract
+from keras_gans.data.order import spread
+from keras_gans.metrics.features import Extractor, extract
 from keras_gans.metrics.frechet import frechet_distance, kid
-from keras_gans.okdgan.copies import CHECKED, copy_threshold, diversity, nearest_crops
+from keras_gans.okdgan.config import Config
+from keras_gans.okdgan.crops import Crops
+from keras_gans.okdgan.memorisation import CHECKED, copy_threshold, diversity, nearest_crops
 from keras_gans.okdgan.report import COLUMNS, sample_rows
 
 SUBSETS, SUBSET_SIZE = 100, 1000  # of KID
 
 
-def sampled(generator, count, seed, labels=None, batch_size=100):
-    """Draws images from a generator, a batch at a time.
+@dataclass(frozen=True)
+class Data:
+    """What GANs are trained on, and measured with.
+
+    Attributes:
+        crops: those to train on.
+        labels: int64 (N,), one class of each, for a GAN with classes; else `None`.
+        held_out: `Crops` of other photos, or `None`.
+    """
+
+    crops: Crops
+    labels: np.ndarray | None = None
+    held_out: Crops | None = None
+
+
+def sample(
+    generator: keras.Model,
+    count: int,
+    seed: int,
+    labels: np.ndarray | None = None,
+    batch_size: int = 100,
+) -> np.ndarray:
+    """Draws images from a generator.
 
     z and the classes are the same for any batch size, and for a larger count begin with the
     same values.
@@ -27,52 +55,51 @@ def sampled(generator, count, seed, labels=None, batch_size=100):
             here; `None` for a generator without.
         batch_size: images at once; bounds the memory.
 
-    Yields:
-        uint8 (n, S, S, C).
+    Returns:
+        uint8 (count, S, S, C).
     """
-
     latents, classes = (np.random.default_rng([seed, part]) for part in (0, 1))
     length = generator.inputs[0].shape[1]
+    images = []
     for start in range(0, count, batch_size):
         size = min(batch_size, count - start)
         inputs = tf.constant(latents.standard_normal((size, length)), tf.float32)
         if labels is not None:
             drawn = [labels[int(len(labels) * luck)] for luck in classes.random(size)]
             inputs = [inputs, tf.constant(drawn, tf.int32)]
-        yield to_levels(generator(inputs, training=False)).numpy()
+        images.append(to_levels(generator(inputs, training=False)).numpy())
+    return np.concatenate(images)
 
 
-def sample(generator, count, seed, labels=None, batch_size=100):
-    """The images of `sampled` at once: uint8 (count, S, S, C)."""
-    return np.concatenate([*sampled(generator, count, seed, labels, batch_size)])
-
-
-def judge(folder, gans, extractor, crops, labels, validation, count, seed, mirrored=False):
+def measure_gans(
+    config: Config, folder: Path, gans: dict, extractor: Extractor, data: Data
+) -> tuple[dict, float | None]:
     """Measures GANs, and writes samples beside real crops.
 
     Args:
+        config: the settings: how many samples, of which seed.
         folder: gets `samples.png`, and `nearest.png`: for each GAN the samples that are nearest
             to a training crop, above these crops.
         gans: dict name -> GAN.
-        extractor: `keras_gans.metrics.features.Extractor`.
-        crops, labels: `Crops` that the GANs were trained on, and their labels or `None`.
-        validation: `Crops` that they were not trained on, or `None`.
-        count, seed: see `sampled`.
-        mirrored: see `find_copies`.
+        extractor: its features are compared.
+        data: what they were trained on.
 
     Returns:
-        dict name -> figures of `measure` and `near_copies`; and the threshold of near-copies.
+        dict name -> figures of `measure`, with `near_copies`; and the threshold of near-copies.
     """
+    crops, labels, seed = data.crops, data.labels, config.seed
     real = extract(extractor, crops.images)
-    held_out = None if validation is None else extract(extractor, validation.images)
+    held_out = data.held_out and extract(extractor, data.held_out.images)
     threshold = copy_threshold(crops.images, crops.sources, seed)
+    known = crops.images  # to a GAN that saw mirror images, those too
+    if config.mirror:
+        known = np.concatenate([known, known[:, :, ::-1]])
     measured, nearest = {}, []
-    shown = [crops.images[np.linspace(0, len(crops) - 1, COLUMNS).astype(int)]]
+    shown = [crops.images[spread(len(crops), COLUMNS)]]
     for name, gan in gans.items():
-        figures = measure(extractor, real, gan.averaged, count, seed, labels, held_out)
-        copies, pairs = find_copies(
-            gan.averaged, crops.images, threshold, seed, labels, min(CHECKED, count), mirrored
-        )
+        samples = sample(gan.averaged, config.score_images, seed, labels)
+        figures = measure(extractor, real, samples, seed, held_out)
+        copies, pairs = find_copies(samples[:CHECKED], known, threshold)
         measured[name] = figures | {"near_copies": copies}
         shown.append(sample(gan.averaged, COLUMNS, 0, labels))
         nearest += [*pairs]
@@ -81,51 +108,55 @@ def judge(folder, gans, extractor, crops, labels, validation, count, seed, mirro
     return measured, threshold
 
 
-def measure(extractor, real, generator, count, seed, labels=None, validation=None):
+def measure(
+    extractor: Extractor,
+    real: np.ndarray,
+    samples: np.ndarray,
+    seed: int,
+    held_out: np.ndarray | None = None,
+) -> dict[str, float]:
     """How far samples are from real crops, and how various they are.
 
     Args:
-        extractor: `keras_gans.metrics.features.Extractor`.
+        extractor: its features are compared.
         real: features of the real crops that the generator was trained on, (M, D).
-        generator, count, seed, labels: see `sampled`; at least two images.
-        validation: features of other real crops; `None` if there are none.
+        samples: uint8 (N, S, S, C), at least two.
+        seed: of KID's subsets.
+        held_out: features of other real crops; `None` if there are none.
 
     Returns:
-        dict of floats: `frechet`, `kid`, and `kid_std` over KID's subsets; with `validation`
-        also `validation_frechet` and so on; `diversity` of the first 1000 samples.
+        dict: `frechet`, `kid`, and `kid_std` over KID's subsets; with `held_out` also
+        `validation_frechet` and so on; `diversity` of the first 1000 samples.
     """
-    fake = extract(extractor, lambda: sampled(generator, count, seed, labels))
+    fake = extract(extractor, samples)
     figures = distances(real, fake, seed)
-    if validation is not None:
-        held_out = distances(validation, fake, seed)
-        figures |= {f"validation_{name}": value for name, value in held_out.items()}
+    if held_out is not None:
+        others = distances(held_out, fake, seed)
+        figures |= {f"validation_{name}": value for name, value in others.items()}
     return figures | {"diversity": diversity(fake[:CHECKED], real, seed)}
 
 
-def distances(real, fake, seed):
+def distances(real: np.ndarray, fake: np.ndarray, seed: int) -> dict[str, float]:
     """Distances of two sets of features: `frechet`, `kid`, and `kid_std` over its subsets."""
     mean, std = kid(real, fake, SUBSETS, SUBSET_SIZE, seed)
     return {"frechet": frechet_distance(real, fake), "kid": mean, "kid_std": std}
 
 
-def find_copies(generator, crops, threshold, seed, labels=None, count=CHECKED, mirrored=False):
-    """Counts samples that repeat a crop, see `keras_gans.okdgan.copies`.
+def find_copies(
+    samples: np.ndarray, crops: np.ndarray, threshold: float | None
+) -> tuple[int | None, np.ndarray]:
+    """Counts samples that repeat a crop, see `keras_gans.okdgan.memorisation`.
 
     Args:
-        generator, seed, labels: see `sampled`.
+        samples: uint8 (N, S, S, C).
         crops: uint8 (M, S, S, C), those that the generator was trained on.
         threshold: from `copy_threshold`; `None` if there is none.
-        count: of the samples.
-        mirrored: whether it was trained on mirror images of the crops too.
 
     Returns:
         int or `None`, how many near-copies there are; and uint8 (2, 12 or fewer, S, S, C), the
         samples that are nearest to a crop, nearest first, and these crops.
     """
-    images = sample(generator, count, seed, labels)
-    if mirrored:
-        crops = np.concatenate([crops, crops[:, :, ::-1]])
-    correlations, indices = nearest_crops(images, crops)
+    correlations, indices = nearest_crops(samples, crops)
     first = np.argsort(-correlations, kind="stable")[:COLUMNS]
     copies = None if threshold is None else int(np.sum(correlations > threshold))
-    return copies, np.stack([images[first], crops[indices[first]]])
+    return copies, np.stack([samples[first], crops[indices[first]]])

@@ -9,6 +9,7 @@ from keras import ops
 from keras_gans.layers import update_spectral_norms
 from keras_gans.losses import gradient_penalty, wasserstein
 from keras_gans.okdgan.augment import augment
+from keras_gans.training.average import averaged_copy, move_average
 
 
 class GAN(keras.Model):
@@ -45,10 +46,7 @@ class GAN(keras.Model):
         self.generator, self.critic = generator, critic
         self.augmentations = tuple(augmentations)
         self.average = average
-        self.averaged = generator
-        if average:
-            self.averaged = keras.models.clone_model(generator)
-            self.averaged.set_weights(generator.get_weights())
+        self.averaged = averaged_copy(generator, average)
         self.seeds = keras.random.SeedGenerator(seed)
         names = "critic_loss", "generator_loss", *self.FIGURES
         self.trackers = [keras.metrics.Mean(name=name) for name in names]
@@ -61,7 +59,7 @@ class GAN(keras.Model):
         d_optimizer.build(self.critic.trainable_variables)
 
     @property
-    def optimizers(self):
+    def optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
         """dict name -> optimizer, as checkpoints want them."""
         return {"g_optimizer": self.g_optimizer, "d_optimizer": self.d_optimizer}
 
@@ -94,39 +92,37 @@ class GAN(keras.Model):
             tracker.update_state(value)
         return {tracker.name: tracker.result() for tracker in self.trackers}
 
-    def sample_latents(self, batch):
+    def sample_latents(self, batch) -> tf.Tensor:
         """Latents for as many images as the batch has: z (N, latent), standard normal."""
         count = ops.shape(images_of(batch))[0]
         return keras.random.normal((count, self.generator.inputs[0].shape[1]), seed=self.seeds)
 
-    def augmented(self, images):
+    def augmented(self, images: tf.Tensor) -> tf.Tensor:
         """The images as the critic sees them."""
         if not self.augmentations:
             return images
         key = keras.random.randint((2,), 0, 2**31 - 1, seed=self.seeds)
         return augment(images, key, self.augmentations)
 
-    def move_average(self, step):
-        """Moves `averaged` after the generator's update number `step` (the first is 1).
-
-        The mean is of all weights, batch normalisation's moving averages included. In the first
-        steps it forgets faster: the start is worth nothing.
-        """
-        if not self.average:
-            return
-        step = ops.cast(step, "float32")
-        decay = ops.minimum(self.average, step / (step + 9))
-        for moving, weight in zip(self.averaged.weights, self.generator.weights):
-            moving.assign(decay * moving + (1 - decay) * weight)
-        update_spectral_norms(self.averaged)  # a mean of unit vectors is not one
+    def move_average(self, step) -> None:
+        """Moves `averaged` after the generator's update number `step` (the first is 1)."""
+        if self.average:
+            move_average(self.averaged.weights, self.generator.weights, self.average, step)
+            update_spectral_norms(self.averaged)  # a mean of unit vectors is not one
 
 
-def images_of(batch):
+def images_of(batch) -> tf.Tensor:
     """The images of a batch of images, or of (images, labels)."""
     return batch[0] if isinstance(batch, (tuple, list)) else batch
 
 
-def wgan_gp_loss(critic, real, generated, penalty, seeds):
+def wgan_gp_loss(
+    critic: keras.Model,
+    real: tf.Tensor,
+    generated: tf.Tensor,
+    penalty: float,
+    seeds: keras.random.SeedGenerator,
+) -> tuple[tf.Tensor, tf.Tensor]:
     """What a critic (eq. 5) or a connector (eq. 8) minimises.
 
     Args:

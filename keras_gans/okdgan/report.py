@@ -1,12 +1,20 @@
 """What a run shows: table 1, as text, CSV and picture, and rows of samples."""
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from keras_gans.metrics.features import metric_name
+from keras_gans.metrics.features import Extractor, metric_name
+from keras_gans.okdgan.config import Config
+from keras_gans.okdgan.memorisation import CHECKED
 from keras_gans.report.pictures import sample_grid, save_figure
 from keras_gans.report.tables import show, write_csv
+
+if TYPE_CHECKING:
+    from keras_gans.okdgan.evaluate import Data
 
 COLUMNS = 12  # samples in a row
 DISTANCES = ("frechet", "kid", "kid_std")
@@ -14,7 +22,56 @@ VALIDATION = tuple(f"validation_{name}" for name in DISTANCES)
 FIGURES = (*DISTANCES, *VALIDATION, "near_copies", "diversity")
 
 
-def table(single, students):
+def report(
+    config: Config, folder: Path, data: "Data", extractor: Extractor, measured: dict,
+    threshold: float | None,
+) -> dict:  # fmt: skip
+    """Prints and writes table 1, and gives all figures of a run.
+
+    Args:
+        config: the settings.
+        folder: of the run.
+        data: what the GANs were trained on.
+        extractor: what their samples were measured with.
+        measured: dict name -> figures, and the threshold, from `measure_gans`.
+        threshold: of near-copies.
+
+    Returns:
+        dict for `result.json`.
+    """
+    crops, held_out = data.crops, len(data.held_out) if data.held_out else 0
+    students = [figures for name, figures in measured.items() if name != "single"]
+    schedule = config.schedule(len(crops))
+    write_table(
+        folder, table(measured.get("single"), students), extractor.name,
+        f"{config.base.upper()} on {crops.name}, {schedule.steps} steps, "
+        f"{config.score_images} samples, {len(crops)} real"
+        + (f", {held_out} held out" if held_out else ""),
+    )  # fmt: skip
+    checked = min(CHECKED, config.score_images)
+    if threshold is not None:
+        print(
+            f"near-copies: of {checked} samples, those that correlate with a training crop by "
+            f"more than {threshold:.3f}, as 1 % of the real crops do with one of another photo"
+        )
+    return {
+        "models": measured,
+        "best": best(students) + 1 if students else None,
+        "network": extractor.name,
+        "network_sha256": extractor.digest,
+        "samples": config.score_images,
+        "checked_for_copies": checked,
+        "copy_threshold": threshold,
+        "real": len(crops),
+        "held_out": held_out,
+        "steps": schedule.steps,
+        "batch_size": schedule.batch_size,
+        "seed": config.seed,
+        "set": crops.name,
+    }
+
+
+def table(single: dict | None, students: list[dict]) -> pd.DataFrame:
     """Table 1: the GAN trained alone, each student, their mean and the best of them.
 
     Args:
@@ -37,14 +94,14 @@ def table(single, students):
     return frame.astype({name: float for name in known})
 
 
-def best(students):
+def best(students: list[dict]) -> int:
     """Index of the student with the least Frechet distance: that to the validation crops, if
     there are any, so that the choice is not made by the crops it was trained on."""
     name = "validation_frechet" if "validation_frechet" in students[0] else "frechet"
     return int(np.argmin([each[name] for each in students]))
 
 
-def write_table(folder, frame, network, title):
+def write_table(folder: Path, frame: pd.DataFrame, network: str, title: str) -> None:
     """Prints `table`, writes it as `table.csv`, and its distances as `table.png`.
 
     Args:
@@ -63,21 +120,7 @@ def write_table(folder, frame, network, title):
     draw_table(folder / "table.png", frame[frame["model"] != "best"], named)
 
 
-def print_threshold(threshold, checked):
-    """Prints what the column of near-copies says; nothing without a threshold.
-
-    Args:
-        threshold: from `keras_gans.okdgan.copies.copy_threshold`.
-        checked: how many samples were compared with the crops.
-    """
-    if threshold is not None:
-        print(
-            f"near-copies: of {checked} samples, those that correlate with a training crop by "
-            f"more than {threshold:.3f}, as 1 % of the real crops do with one of another photo"
-        )
-
-
-def column_names(frame, network):
+def column_names(frame: pd.DataFrame, network: str) -> dict[str, str]:
     """dict: what the figures of a table are called with a network's name, see `metric_name`."""
     names = {"near_copies": "near-copies"}
     for prefix in ("", "validation_"):
@@ -105,7 +148,7 @@ def _cell(row, name):
     return f"{row[name]:.2f}"
 
 
-def draw_table(path, frame, names):
+def draw_table(path: Path, frame: pd.DataFrame, names: dict[str, str]) -> None:
     """Draws the distances of all models as bars, KID with its standard deviation, as a PNG.
 
     Those to the validation crops, if there are any.
@@ -128,7 +171,7 @@ def draw_table(path, frame, names):
     save_figure(figure, path)
 
 
-def write_sweep(folder, results):
+def write_sweep(folder: Path, results: dict) -> None:
     """Prints what the students reach with each rho, and writes it as `rho.csv`.
 
     Args:
@@ -168,7 +211,7 @@ def write_sweep(folder, results):
     write_csv(folder / "rho.csv", frame)
 
 
-def sample_rows(path, rows):
+def sample_rows(path: Path, rows: list[np.ndarray]) -> None:
     """Writes images as a PNG, a row for each GAN.
 
     Args:

@@ -1,9 +1,15 @@
 """Pictures of a run: grids of images, figures."""
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from keras_gans.files import replacing
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 GAP = 2  # pixels between images
 PAGE = 255
@@ -11,7 +17,7 @@ LINE = 26  # pixels of a heading
 SIDE = 64  # images are enlarged to about this
 
 
-def sample_grid(path, images, columns=10):
+def sample_grid(path: Path, images: np.ndarray, columns: int = 10) -> None:
     """Writes images row by row as a PNG, small ones enlarged by repeating pixels.
 
     Args:
@@ -23,10 +29,10 @@ def sample_grid(path, images, columns=10):
         InputError: the file cannot be written.
         ValueError: if these are no such images, or none.
     """
-    _save(Image.fromarray(_grid(images, columns)), path)
+    _save(Image.fromarray(grid(images, columns)), path)
 
 
-def samples_beside(path, grids, columns=8):
+def samples_beside(path: Path, grids: dict[str, np.ndarray], columns: int = 8) -> None:
     """Writes grids of images beside each other under their names as a PNG, as figure 3.
 
     Args:
@@ -37,7 +43,7 @@ def samples_beside(path, grids, columns=8):
     Raises:
         InputError, ValueError: as `sample_grid`.
     """
-    pictures = {name: _grid(images, columns) for name, images in grids.items()}
+    pictures = {name: grid(images, columns) for name, images in grids.items()}
     font = ImageFont.load_default(size=16)
     widths = [
         max(picture.shape[1], round(font.getlength(name))) for name, picture in pictures.items()
@@ -53,8 +59,19 @@ def samples_beside(path, grids, columns=8):
     _save(page, path)
 
 
-def _grid(images, columns):
-    """uint8 (H, W, 3): the images in rows, with gaps between them."""
+def grid(images: np.ndarray, columns: int) -> np.ndarray:
+    """Draws images row by row, with gaps between them, small ones enlarged.
+
+    Args:
+        images: uint8 (N, S, S, 1 or 3).
+        columns: images in a row.
+
+    Returns:
+        uint8 (H, W, 3).
+
+    Raises:
+        ValueError: if these are no such images, or none.
+    """
     images = np.asarray(images)
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3):
         raise ValueError(
@@ -80,7 +97,7 @@ def _save(picture, path):
         picture.save(temporary, "PNG", optimize=True)
 
 
-def save_figure(figure, path):
+def save_figure(figure: "Figure", path: Path) -> None:
     """Writes a matplotlib figure as a PNG, completely or not at all."""
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=90, format="png")

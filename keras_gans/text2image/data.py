@@ -1,8 +1,7 @@
-"""From captioned images to batches, as functions of a seed.
+"""From captioned images to batches, as functions of the step."""
 
-Step `i` of every data set here is a function of (seed, i) alone, so a run that is resumed at
-step `i` sees what it would have seen.
-"""
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
@@ -14,52 +13,78 @@ from keras_gans.data.order import endless_order
 CONDITIONS = ("word2vec", "sentence", "captions", "noise")
 
 
+@dataclass(frozen=True, eq=False)
+class Sentences:
+    """Sentences to train on, with their images.
+
+    Attributes:
+        images: uint8 (N, S, S, 3), of the training part alone: real ones are drawn from all.
+        ids: int32 (M, W), the words of each sentence; see `Vocabulary.encode`.
+        owners: int64 (M,), the image of each sentence.
+        table: float32 (V, D), the vectors of the words.
+
+    Raises:
+        ValueError: nothing to draw from, ids or owners out of range, a sentence without words.
+    """
+
+    images: np.ndarray
+    ids: np.ndarray
+    owners: np.ndarray
+    table: np.ndarray
+
+    def __post_init__(self):
+        images, ids, owners, table = self.images, self.ids, self.owners, self.table
+        if not len(images) or not len(ids) or len(ids) != len(owners):
+            raise ValueError(
+                "There must be images and sentences, with an owner each. "
+                f"Received: {len(images)}, {len(ids)}, {len(owners)}"
+            )
+        if np.min(owners) < 0 or np.max(owners) >= len(images):
+            raise ValueError(f"owners are 0 to {len(images) - 1}. Received: {np.max(owners)}")
+        if np.min(ids) < 0 or np.max(ids) >= len(table):
+            raise ValueError(f"ids are 0 to {len(table) - 1}. Received: {np.max(ids)}")
+        if not np.any(ids, axis=1).all():
+            raise ValueError("a sentence without words")
+
+    def tensors(self) -> tuple[tf.Tensor, ...]:
+        """Images, ids, owners and table."""
+        return tuple(map(tf.constant, (self.images, self.ids, self.owners, self.table)))
+
+
 def sentence_batches(
-    images,
-    ids,
-    owners,
-    table,
-    batch_size,
-    seed,
-    steps,
-    first_step=0,
-    real="random",
-    reals=None,
-):
+    sentences: Sentences,
+    batch_size: int,
+    seed: int,
+    real: str = "random",
+    reals: int | None = None,
+) -> Callable:
     """Batches for the whole network (figure 2, algorithm 4.2): sentences and real images.
 
     Sentences come all in turn, each pass in a new order. The real images that the
     discriminator compares with come all in turn too, in an order of their own.
 
     Args:
-        images: uint8 (N, S, S, 3), of the training part alone: real ones are drawn from all.
-        ids: int32 (M, W), sentences; see `Vocabulary.encode`.
-        owners: int64 (M,), the image of each sentence.
-        table: float32 (V, D), the vectors of the words.
+        sentences: M of them.
         batch_size: sentences B in a batch; may be larger than M.
-        seed: int.
-        steps: number of the last step plus one.
-        first_step: number of the first step.
+        seed: the draw is a function of it and of the step.
         real: "random", or "matching": the sentence's own image, again and again (with which
             the report's network collapsed).
         reals: real images R for each sentence, by default W - 1: one for each word but the
             last.
 
     Returns:
-        `tf.data.Dataset` of ((vectors float32 (B, W, D), mask bool (B, W)), (images float32
-        (B, S, S, 3), reals float32 (B, R, S, S, 3))); images in [-1, 1], the mask false where
-        there is no word.
+        function of a step's number to ((vectors float32 (B, W, D), mask bool (B, W)), (images
+        float32 (B, S, S, 3), reals float32 (B, R, S, S, 3))); images in [-1, 1], the mask false
+        where there is no word.
 
     Raises:
-        ValueError: nothing to draw from, ids or owners out of range, a sentence without words,
-            another kind of real images.
+        ValueError: another kind of real images.
     """
-    _check(images, ids, owners, table)
     if real not in ("random", "matching"):
         raise ValueError(f"`real` must be random or matching. Received: {real!r}")
+    pixels, ids, owners, table = sentences.tensors()
     if reals is None:
         reals = max(ids.shape[1] - 1, 1)
-    pixels, ids, owners, table = map(tf.constant, (images, ids, owners, table))
 
     def batch(step):
         drawn = _in_turn(step, [batch_size], len(ids), [seed, 0])
@@ -67,31 +92,22 @@ def sentence_batches(
         if real == "matching":
             compared = tf.repeat(matching[:, None], reals, axis=1)
         else:
-            compared = _in_turn(step, [batch_size, reals], len(images), [seed, 1])
+            compared = _in_turn(step, [batch_size, reals], len(pixels), [seed, 1])
         return (
             (tf.gather(table, words), words != 0),
             (to_float(tf.gather(pixels, matching)), to_float(tf.gather(pixels, compared))),
         )
 
-    return _dataset(batch, first_step, steps)
+    return batch
 
 
 def vector_batches(
-    images,
-    ids,
-    owners,
-    table,
-    batch_size,
-    seed,
-    steps,
-    first_step=0,
-    condition="word2vec",
-):
+    sentences: Sentences, batch_size: int, seed: int, condition: str = "word2vec"
+) -> Callable:
     """Batches for the report's other models (DCGAN, GNN): vectors, and an image for each.
 
     Args:
-        images, ids, owners, table, batch_size, seed, steps, first_step: as of
-            `sentence_batches`.
+        sentences, batch_size, seed: as of `sentence_batches`.
         condition: what the vector of an image is:
             - "word2vec": one word of a caption of it, drawn at random (sections 1 and 2);
             - "sentence": the mean of the words of a caption (section 5);
@@ -100,24 +116,24 @@ def vector_batches(
             The first two take all captions in turn, the others all images.
 
     Returns:
-        `tf.data.Dataset` of vectors float32 (B, D) and images float32 (B, S, S, 3) in [-1, 1].
+        function of a step's number to vectors float32 (B, D) and images float32 (B, S, S, 3)
+        in [-1, 1].
 
     Raises:
-        ValueError: as `sentence_batches`; another condition; for "captions", an image that
-            owns none.
+        ValueError: another condition; for "captions", an image that owns none.
     """
-    _check(images, ids, owners, table)
     if condition not in CONDITIONS:
         raise ValueError(f"`condition` must be one of {CONDITIONS}. Received: {condition!r}")
-    size = table.shape[1]
+    count, size = len(sentences.images), sentences.table.shape[1]
     means = None
     if condition == "captions":
-        means = tf.constant(caption_means(ids, owners, table, len(images)))
-    pixels, ids, owners, table = map(tf.constant, (images, ids, owners, table))
+        parts = sentences.ids, sentences.owners, sentences.table
+        means = tf.constant(caption_means(*parts, count))
+    pixels, ids, owners, table = sentences.tensors()
     by_caption = condition in ("word2vec", "sentence")
 
     def batch(step):
-        drawn = _in_turn(step, [batch_size], len(ids if by_caption else images), [seed, 0])
+        drawn = _in_turn(step, [batch_size], len(ids) if by_caption else count, [seed, 0])
         shown = tf.gather(owners, drawn) if by_caption else drawn
         key = tf.stack([tf.constant(seed, tf.int64), step])
         if condition == "noise":
@@ -135,10 +151,10 @@ def vector_batches(
             vectors = tf.gather(table, tf.gather(words, chosen, axis=1, batch_dims=1))
         return vectors, to_float(tf.gather(pixels, shown))
 
-    return _dataset(batch, first_step, steps)
+    return batch
 
 
-def sentence_means(ids, table):
+def sentence_means(ids: np.ndarray, table: np.ndarray) -> np.ndarray:
     """The mean of the word vectors of each sentence, padding left out.
 
     Args:
@@ -151,7 +167,9 @@ def sentence_means(ids, table):
     return caption_means(ids, np.arange(len(ids)), table, len(ids))
 
 
-def caption_means(ids, owners, table, count):
+def caption_means(
+    ids: np.ndarray, owners: np.ndarray, table: np.ndarray, count: int
+) -> np.ndarray:
     """The mean over the captions of each image of the means of their word vectors.
 
     Args:
@@ -178,30 +196,8 @@ def caption_means(ids, owners, table, count):
     return mixture.tocsr() @ np.asarray(table, np.float32)
 
 
-def _check(images, ids, owners, table):
-    if not len(images) or not len(ids) or len(ids) != len(owners):
-        raise ValueError(
-            "There must be images and sentences, with an owner each. "
-            f"Received: {len(images)}, {len(ids)}, {len(owners)}"
-        )
-    if np.min(owners) < 0 or np.max(owners) >= len(images):
-        raise ValueError(f"owners are 0 to {len(images) - 1}. Received: {np.max(owners)}")
-    if np.min(ids) < 0 or np.max(ids) >= len(table):
-        raise ValueError(f"ids are 0 to {len(table) - 1}. Received: {np.max(ids)}")
-    if not np.any(ids, axis=1).all():
-        raise ValueError("a sentence without words")
-
-
 def _in_turn(step, shape, count, seed):
     """Which items step `step` draws: all in turn, each pass in a new order."""
     each = int(np.prod(shape))
     positions = step * each + tf.range(each, dtype=tf.int64)
     return tf.reshape(endless_order(positions, count, seed), shape)
-
-
-def _dataset(batch, first_step, steps):
-    return (
-        tf.data.Dataset.range(first_step, steps)
-        .map(batch, num_parallel_calls=2, deterministic=True)
-        .prefetch(2)  # the real images of a batch are many
-    )

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import keras
 import matplotlib
 import numpy as np
 import pandas as pd
@@ -10,7 +11,10 @@ from PIL import Image, ImageDraw, ImageFont
 from keras_gans.files import replacing
 from keras_gans.report.pictures import GAP, PAGE, SIDE
 from keras_gans.report.tables import show, write_csv
-from keras_gans.text2image.captions import tokenize
+from keras_gans.text2image.captions import Vocabulary, tokenize
+from keras_gans.text2image.config import Config
+from keras_gans.text2image.data import sentence_means
+from keras_gans.text2image.evaluate import draw_last, draw_vectors
 
 LINE = 17  # pixels for a word beneath its picture
 FONT, SMALLEST = 12, 8  # sizes of words; longer ones are set smaller, then cut off
@@ -126,3 +130,25 @@ def write_table(folder, rows, title):
         headings = "model", *(f"{key}, %" for key in COLOURS)
         show(f"{title}: colours as in the caption (by chance)", headings, cells)
     write_csv(folder / "table.csv", table(rows))
+
+
+def vectors_of(config: Config, vocabulary: Vocabulary, ids: np.ndarray) -> np.ndarray:
+    """What dcgan and gnn draw sentences from: the mean of their words' vectors, or noise.
+
+    Returns:
+        float32 (N, D).
+    """
+    if config.condition == "noise":
+        rng = np.random.default_rng(config.seed)
+        return rng.uniform(-1, 1, (len(ids), config.vector_size)).astype(np.float32)
+    return sentence_means(ids, vocabulary.vectors)
+
+
+def draw_sentences(
+    config: Config, network: keras.Model, vocabulary: Vocabulary, captions: list[str]
+) -> np.ndarray:
+    """Draws each sentence: uint8 (N, S, S, 3)."""
+    ids = vocabulary.encode(captions, config.words)
+    if config.model == "full":
+        return draw_last(network, vocabulary.vectors, ids)
+    return draw_vectors(network, vectors_of(config, vocabulary, ids))

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 
-def averaged_copy(network, decay):
+def averaged_copy(network: keras.Model, decay: float) -> keras.Model:
     """A copy of a network to hold the average; the network itself for a decay of 0."""
     if not decay:
         return network
@@ -13,7 +13,7 @@ def averaged_copy(network, decay):
     return copy
 
 
-def move_average(averages, weights, decay, step):
+def move_average(averages: list, weights: list, decay: float, step) -> None:
     """Moves averages after update number `step` (the first is 1).
 
     In the first steps the average forgets faster: the start is worth nothing.

@@ -1,7 +1,6 @@
 """What this machine trains on."""
 
-import os
-
+from keras_gans.machine import cores, onednn
 from keras_gans.quiet import tensorflow as tf
 
 
@@ -24,19 +23,3 @@ def xla() -> bool:
     On a CPU it makes depthwise convolutions and max-pooling many times slower.
     """
     return bool(tf.config.list_physical_devices("GPU"))
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # Linux
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def onednn() -> bool:
-    """Whether TensorFlow computes with oneDNN, which it decides when it is imported."""
-    try:
-        from tensorflow.python.util._pywrap_util_port import IsMklEnabled
-    except ImportError:  # no public name tells
-        return os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "1"
-    return IsMklEnabled()

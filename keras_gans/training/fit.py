@@ -1,15 +1,25 @@
 """`Model.fit` with what every training of the house shows and writes."""
 
 import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import keras
 
 from keras_gans.data.pipeline import step_dataset
 from keras_gans.training.callbacks import MetricsLog, Speed, StopOnNaN
 from keras_gans.training.checkpoint import EpochCheckpoint
+from keras_gans.training.schedule import Schedule
 
 
-def fit(folder, model, batch, schedule, callbacks=(), validation_data=None):
+def fit(
+    folder: Path,
+    model: keras.Model,
+    batch: Callable,
+    schedule: Schedule,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    validation_data=None,
+) -> int:
     """Trains from the last checkpoint on; nothing happens if all epochs are done.
 
     Args:

@@ -9,6 +9,7 @@ from typing import get_args, get_type_hints
 
 import filelock
 
+from keras_gans import machine
 from keras_gans.errors import InputError
 from keras_gans.files import write_json
 
@@ -122,7 +123,7 @@ class RunFolder:
                   "its last bits may differ from those of an uninterrupted run")  # fmt: skip
 
 
-def newest(parent):
+def newest(parent: Path) -> Path:
     """The newest numbered run below `parent` (raises `InputError` if there is none)."""
     runs = [p for p in parent.iterdir() if p.name.isdigit()] if parent.is_dir() else []
     if not runs:
@@ -130,24 +131,22 @@ def newest(parent):
     return max(runs, key=lambda path: int(path.name))
 
 
-def environment():
+def environment() -> dict:
     """What the bits of a run depend on beside its settings."""
     import keras
     import tensorflow as tf
-
-    from keras_gans.training import device
 
     return {
         "python": platform.python_version(),
         "tensorflow": tf.__version__,
         "keras": keras.__version__,
-        "cores": device.cores(),
+        "cores": machine.cores(),
         "gpus": len(tf.config.list_physical_devices("GPU")),
-        "onednn": device.onednn(),
+        "onednn": machine.onednn(),
     }
 
 
-def to_json(config):
+def to_json(config) -> dict:
     """The settings of a config dataclass as JSON values, without `NOT_SETTINGS`."""
     values = dataclasses.asdict(config)
     for key in NOT_SETTINGS:
@@ -155,7 +154,7 @@ def to_json(config):
     return json.loads(json.dumps(values, default=str))
 
 
-def model_card(config, trained_on, figures, **more):
+def model_card(config, trained_on: str, figures: dict, **more) -> dict:
     """What an exported model tells of itself, as a dict for its `model.json`.
 
     Args:

@@ -4,11 +4,13 @@ No TensorFlow is imported here, so that `--help` and a wrong setting are answere
 """
 
 from dataclasses import dataclass, is_dataclass, replace
-from typing import get_type_hints
+from typing import TypeVar, get_type_hints
 
 import tyro
 
 from keras_gans.errors import InputError, report_input_errors
+
+Config = TypeVar("Config")
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,7 @@ class Within:
     high: float
 
 
-def check_limits(config, prefix=""):
+def check_limits(config, prefix: str = "") -> None:
     """Finds numbers beyond their `Within`, also in tuples and in dataclasses inside.
 
     Args:
@@ -35,14 +37,15 @@ def check_limits(config, prefix=""):
         if is_dataclass(value):
             check_limits(value, f"{argument}.")
         values = value if isinstance(value, tuple) else [] if value is None else [value]
-        for limit in getattr(hint, "__metadata__", ()):
+        limits = [each for each in getattr(hint, "__metadata__", ()) if type(each) is Within]
+        for limit in limits:
             if not all(limit.low <= each <= limit.high for each in values):
                 raise InputError(
                     f"--{argument} must be from {limit.low} to {limit.high}. Received: {value}"
                 )
 
 
-def parse(config_class, args=None):
+def parse(config_class: type[Config], args: list[str] | None = None) -> Config:
     """The settings on the command line, over those of the preset that they ask for.
 
     Args:

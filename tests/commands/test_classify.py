@@ -8,9 +8,10 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from keras_gans.__main__ import main
 from keras_gans.commands import classify
+from keras_gans.data.squares import read_levels
 from keras_gans.data.write import write_image
+from tests.commands.calls import calls
 
 CLASSES = ["red", "grün", "blue"]
 
@@ -53,18 +54,7 @@ def save(path, colour, size=(6, 9)):
     return path
 
 
-def run(capsys, *args):
-    main(["classify", *map(str, args)])
-    return capsys.readouterr()
-
-
-def fails(capsys, *args):
-    with pytest.raises(SystemExit) as stop:
-        main(["classify", *map(str, args)])
-    captured = capsys.readouterr()
-    assert stop.value.code == 2 and captured.out == ""
-    assert captured.err.startswith("keras_gans: error: ") and captured.err.count("\n") == 1
-    return captured.err
+run, fails = calls("classify")
 
 
 def test_files_and_folders_as_json(tmp_path, capsys, model):
@@ -114,15 +104,15 @@ def test_pixels_of_8_bits_are_read_as_they_are(tmp_path):
     every = np.arange(256, dtype=np.uint8).reshape(16, 16)
     Image.fromarray(np.dstack([every, every.T, every[::-1]])).save(tmp_path / "a.png")
     np.testing.assert_array_equal(
-        classify.read(tmp_path / "a.png"), np.dstack([every, every.T, every[::-1]])
+        read_levels(tmp_path / "a.png"), np.dstack([every, every.T, every[::-1]])
     )
     Image.fromarray(every).save(tmp_path / "grey.png")
     np.testing.assert_array_equal(
-        classify.read(tmp_path / "grey.png"), every[..., None].repeat(3, axis=2)
+        read_levels(tmp_path / "grey.png"), every[..., None].repeat(3, axis=2)
     )
     # linear half is sRGB's 188
     write_image(tmp_path / "deep.png", np.full((4, 4, 3), 32768, np.uint16))
-    assert (classify.read(tmp_path / "deep.png") == 188).all()
+    assert (read_levels(tmp_path / "deep.png") == 188).all()
 
 
 def test_batches_are_bounded_and_keep_the_order(tmp_path, monkeypatch):
@@ -139,14 +129,14 @@ def test_batches_are_bounded_and_keep_the_order(tmp_path, monkeypatch):
     assert list(classify.batches([])) == []
 
 
-def test_default_model_and_its_versions(tmp_path, capsys, model, monkeypatch):
+def test_default_model_and_its_versions(tmp_path, capsys, model, saved_models):
     path = save(tmp_path / "a.png", (60, 30, 10))
-    monkeypatch.setattr(classify, "MODEL", tmp_path / "none")
     message = fails(capsys, path)
     assert "no model is given" in message and "train_frgan.py" in message
-    monkeypatch.setattr(classify, "MODEL", model)
+    (saved_models / "frgan-classifier").symlink_to(model)
     assert "red" in run(capsys, path).out
-    assert classify.find_model(model).folder == classify.find_model(model / "10").folder
+    found = [classify.Classifier.find(folder).folder for folder in (model, model / "10")]
+    assert found[0] == found[1] == model / "10"
 
 
 # Bad input --------------------------------------------------------------------------------

@@ -7,7 +7,8 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_gans.__main__ import main
-from keras_gans.commands import detect as inspect_files
+from keras_gans.commands.detect import OUTLINE, Detector, draw_overlay, keep_large
+from tests.commands.calls import calls
 from tests.defectgan.fakes import boxes
 
 LIMIT = 200
@@ -65,18 +66,7 @@ def save(path, pixels):
     return path
 
 
-def run(capsys, *args):
-    main(["detect", *map(str, args)])
-    return capsys.readouterr()
-
-
-def fails(capsys, *args):
-    with pytest.raises(SystemExit) as stop:
-        main(["detect", *map(str, args)])
-    captured = capsys.readouterr()
-    assert stop.value.code == 2 and captured.out == ""
-    assert captured.err.startswith("keras_gans: error: ") and captured.err.count("\n") == 1
-    return captured.err
+run, fails = calls("detect")
 
 
 def test_a_folder_of_every_kind(tmp_path, capsys, model):
@@ -164,13 +154,13 @@ def test_grey_images_for_a_model_of_colours(tmp_path, capsys, model):
 def test_keep_large_agrees_with_boxes():
     mask = np.random.default_rng(0).random((40, 50)) > 0.7
     for min_area in (1, 4, 10**4):
-        kept, found = inspect_files.keep_large(mask, min_area)
+        kept, found = keep_large(mask, min_area)
         expected = [box for box in boxes(mask) if box.area >= min_area]
         assert sorted(found) == sorted(list(box[:4]) for box in expected)
         assert kept.sum() == sum(box.area for box in expected)
         assert not (kept & ~mask).any()
         assert found[:1] == [list(box[:4]) for box in expected[:1]]
-    kept, _ = inspect_files.keep_large(mask, 1)
+    kept, _ = keep_large(mask, 1)
     np.testing.assert_array_equal(kept, mask)
 
 
@@ -178,9 +168,9 @@ def test_overlay_by_hand():
     image = np.full((5, 6, 1), 100, np.uint8)
     mask = np.zeros((5, 6), bool)
     mask[2, 0] = True
-    overlay = inspect_files.draw_overlay(image, mask)
+    overlay = draw_overlay(image, mask)
     assert overlay.shape == (5, 6, 3) and overlay.dtype == np.uint8
-    red, untouched = list(inspect_files.OUTLINE), [100] * 3
+    red, untouched = list(OUTLINE), [100] * 3
     assert overlay[2, 0].tolist() == [146, 82, 82]  # 0.7 x 100 + 0.3 x (255, 40, 40)
     around = [(1, 0), (1, 1), (2, 1), (3, 0), (3, 1)]
     assert all(overlay[place].tolist() == red for place in around)
@@ -188,12 +178,12 @@ def test_overlay_by_hand():
     assert (image == 100).all()
 
 
-def test_highest_version_and_a_version_itself(model, monkeypatch):
-    assert inspect_files.find_model(model).folder.name == "10"
-    found = inspect_files.find_model(model / "2")
+def test_highest_version_and_a_version_itself(model, saved_models):
+    assert Detector.find(model).folder.name == "10"
+    found = Detector.find(model / "2")
     assert (found.folder.name, found.channels, found.limit) == ("2", 3, LIMIT)
-    monkeypatch.setattr(inspect_files, "MODEL", model)
-    assert inspect_files.find_model().folder.name == "10"
+    (saved_models / "defectgan").symlink_to(model)
+    assert Detector.find().folder.name == "10"
 
 
 # Bad input --------------------------------------------------------------------------------
@@ -278,15 +268,13 @@ def test_results_never_take_the_place_of_inputs_or_of_each_other(tmp_path, capsy
     assert not (tmp_path / "out").exists()
 
 
-def test_model_that_cannot_be_used(tmp_path, capsys, model, good, monkeypatch):
-    folder = tmp_path / "models"
+def test_model_that_cannot_be_used(tmp_path, capsys, model, good, saved_models):
+    folder = saved_models / "defectgan"
 
     def attempt(*options):
         return fails(capsys, good, "--out", tmp_path / "out", *options)
 
     assert "train_defectgan.py" in attempt("--model", folder)
-    monkeypatch.setattr(inspect_files, "MODEL", folder)
-    assert "no model is given, and there is no" in attempt()
     save_model(folder, 1)
     description = folder / "assets.extra" / "model.json"
     fitting = description.read_text()

@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from keras_gans.__main__ import main
 from keras_gans.commands import draw as room
+from tests.commands.calls import calls
 
 W, SIZE = 4, 6
 KNOWN = ["red", "green", "grün", "blue"]
@@ -63,18 +63,7 @@ def model(tmp_path_factory):
     return folder
 
 
-def run(capsys, *args):
-    main(["draw", *map(str, args)])
-    return capsys.readouterr()
-
-
-def fails(capsys, *args):
-    with pytest.raises(SystemExit) as stop:
-        main(["draw", *map(str, args)])
-    captured = capsys.readouterr()
-    assert stop.value.code == 2 and captured.out == ""
-    assert captured.err.startswith("keras_gans: error: ") and captured.err.count("\n") == 1
-    return captured.err
+run, fails = calls("draw")
 
 
 def grey(path):
@@ -208,7 +197,7 @@ def test_file_that_cannot_be_used(tmp_path, capsys, model):
     assert file.with_name("00001.png").read_text() == "red" and not out.exists()
 
 
-def test_settings_and_folders(tmp_path, capsys, model, monkeypatch):
+def test_settings_and_folders(tmp_path, capsys, model, saved_models, monkeypatch):
     out, file = tmp_path / "out", tmp_path / "file"
     file.write_text("")
     options = ["--model", model, "--out"]
@@ -222,10 +211,9 @@ def test_settings_and_folders(tmp_path, capsys, model, monkeypatch):
     (tmp_path / "b_words.png").mkdir()
     message = fails(capsys, "red", "--words", *options, tmp_path / "b.png")
     assert "b_words.png: a folder: give another --out" in message
-    monkeypatch.setattr(room, "MODEL", tmp_path / "none")
     message = fails(capsys, "red", "--out", out)
     assert "no model is given" in message and "python train_text2image.py" in message
-    monkeypatch.setattr(room, "MODEL", model)
+    (saved_models / "text2image").symlink_to(model)
     run(capsys, "red", "--out", tmp_path / "default.png")
     monkeypatch.setattr("os.access", lambda path, mode: False)
     assert "not writable" in fails(capsys, "red", *options, out)

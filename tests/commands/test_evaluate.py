@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 
 from keras_gans import __main__
-from keras_gans.commands.evaluate import evaluate, read
+from keras_gans.commands.evaluate import evaluate
+from keras_gans.data.squares import read_levels
 from keras_gans.errors import InputError
 from keras_gans.metrics.frechet import frechet_distance, kid
 from keras_gans.metrics.inception_score import inception_score
@@ -59,7 +60,7 @@ def refused(capsys, *arguments):
 
 def test_files_are_read_to_the_bit(folders):
     path, real, _ = folders
-    np.testing.assert_array_equal(read(path / "real" / "007.png"), real[7])
+    np.testing.assert_array_equal(read_levels(path / "real" / "007.png"), real[7])
 
 
 def test_the_figures(folders, network, capsys):

@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from keras_gans.__main__ import main
 from keras_gans.commands import generate as room
+from tests.commands.calls import calls
 
 
 class Numbers(tf.Module):
@@ -42,18 +42,7 @@ def model(tmp_path_factory):
     return folder
 
 
-def run(capsys, *args):
-    main(["generate", *map(str, args)])
-    return capsys.readouterr()
-
-
-def fails(capsys, *args):
-    with pytest.raises(SystemExit) as stop:
-        main(["generate", *map(str, args)])
-    captured = capsys.readouterr()
-    assert stop.value.code == 2 and captured.out == ""
-    assert captured.err.startswith("keras_gans: error: ") and captured.err.count("\n") == 1
-    return captured.err
+run, fails = calls("generate")
 
 
 def test_images_in_batches_and_their_grid(tmp_path, capsys, model, monkeypatch):
@@ -72,19 +61,8 @@ def test_images_in_batches_and_their_grid(tmp_path, capsys, model, monkeypatch):
                 [number, 9, 7]
             ]
     grid = np.asarray(Image.open(out / "grid.png"))
-    assert grid.shape == (2 + 2 * (4 + 2), 2 + 2 * (6 + 2), 3)
-    assert [grid[y, x, 0] for y in (3, 9) for x in (3, 11)] == [0, 1, 2, 3]
-
-
-def test_grid_by_hand():
-    images = [np.full((2, 1, 3), level, np.uint8) for level in (10, 20, 30)]
-    grid = room.draw_grid(images)
-    white = [255] * 8
-    first, second = white.copy(), white.copy()
-    first[2], first[5], second[2] = 10, 20, 30
-    expected = [white] * 2 + [first] * 2 + [white] * 2 + [second] * 2 + [white] * 2
-    np.testing.assert_array_equal(grid[..., 1], np.array(expected)[:, :8])
-    assert room.draw_grid(images[:1]).shape == (6, 5, 3)
+    assert grid.shape == (2 * 64 + 2, 2 * 96 + 2, 3)  # 16 times as large, 2 between them
+    assert [grid[y, x, 0] for y in (0, 66) for x in (0, 98)] == [0, 1, 2, 3]
 
 
 def test_grey_images(tmp_path, capsys):
@@ -110,7 +88,7 @@ def test_nothing_is_overwritten(tmp_path, capsys, model):
     assert after == {"grid.png": before[tmp_path / "out" / "00004.png"]}
 
 
-def test_settings_and_folders(tmp_path, capsys, model, monkeypatch):
+def test_settings_and_folders(tmp_path, capsys, model, saved_models, monkeypatch):
     out, file = tmp_path / "out", tmp_path / "file"
     file.write_text("")
     options = ["--model", model, "--out", out]
@@ -119,9 +97,8 @@ def test_settings_and_folders(tmp_path, capsys, model, monkeypatch):
         assert f"Received: {seed}" in fails(capsys, *options, "--seed", seed)
     message = fails(capsys, "--model", model, "--out", file)
     assert "a file, where a folder is needed" in message
-    monkeypatch.setattr(room, "MODEL", tmp_path / "none")
     assert "no model is given" in fails(capsys, "--out", out)
-    monkeypatch.setattr(room, "MODEL", model)
+    (saved_models / "frgan-generator").symlink_to(model)
     run(capsys, "--out", tmp_path / "default", "--count", 1)
     monkeypatch.setattr("os.access", lambda path, mode: False)
     assert "not writable" in fails(capsys, "--out", out)

@@ -1,27 +1,20 @@
 from pathlib import Path
 
-import pytest
-
-from keras_gans.commands.results import check_targets
-from keras_gans.errors import InputError
-
-A, B = Path("in/a.png"), Path("in/b.png")
+import keras_gans
+from keras_gans.commands.models import PACKAGE, default_model, shown
 
 
-def test_targets_of_their_own_pass():
-    check_targets([A, B], [(Path("out/a.png"), Path("out/a_mask.png")), [Path("out/b.png")]])
+def test_own_models_go_before_those_that_come_with_the_package(saved_models):
+    installed = default_model("dscnn")
+    assert installed.is_absolute() and (installed / "1" / "saved_model.pb").is_file()
+    (saved_models / "dscnn").mkdir()
+    assert default_model("dscnn") == Path("saved_models/dscnn")
+    assert default_model("none") == Path("saved_models/none")
 
 
-def test_an_input_is_not_overwritten():
-    with pytest.raises(InputError, match="in/b.png: would overwrite an input: give another"):
-        check_targets([A, B], [[Path("out/a.png")], [Path("out/../in/b.png")]])
-
-
-def test_two_inputs_do_not_share_a_target_whatever_its_case():
-    with pytest.raises(InputError, match="in/b.png and in/a.png: both .* to out/x.png: rename"):
-        check_targets([A, B], [[Path("out/X.png")], [Path("out/x.png")]])
-
-
-def test_every_input_needs_its_targets():
-    with pytest.raises(ValueError):
-        check_targets([A, B], [[Path("out/a.png")]])
+def test_messages_name_no_folder_of_an_installation(tmp_path):
+    assert PACKAGE == Path(keras_gans.__file__).parent
+    for folder in (PACKAGE, PACKAGE.parent):
+        assert shown(folder / "saved_models" / "dscnn") == "keras_gans' own saved_models/dscnn"
+    assert shown(tmp_path) == str(tmp_path)
+    assert shown(Path("saved_models/dscnn")) == "saved_models/dscnn"

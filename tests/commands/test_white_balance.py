@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from keras_gans.data import images
 from keras_gans.data.srgb import linear_to_srgb
 from keras_gans.data.write import quantize, write_image
 from keras_gans.dscnn import data
+from tests.commands.calls import calls
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
@@ -58,7 +60,7 @@ def model(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def estimator(model):
-    return wb.load(wb.find_model(model, "native"))
+    return wb.WhiteBalance.find(model, "native")
 
 
 def grey_scene(height=48, width=80, seed=0):
@@ -84,18 +86,7 @@ def degrees(a, b):
     return np.degrees(np.arccos(np.clip(a @ b, -1, 1)))
 
 
-def run(capsys, *args):
-    main(["white-balance", *map(str, args)])
-    return capsys.readouterr()
-
-
-def fails(capsys, *args):
-    with pytest.raises(SystemExit) as stop:
-        main(["white-balance", *map(str, args)])
-    captured = capsys.readouterr()
-    assert stop.value.code == 2 and captured.out == ""
-    assert captured.err.startswith("keras_gans: error: ") and captured.err.count("\n") == 1
-    return captured.err
+run, fails = calls("white-balance")
 
 
 @pytest.mark.parametrize("view", ["model", "whole", "native", "32"])
@@ -181,10 +172,10 @@ def test_views(model, estimator):
     image = grey_scene(160, 240)
     shapes = {}
     for view in ("whole", "native", 32, 1000):
-        seen = wb.Estimator(estimator.folder, PATCH, view, estimator.signature)
+        seen = replace(estimator, view=view)
         shapes[view] = wb.estimate(image, seen)[1].shape[:2]
     assert shapes == {"whole": (4, 6), "native": (10, 15), 32: (2, 3), 1000: (10, 15)}
-    seen = wb.Estimator(estimator.folder, PATCH, "whole", estimator.signature)
+    seen = replace(estimator, view="whole")
     assert wb.estimate(image[:20, :40], seen)[1].shape[:2] == (1, 2)
 
 
@@ -192,7 +183,7 @@ def test_whole_view_is_the_mean_over_the_scene(estimator):
     # patches of two lights: whole sees their mean, native the median of three to one
     image = np.full((PATCH, 4 * PATCH, 3), 0.5, np.float32)
     image[:, : 3 * PATCH] = [0.6, 0.3, 0.3]
-    seen = wb.Estimator(estimator.folder, PATCH, "whole", estimator.signature)
+    seen = replace(estimator, view="whole")
     light, local_map, _ = wb.estimate(image, seen)
     assert degrees(light, np.array([0.575, 0.35, 0.35])) < 1e-3
     assert local_map.shape == (1, 4, 3)
@@ -200,10 +191,10 @@ def test_whole_view_is_the_mean_over_the_scene(estimator):
 
 
 def test_highest_version_and_a_version_itself(model):
-    assert wb.find_model(model).folder.name == "10"
-    assert wb.find_model(model).view == "whole"
-    assert wb.find_model(model / "2").view == "native"
-    assert wb.find_model(model / "2", 99).view == 99
+    assert wb.WhiteBalance.find(model).folder.name == "10"
+    assert wb.WhiteBalance.find(model).view == "whole"
+    assert wb.WhiteBalance.find(model / "2").view == "native"
+    assert wb.WhiteBalance.find(model / "2", 99).view == 99
 
 
 def test_correct_keeps_green_and_clips():
@@ -346,12 +337,24 @@ def test_help(capsys):
         assert word in shown
 
 
-def test_each_kind_of_photo_has_its_default_model(tmp_path, model, monkeypatch):
+def test_each_kind_of_photo_has_its_default_model(tmp_path, model, saved_models):
     light = write_photo(tmp_path / "a.jpg", grey_scene())
     linear = write_photo(tmp_path / "b.tif", grey_scene())
-    defaults = {"linear": model / "10", "srgb": model / "2"}  # "whole" and "native"
-    monkeypatch.setattr(wb, "MODELS", defaults)
+    (saved_models / "dscnn").symlink_to(model / "10")  # "whole"
+    (saved_models / "dscnn-photos").symlink_to(model / "2")  # "native"
     rows = wb.white_balance([light, linear], tmp_path / "out")
     assert [row["view"] for row in rows] == ["native", "whole"]
     rows = wb.white_balance([light, linear], tmp_path / "out", model=model)
     assert [row["view"] for row in rows] == ["whole", "whole"]
+
+
+def test_a_model_takes_arrays(estimator):
+    rng = np.random.default_rng(0)
+    image = rng.uniform(0.1, 0.4, (2 * PATCH, 2 * PATCH, 3)).astype(np.float32)
+    corrected, illuminant = estimator(image)
+    np.testing.assert_array_equal(illuminant, wb.estimate(image, estimator)[0])
+    np.testing.assert_array_equal(corrected, wb.correct(image, illuminant))
+    photo = quantize(linear_to_srgb(image), np.uint8)
+    shown, light = estimator(photo)
+    assert shown.dtype == np.uint8 and shown.shape == photo.shape
+    np.testing.assert_allclose(light, illuminant, atol=0.01)

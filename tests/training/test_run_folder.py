@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from keras_gans.errors import InputError
-from keras_gans.files import write_json
-from keras_gans.training.run_folder import RunFolder
+from keras_gans.files import remembered, write_json
+from keras_gans.training.run_folder import RunFolder, model_card
 
 
 @dataclass(frozen=True)
@@ -96,3 +96,25 @@ def test_write_json_leaves_the_old_file_when_it_fails(tmp_path):
     with pytest.raises(TypeError):
         write_json(path, {"a": object()})
     assert json.loads(path.read_text()) == {"a": 1}
+
+
+def test_what_was_computed_once_is_remembered(tmp_path):
+    path, drawn = tmp_path / "new" / "drawn.json", []
+
+    def draw():
+        drawn.append(1)
+        return {"indices": (3, 1)}
+
+    for _ in range(2):
+        assert remembered(path, draw, "abc") == {"indices": [3, 1]}
+        assert remembered(tmp_path / "plain.json", lambda: [1.5]) == [1.5]
+    assert drawn == [1]
+    with pytest.raises(InputError, match="drawn.json: made of other data; start a new run"):
+        remembered(path, draw, "abd")
+
+
+def test_model_card_has_no_path(tmp_path):
+    card = model_card(Config(data=tmp_path), "scenes", {"error": 1.5}, student=2)
+    assert (card["trained_on"], card["test_figures"]) == ("scenes", {"error": 1.5})
+    assert (card["student"], card["settings"]) == (2, {"epochs": 3})
+    assert model_card(Config(), "", {})["settings"] == {"epochs": 3}

@@ -1,37 +1,56 @@
-"""The paper's ablations: table 3 (skip connection), figure 7 (sizes), table 4 (storage)."""
+"""The paper's ablations: table 3 (skip connection), figure 7 (sizes), table 4 (storage).
 
-import os
+    python -m studies.dscnn --data DIR_OR_NPZ
+
+The settings are those of train_dscnn.py. Each variant is trained with them.
+"""
+
+from keras_gans.dscnn.config import StudyConfig
+from keras_gans.training.settings import command_line
+
+if __name__ == "__main__":  # before TensorFlow is imported, which takes seconds
+    config = command_line(StudyConfig)
+
 import time
 from dataclasses import replace
 from pathlib import Path
+
+from keras_gans.training.device import set_up
 
 import keras
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from keras_gans.dscnn import datasets
 from keras_gans.dscnn.estimate import estimate_images, traced_estimate
-from keras_gans.dscnn.report import save_figure, show
+from keras_gans.dscnn.report import show_frame
+from keras_gans.errors import report_input_errors
+from keras_gans.files import write_json
 from keras_gans.metrics.angular import angular_errors
+from keras_gans.report.pictures import save_figure
+from keras_gans.training.run_folder import RunFolder
+from train_dscnn import train
 
 PATCH_SIZES = (16, 32, 64, 96, 128)
 MODULES = (1, 2, 3, 4, 5)
 
 
-def run(train, config, scenes, folder):
+def run(config, folder, scenes):
     """Trains and tests every variant; prints the table, writes it and figure 7.
 
+    The last fold is held out. Measured lights are also tested the paper's way, on the scenes
+    trained on.
+
     Args:
-        train: function (config, scenes, indices of scenes, name, augmentation) -> network.
-        config: the train script's settings.
-        scenes: `Scenes`. The last fold is held out; measured lights (`config.data`) are also
-            tested the paper's way, on the scenes trained on.
-        folder: where `ablation.csv` and `figure_7.png` go.
+        config: `StudyConfig`.
+        folder: gets `ablation.csv`, `result.json` and `figure_7.png`.
+        scenes: `Scenes`.
     """
     smallest = min(min(scenes.images[i].shape[:2]) for i in range(len(scenes)))
     held_out = scenes.folds == scenes.folds.max()
     every = np.arange(len(scenes))
-    splits = {"seen": (every, every, None)} if config.data and not config.photos else {}
+    splits = {"seen": (every, every, None)} if config.measured_lights else {}
     augmentation = config.augmentation if config.augment else None
     splits["held out"] = np.flatnonzero(~held_out), np.flatnonzero(held_out), augmentation
     rows = {}
@@ -39,15 +58,17 @@ def run(train, config, scenes, folder):
         rows[name] = {}
         for split, (trained, tested, changes) in splits.items():
             label = f"{name} {split}".replace(" ", "-")
-            network = train(variant, scenes, trained, label, changes)
+            network = train(variant, folder / label, scenes, trained, changes)
             estimates, _ = estimate_images(network, scenes.take(tested).images)
             errors = angular_errors(scenes.illuminants[tested], estimates)
             rows[name][f"mean error, {split}"] = errors.mean()
         rows[name] |= cost(network, scenes.images[0], folder / label)
     frame = pd.DataFrame(rows).T
     frame["parameters"] = frame["parameters"].astype(int)
-    show(frame, f"ablation on {scenes.name}, {config.epochs} epochs", "network")
+    show_frame(frame, f"ablation on {scenes.name}, {config.epochs} epochs", "network")
     frame.to_csv(folder / "ablation.csv", index_label="network")
+    table = frame.rename_axis("network").reset_index().to_dict("records")
+    write_json(folder / "result.json", {"table": table, "set": scenes.name})
     draw_figure_7(frame, config, folder / "figure_7.png")
 
 
@@ -101,8 +122,8 @@ def cost(network, image, folder):
         seconds.append(time.perf_counter() - start)
     return {
         "parameters": network.count_params(),
-        "MB with optimizer": os.path.getsize(with_optimizer) / 1e6,
-        "MB weights": os.path.getsize(weights) / 1e6,
+        "MB with optimizer": with_optimizer.stat().st_size / 1e6,
+        "MB weights": weights.stat().st_size / 1e6,
         "ms/image": 1000 * float(np.median(seconds)),
     }
 
@@ -126,3 +147,17 @@ def draw_figure_7(frame, config, path):
         clock.plot(list(points), rows["ms/image"], "s:", color="grey")
         clock.set(ylabel="ms an image (dotted)", ylim=(0, None))
     save_figure(figure, path)
+
+
+@report_input_errors
+def main(config):
+    scenes = datasets.load(config)
+    with RunFolder("study_dscnn", config) as folder:
+        print(f"run: {folder.path}")
+        set_up(config.deterministic)
+        run(config, folder.path, scenes)
+        print(f"figures and pictures: {folder.path}")
+
+
+if __name__ == "__main__":
+    main(config)

@@ -1,27 +1,30 @@
-"""What samples are for: does a classifier of defects learn more with them than without?
+"""Do generated crops help? Does a classifier of defects learn more with them than without?
 
-GANs and classifiers are trained on the same few real crops; then the classifier is trained
-again with generated crops as half of each batch, for as many steps. All of them are tested on
-crops of other photos. All see their crops mirrored at random.
+GANs and classifiers are trained on the same few real crops. Then the classifier is trained
+again, with generated crops as half of each batch, for as many steps. All are tested on crops of
+other photos. All see their crops mirrored at random.
 """
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from keras_gans.errors import InputError
-from keras_gans.okdgan.classifier import balanced_accuracy, targets, train_classifier
-from keras_gans.okdgan.datasets import single_labels
+from keras_gans.okdgan.classifier import BATCH, balanced_accuracy, targets, train_classifier
+from keras_gans.okdgan.config import StudyConfig
+from keras_gans.okdgan.crops import Crops, single_labels
 from keras_gans.okdgan.evaluate import sample
 from keras_gans.report.tables import mean_and_scatter, show, write_csv
+from keras_gans.training.schedule import Schedule
 
 GENERATED = 5000  # crops, of all students together
 EPOCH = 100  # steps after which the state of a classifier is saved
 REAL, ALL = "few real crops", "all real crops of the same photos"
 
 
-def few_crops(crops, test, count, seed):
+def few_crops(crops: Crops, test: Crops, count: int, seed: int) -> Crops:
     """Draws the few crops that are all there is to train on, equally many of each class.
 
     Args:
@@ -51,7 +54,9 @@ def few_crops(crops, test, count, seed):
     return replace(crops.take(drawn), labels=labels[drawn])
 
 
-def generated_crops(gans, classes, seed, count):
+def generated_crops(
+    gans: list, classes: int, seed: int, count: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Samples of all GANs and classes, equally many of each.
 
     Args:
@@ -73,36 +78,36 @@ def generated_crops(gans, classes, seed, count):
     return np.concatenate(images), labels
 
 
-def compare(folder, few, gans, more, test, steps, seeds, jit_compile=False):
+def compare(
+    config: StudyConfig, folder: Path, few: Crops, gans: dict, more: Crops, test: Crops
+) -> pd.DataFrame:
     """Trains classifiers on real crops, on generated ones too, and on many real ones.
 
     Args:
-        folder: `Path`; each training has its own, from which it goes on.
+        config: the settings: `classifier_steps`, rounded up to a multiple of 100, and `seeds`.
+        folder: each training has its own in it, from which it goes on.
         few: `Crops` from `few_crops`.
         gans: dict name -> list of GANs that were trained on them, whose samples are added.
         more: `Crops` of the same photos, many: what generated crops would ideally replace.
         test: `Crops` of other photos.
-        steps: of each training, rounded up to a multiple of 100 (or less than that).
-        seeds: of the classifiers.
-        jit_compile: see `keras.Model.compile`.
 
     Returns:
-        DataFrame: `training`, `seed`, and `accuracy` on `test`, percent, the mean over classes.
+        columns `training`, `seed`, and `accuracy` on `test`, balanced, in percent.
     """
-    count = len(few.classes)
-    labels = single_labels(test)
-    per_epoch = min(EPOCH, steps)
+    count, labels = len(few.classes), single_labels(test)
+    per_epoch = min(EPOCH, config.classifier_steps)
+    schedule = Schedule(BATCH, per_epoch, -(-config.classifier_steps // per_epoch))
     trainings = {REAL: (few.images, few.labels, None)}
     for name, group in gans.items():
-        images, classes = generated_crops(group, count, seeds[0], GENERATED)
+        images, classes = generated_crops(group, count, config.seeds[0], GENERATED)
         trainings[f"and {name}"] = few.images, few.labels, (images, targets(classes, count))
     trainings[ALL] = more.images, single_labels(more), None
     rows = []
     for number, (name, (images, classes, others)) in enumerate(trainings.items()):
-        for seed in seeds:
+        for seed in config.seeds:
             network = train_classifier(
                 folder / f"classifier-{number}-seed-{seed}", images, targets(classes, count),
-                per_epoch, -(-steps // per_epoch), seed, others, jit_compile,
+                schedule, seed, others,
             )  # fmt: skip
             accuracy = balanced_accuracy(network, test.images, labels)
             print(f"{name}, seed {seed}: {accuracy:.2f} %")
@@ -110,8 +115,8 @@ def compare(folder, few, gans, more, test, steps, seeds, jit_compile=False):
     return pd.DataFrame(rows)
 
 
-def write(folder, frame, title):
-    """Prints mean and standard deviation over the seeds, and writes `purpose.csv`.
+def write(folder: Path, frame: pd.DataFrame, title: str) -> None:
+    """Prints mean and standard deviation over the seeds, and writes `augmentation.csv`.
 
     Args:
         folder: `Path`, exists.
@@ -123,4 +128,4 @@ def write(folder, frame, title):
         for name, runs in frame.groupby("training", sort=False)
     ]
     show(title, ("trained on", "test accuracy, %", "seeds"), cells)
-    write_csv(folder / "purpose.csv", frame)
+    write_csv(folder / "augmentation.csv", frame)

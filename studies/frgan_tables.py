@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from keras_gans.errors import InputError
+from keras_gans.frgan.config import SHARES, StudyConfig
 from keras_gans.frgan.report import draw_curves, draw_rows
 from keras_gans.report.tables import show, write_csv
 
@@ -34,8 +35,6 @@ ROWS = {
         "FR-GAN": FRGAN,
     },
 }
-LABELS = (500, 1000)
-SHARES = (0, 10, 20, 30, 40, 50)  # percent of wrong labels
 
 # On SVHN; what the scatter is over is not said. Table 3's "FR-GAN with regular term" is the
 # FR-GAN without SE.
@@ -69,7 +68,7 @@ class Variant:
     changes: dict
 
 
-def variants(study, config):
+def variants(study: str, config: StudyConfig) -> list[Variant]:
     """The runs of a study, each once for every seed.
 
     They say all of `se`, `consistency`, `supervised_only` and `label_noise`, and `labels`
@@ -77,8 +76,7 @@ def variants(study, config):
 
     Args:
         study: one of `STUDIES`.
-        config: the train script's settings; read are `seeds`, and for table 3 `study_labels`,
-            numbers of labels (`LABELS` where empty).
+        config: read are `seeds`, and for table 3 `study_labels`.
 
     Returns:
         list of `Variant`. Those of one seed come first, so that a study that is interrupted
@@ -90,7 +88,7 @@ def variants(study, config):
     _check(study)
     columns = {
         "table-2": {"score": {}},
-        "table-3": {str(n): {"labels": n} for n in config.study_labels or LABELS},
+        "table-3": {str(n): {"labels": n} for n in config.study_labels},
         "figure-4": {str(p): {"labels": None, "label_noise": p / 100} for p in SHARES},
     }[study]
     return [
@@ -102,18 +100,18 @@ def variants(study, config):
     ]
 
 
-def real_images(seed):
+def real_images(seed: int) -> Variant:
     """Where table 2 has the score of real images: give it to `run_path`."""
     return Variant("real images", "score", {"seed": seed})
 
 
-def run_path(folder, variant):
+def run_path(folder: Path, variant: Variant) -> Path:
     """The run's folder: `<folder>/<row>/<column>/seed-<n>`."""
     seed = f"seed-{variant.changes['seed']}"
     return Path(folder) / _slug(variant.row) / _slug(variant.column) / seed
 
 
-def missing(study, config, folder):
+def missing(study: str, config: StudyConfig, folder: Path) -> list[Variant]:
     """The variants that have no result yet; for table 2 also the real images, of no seed."""
     wanted = variants(study, config)
     if study == "table-2" and not any(_results(folder, "real images")):
@@ -121,7 +119,7 @@ def missing(study, config, folder):
     return [v for v in wanted if not (run_path(folder, v) / "result.json").exists()]
 
 
-def collect(study, folder):
+def collect(study: str, folder: Path) -> pd.DataFrame:
     """What the runs of a study measured.
 
     Args:
@@ -176,7 +174,7 @@ def _values(study, column, result):
     ]
 
 
-def table(study, frame, set_name=""):
+def table(study: str, frame: pd.DataFrame, set_name: str = "") -> pd.DataFrame:
     """Mean and scatter over the seeds, beside the paper's figures.
 
     Args:
@@ -203,7 +201,7 @@ def table(study, frame, set_name=""):
     return summary
 
 
-def write(study, config, folder, set_name=""):
+def write(study: str, config: StudyConfig, folder: Path, set_name: str = "") -> pd.DataFrame:
     """Prints a study's table and what is missing; writes its runs as CSV and the PNG.
 
     Args:
@@ -236,7 +234,7 @@ def write(study, config, folder, set_name=""):
     return summary
 
 
-def draw(study, frame, path):
+def draw(study: str, frame: pd.DataFrame, path: Path) -> None:
     """Draws figure 4, or a table with a row a method, as a PNG.
 
     Args:

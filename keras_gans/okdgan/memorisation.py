@@ -10,7 +10,12 @@ SIDE = 32  # of the reduced images that are compared
 IMAGES, CROPS = 40, 2000  # compared at once; bounds the memory
 
 
-def nearest_crops(images, crops, photos=None, crop_photos=None):
+def nearest_crops(
+    images: np.ndarray,
+    crops: np.ndarray,
+    photos: np.ndarray | None = None,
+    crop_photos: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
     """Finds for each image the crop that looks most like it, wherever it has moved a little.
 
     Images are made grey, smoothed with a deviation of 1/32 of their side, reduced to 32x32, and
@@ -55,7 +60,7 @@ def nearest_crops(images, crops, photos=None, crop_photos=None):
     return highest, indices
 
 
-def copy_threshold(crops, sources, seed=0):
+def copy_threshold(crops: np.ndarray, sources: tuple, seed: int = 0) -> float | None:
     """The correlation from which an image counts as a near-copy of a crop.
 
     So near to some crop of another photo are only 1 % of the real crops. Those of the same
@@ -78,12 +83,12 @@ def copy_threshold(crops, sources, seed=0):
     return float(np.quantile(correlations, 1 - NEARER))
 
 
-def pairwise_distance(features):
+def pairwise_distance(features: np.ndarray) -> float:
     """The mean Euclidean distance of two vectors of a set, features (N, D), N at least 2."""
     return float(distance.pdist(np.asarray(features, np.float64)).mean())
 
 
-def diversity(features, real, seed=0):
+def diversity(features: np.ndarray, real: np.ndarray, seed: int = 0) -> float:
     """How various images are, relative to real crops: 1 is as various, 0 all alike.
 
     Args:

@@ -1,0 +1,180 @@
+"""The settings of `train_frgan.py`: the paper's by default, reduced ones for CPUs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from keras_gans.errors import InputError
+from keras_gans.files import check_folder
+from keras_gans.training.schedule import Schedule
+from keras_gans.training.settings import Within
+
+# What 2 cores train in minutes: few steps, in which the adversarial loss must not drown the
+# labels, and dropout costs a narrow network more than it gives. At this rate a single long
+# gradient undoes the training, unless it is clipped
+REDUCED = dict(
+    width=16,
+    generator_width=32,
+    dropout=0.0,
+    consistency_weight=10.0,
+    adversarial_weight=0.25,
+    average=0.99,
+    batch_size=50,
+    epochs=40,
+    steps_per_epoch=100,
+    learning_rate=2e-3,
+    clip=1.0,
+)
+
+# Without --data
+BUILT_IN = REDUCED | dict(labels=100, epochs=20)
+
+SHARES = (0, 10, 20, 30, 40, 50)  # percent of wrong labels, of figure 4
+
+
+@dataclass(frozen=True)
+class Config:
+    """Trains FR-GAN, measures it beside the same network trained on the labels alone."""
+
+    data: Path | None = None
+    """Folder of a data set. Without it: built-in street digits, reduced settings."""
+    download: Literal["svhn"] | None = None
+    """Fetch this set into DATA first (train and test, 246 MB)."""
+    extra: bool = False
+    """Use SVHN's extra images as well, without their labels."""
+    reduced: bool = False
+    """A small network, and our settings where not given: for CPUs."""
+    labels: Annotated[int | None, Within(2, 10**9)] = 1000
+    """Labelled images, spread evenly over the classes, drawn by the seed. None: all."""
+    label_noise: Annotated[float, Within(0, 1)] = 0.0
+    """Share of the labelled images that get a wrong label (figure 4)."""
+
+    image_size: Annotated[int, Within(8, 1024)] = 32
+    width: Annotated[int, Within(1, 1024)] = 64
+    """Filters of the discriminator's first block."""
+    generator_width: Annotated[int, Within(1, 1024)] = 128
+    """Filters of the generator's last hidden layer."""
+    latent: Annotated[int, Within(1, 10**4)] = 100
+    se: bool = True
+    """The squeeze-and-excitation block."""
+    dropout: Annotated[float, Within(0, 0.99)] = 0.2
+    noise: Annotated[float, Within(0, 10)] = 0.15
+    """Standard deviation of the noise on the discriminator's images in [-1, 1]."""
+    translate: Annotated[int, Within(0, 100)] = 2
+    """Pixels by which an image is moved at most."""
+    mirror: bool = False
+    """Mirror images at random: for things that have no writing on them."""
+
+    consistency: bool = True
+    """The term of equation 9."""
+    consistency_weight: Annotated[float | None, Within(0, 1e6)] = None
+    """w_max; by default 100 M/N, of M labelled among N images (Laine and Aila)."""
+    ramp_epochs: Annotated[int | None, Within(0, 10**6)] = None
+    """Epochs in which it rises; by default 80 of 300, or the same share of EPOCHS."""
+    adversarial_weight: Annotated[float, Within(0, 1e6)] = 1.0
+    """Of equation 6 in the discriminator's loss; 0.5 in Improved-GAN's code."""
+    feature_matching: bool = False
+    """The generator's loss of Improved-GAN instead of the paper's."""
+    average: Annotated[float, Within(0, 0.999999)] = 0.0
+    """Decay of a moving average of the classifier's weights, which is then what is tested and
+    exported, such as 0.999; 0 for none."""
+
+    batch_size: Annotated[int, Within(2, 10**5)] = 100
+    epochs: Annotated[int, Within(1, 10**6)] = 300
+    steps_per_epoch: Annotated[int | None, Within(1, 10**7)] = None
+    """By default as many as show every image once."""
+    learning_rate: Annotated[float, Within(1e-12, 100)] = 3e-4
+    beta_1: Annotated[float, Within(0, 0.9999)] = 0.5
+    """Of Adam; the paper does not say. 0.5 is DCGAN's and Improved-GAN's."""
+    clip: Annotated[float | None, Within(1e-6, 1e6)] = None
+    """Largest norm of the classifier's gradient; longer ones are scaled to it. None, as in the
+    paper, for no limit."""
+
+    baseline: bool = True
+    """Train the same network on the labels alone, for the same number of steps, beside it."""
+    supervised_only: bool = False
+    """Train that alone; nothing is exported."""
+
+    seed: Annotated[int, Within(0, 2**31 - 1)] = 0
+    deterministic: bool = True
+    """The same bits from the same seed, and from a run that was resumed."""
+    export: Path | None = Path("saved_models")
+    """Models go to EXPORT/frgan-classifier/VERSION and EXPORT/frgan-generator/VERSION, those of
+    built-in digits to names with -synthetic; None exports nothing."""
+    run_dir: Path | None = None
+    """The run's folder; by default the next number in runs/train_frgan."""
+    resume: bool = False
+    """Go on with the newest run (or RUN_DIR), which must have the same settings."""
+
+    def preset(self) -> dict:
+        """Defaults that these settings ask for."""
+        return BUILT_IN if self.data is None else REDUCED if self.reduced else {}
+
+    def schedule(self, count: int) -> Schedule:
+        """How long a training on so many images is."""
+        steps = self.steps_per_epoch or -(-count // self.batch_size)
+        return Schedule(self.batch_size, steps, self.epochs)
+
+    def ramp_steps(self, steps_per_epoch: int) -> int:
+        """Steps in which the weight of the consistency term rises."""
+        epochs = self.epochs * 80 / 300 if self.ramp_epochs is None else self.ramp_epochs
+        return round(epochs * steps_per_epoch)
+
+    def largest_weight(self, labelled: int, count: int) -> float:
+        """w_max of the consistency term, of so many labelled among `count` images."""
+        if not self.consistency:
+            return 0.0
+        if self.consistency_weight is None:
+            return 100 * labelled / count
+        return self.consistency_weight
+
+    def label_counts(self) -> set[int | None]:
+        """Numbers of labels that the runs need."""
+        return {self.labels}
+
+    def check(self) -> None:
+        """Finds settings that do not go together, before anything is loaded or written."""
+        size = self.image_size
+        if size % 8:
+            raise InputError(f"--image-size must be a multiple of 8. Received: {size}")
+        if self.data is None and (self.download or self.extra):
+            raise InputError("--download and --extra need --data, the folder of the set")
+        if self.translate > size:
+            raise InputError(
+                f"--translate must be at most --image-size, {size}. Received: {self.translate}"
+            )
+        if self.export:
+            check_folder(self.export)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyConfig(Config):
+    """Runs one of the paper's experiments, every variant once a seed. Nothing is exported."""
+
+    study: tyro.conf.Positional[Literal["table-2", "table-3", "figure-4"]]
+    seeds: Annotated[tuple[int, ...], Within(0, 2**31 - 1)] = (0, 1, 2)
+    study_labels: Annotated[tuple[int, ...], Within(2, 10**9)] = (500, 1000)
+    """Columns of table 3."""
+    score_images: Annotated[int, Within(10, 10**7)] = 10_000
+    """Samples of which table 2 takes the Inception score, and real images; as many as there are
+    to test on, if that is less."""
+    inception: Path | None = None
+    """The frozen Inception graph of 2015 (classify_image_graph_def.pb), which makes it *the*
+    Inception score. Without it a classifier trained on all labels of the set takes its place,
+    and the figure bears that name."""
+
+    def label_counts(self) -> set[int | None]:
+        """Numbers of labels that the runs need."""
+        wanted = {"table-2": {self.labels}, "table-3": set(self.study_labels)}
+        return wanted.get(self.study, {None})
+
+    def check(self) -> None:
+        """Finds settings that do not go together, before anything is loaded or written."""
+        super().check()
+        for name in ("seeds", "study_labels"):
+            if not getattr(self, name):
+                raise InputError(
+                    f"--{name.replace('_', '-')} must have a value. Received: none"
+                )

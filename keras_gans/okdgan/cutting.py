@@ -1,0 +1,201 @@
+"""Crops out of photographs: which squares are drawn, and how they are read."""
+
+import warnings
+
+import numpy as np
+from PIL import Image
+
+from keras_gans.data.folders import in_threads
+from keras_gans.data.images import DAMAGE, bit_depth, read_linear
+from keras_gans.data.srgb import linear_to_srgb
+from keras_gans.data.write import quantize
+from keras_gans.errors import InputError
+from keras_gans.okdgan.crops import Area, Crops
+
+# What Pillow has to do to turn an image upright, by the number in the EXIF data.
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+ORIENTATION = 0x0112
+
+DRY = 50  # turns of drawing without a new crop, after which no more are expected
+
+
+def whole_photo(file, labels, source=None, part=None):
+    """A whole photo as the area."""
+    size = photo_size(file)
+    return Area(file, size, (0, 0, *size), labels, source, part)
+
+
+def check_sizes(areas, size):
+    """Finds photos that are too small, and crops of a list that lie outside."""
+    for area in areas:
+        width, height = area.photo
+        x, y, side, _ = area.box
+        if area.listed and (side < 1 or x + side > width or y + side > height):
+            raise InputError(
+                f"{area.listed}: {side}x{side} pixels at {x}, {y} are outside of the "
+                f"{width}x{height} photo: mend or remove the line"
+            )
+        if not area.listed and min(width, height) < size:
+            raise InputError(
+                f"{area.file}: {width}x{height} pixels, less than a crop of {size}x{size}: "
+                "remove it, or ask for smaller crops"
+            )
+
+
+def draw_places(areas, count, size, side, seed):
+    """Draws crops, in turn from all areas, none twice.
+
+    Args:
+        areas: list of `Area`.
+        count: `None` for one of each area.
+        size: the least side in pixels.
+        side: of the squares; `None` for 3/4 of the area's shorter side or more.
+        seed: int.
+
+    Returns:
+        list of (area, (x, y, side)), in the order of the areas.
+    """
+    rng = np.random.default_rng(seed)
+    wanted = len(areas) if count is None else count
+    found, dry = {}, 0
+    while len(found) < wanted and dry < DRY:
+        before = len(found)
+        for index in rng.permutation(len(areas)):
+            area = areas[index]
+            place = area.box[:3] if area.listed else _square(area, rng.random(3), size, side)
+            key = index if area.listed else (area.file, *place)
+            found.setdefault(key, (int(index), place))
+            if len(found) == wanted:
+                break
+        dry = dry + 1 if len(found) == before else 0
+    return [(areas[index], place) for index, place in sorted(found.values())]
+
+
+def _square(area, luck, size, side):
+    """(x, y, side) of a random square of an area, for three random numbers in [0, 1)."""
+    lengths = area.box[2:]
+    if side is None:
+        shorter = min(lengths)
+        least = max(size, -(-3 * shorter // 4))
+        side = least + int(luck[2] * max(shorter - least + 1, 1))
+    place = []
+    for corner, length, limit, part in zip(area.box, lengths, area.photo, luck):
+        # in the area, or, where that is too small, around its middle
+        free = length - side
+        first = corner + (int(part * (free + 1)) if free >= 0 else free // 2)
+        place.append(min(max(first, 0), limit - side))
+    return (*place, side)
+
+
+def read_crops(chosen, classes, several, path, name, size):
+    """Reads the crops that were chosen, each photo once.
+
+    Args:
+        chosen: list of (area, (x, y, side)).
+        classes: tuple of names.
+        several: whether a crop may have several of them.
+        path: the set's folder.
+        name: the set's name.
+        size: side of the crops returned.
+
+    Returns:
+        `Crops`.
+    """
+    by_file = {}
+    for number, (area, _) in enumerate(chosen):
+        by_file.setdefault(area.file, []).append(number)
+    images = np.empty((len(chosen), size, size, 3), np.uint8)
+
+    def cut(file):
+        numbers = by_file[file]
+        return numbers, _cut(file, [chosen[number][1] for number in numbers], size)
+
+    for numbers, crops in in_threads(cut, list(by_file)):
+        images[numbers] = crops
+    areas = [area for area, _ in chosen]
+    files = tuple(area.file.relative_to(path).as_posix() for area in areas)
+    parts = tuple(area.part or "" for area in areas)
+    return Crops(
+        name,
+        classes,
+        images,
+        _labels(areas, classes, several),
+        tuple(area.source or file for area, file in zip(areas, files)),
+        np.array([place for _, place in chosen], np.int64),
+        parts if any(parts) else None,
+        files,
+    )
+
+
+def _labels(areas, classes, several):
+    """int64 (N,), bool (N, K) for several classes a crop, or `None` without classes."""
+    if not classes:
+        return None
+    table = np.array([[name in area.labels for name in classes] for area in areas])
+    return table if several else table.argmax(axis=1).astype(np.int64)
+
+
+def photo_size(file):
+    """(width, height) as stored, from the header."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(file) as image:
+                return image.size
+    except DAMAGE:
+        raise _damaged(file) from None
+
+
+def _cut(file, places, size):
+    """Cuts squares out of a photo, reduces them and turns them upright.
+
+    Args:
+        file: the photo; more than 8 bits a channel are linear and get the sRGB curve.
+        places: list of (x, y, side).
+        size: side of the result.
+
+    Returns:
+        list of uint8 (size, size, 3).
+    """
+    try:
+        with Image.open(file) as image:
+            width = image.width
+            if image.format == "JPEG":  # decoded smaller where all crops allow it
+                least = min(side for *_, side in places) / size
+                image.draft(image.mode, (int(width / least), int(image.height / least)))
+            image.load()
+            orientation = image.getexif().get(ORIENTATION)  # a TIFF is upright by now
+            image = _rgb(file, image)
+    except DAMAGE:
+        raise _damaged(file) from None
+    scale = image.width / width
+    crops = []
+    for x, y, side in places:
+        if side == size and scale == 1:
+            crop = image.crop((x, y, x + side, y + side))
+        else:
+            box = tuple(scale * value for value in (x, y, x + side, y + side))
+            box = (*box[:2], min(box[2], image.width), min(box[3], image.height))
+            crop = image.resize((size, size), Image.Resampling.LANCZOS, box)
+        if orientation in UPRIGHT:
+            crop = crop.transpose(UPRIGHT[orientation])
+        crops.append(np.asarray(crop))
+    return crops
+
+
+def _rgb(file, image):
+    if image.format in ("PNG", "TIFF") and bit_depth(file) > 8:
+        return Image.fromarray(quantize(linear_to_srgb(read_linear(file)), np.uint8))
+    return (image.convert("RGBA") if image.mode == "P" else image).convert("RGB")
+
+
+def _damaged(file):
+    return InputError(f"{file}: damaged, or no image: copy it again or remove it")

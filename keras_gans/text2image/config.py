@@ -1,0 +1,157 @@
+"""The settings of `train_text2image.py`: the report's by default, reduced ones for CPUs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from keras_gans.errors import InputError
+from keras_gans.files import check_folder
+from keras_gans.training.schedule import Schedule
+from keras_gans.training.settings import Within
+
+# What 2 cores train: small pictures, few filters, but more maps for the ConvLSTM to work on.
+# The discriminator's verdict must be light: at a tenth of the distance's weight the pictures
+# changed from word to word in the same way for every sentence.
+REDUCED = dict(
+    image_size=32, width=16, words=16, filters=16, adversarial_weight=0.003, batch_size=16,
+    epochs=10, steps_per_epoch=500, learning_rate=2e-3,
+)  # fmt: skip
+
+# Without --data. CBOW, or fewer passes, give the names of colours vectors that are nearly alike
+BUILT_IN = REDUCED | dict(
+    words=25, skip_gram=True, word2vec_epochs=50, epochs=12, steps_per_epoch=100
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Config:
+    """Trains a network that draws sentences, and measures it on captions kept from training."""
+
+    data: Path | None = None
+    """Folder of a data set. Without it: built-in flowers, reduced settings."""
+    reduced: bool = False
+    """A small network, and our settings where not given: for CPUs."""
+    tag: str | None = None
+    """Only images with this tag in index.csv, or this word in a caption."""
+    flowers: Annotated[int, Within(40, 10**6)] = 2000
+    """Built-in flowers to draw, where there is no DATA."""
+
+    cluster: int | None = None
+    """Only images of one cluster of VGG16's features, 0 the largest; None takes all."""
+    components: Annotated[int, Within(1, 1000)] = 10
+    """Clusters of the mixture."""
+    vgg16: Path | None = None
+    """VGG16's weights (vgg16_weights_tf_dim_ordering_tf_kernels.h5). Without it Keras fetches
+    them, 528 MB."""
+
+    words: Annotated[int, Within(2, 1000)] = 25
+    """Slots of a sentence; longer ones are cut, shorter ones padded in front."""
+    vector_size: Annotated[int, Within(1, 10**4)] = 400
+    """Numbers of a word's vector."""
+    vectors: Path | None = None
+    """File of word vectors: word2vec, GloVe or gensim. Without it word2vec is trained on the
+    training captions, and on nothing else."""
+    skip_gram: bool = False
+    """Train word2vec as skip-gram instead of CBOW."""
+    word2vec_epochs: Annotated[int, Within(1, 10**5)] = 20
+    """Passes of word2vec over the captions."""
+
+    model: Literal["full", "dcgan", "gnn"] = "full"
+    """full: figure 2. dcgan: figure 1 from one vector. gnn: the same by Euclidean distance."""
+    condition: Literal["word2vec", "sentence", "captions", "noise"] = "sentence"
+    """The vector of dcgan and gnn: a word, the mean of a caption or of all captions, noise."""
+    image_size: Annotated[int, Within(8, 1024)] = 64
+    width: Annotated[int, Within(1, 1024)] = 64
+    """Filters of the generator's last hidden and the discriminator's first layer; the report
+    does not say. 64 is DCGAN's."""
+    convlstm: Literal["refined", "last", "penultimate"] = "refined"
+    """Where the ConvLSTM stands: before two transposed convolutions of stride 1, as the last
+    layer, or before the generator's last layer."""
+    filters: Annotated[int, Within(1, 1024)] = 3
+    """Channels of the maps that enter and leave the ConvLSTM."""
+    real: Literal["random", "matching"] = "random"
+    """The discriminator's real images: any, or those of the sentence."""
+    euclidean: Literal["original", "penalty", "mean"] = "original"
+    """Distance to the real image: of the last word's image, the same weighted, of every
+    word's."""
+    penalty: Annotated[float, Within(0, 1e6)] = 10.0
+    """Weight in "penalty"; the report does not say."""
+    adversarial_weight: Annotated[float, Within(0, 1e6)] = 1.0
+    """Of the discriminator's verdict in the generator's loss."""
+    blurred: bool = False
+    """Blurred real images are fakes too."""
+
+    batch_size: Annotated[int, Within(2, 10**5)] = 64
+    """Sentences in a step; the report does not say."""
+    epochs: Annotated[int, Within(1, 10**6)] = 16
+    """After how many the report shows its last pictures of the whole network."""
+    steps_per_epoch: Annotated[int | None, Within(1, 10**7)] = None
+    """By default as many as show every caption once."""
+    learning_rate: Annotated[float, Within(1e-12, 100)] = 2e-4
+    """Of Adam; the report does not say, 2e-4 and 0.5 are DCGAN's."""
+    beta_1: Annotated[float, Within(0, 0.9999)] = 0.5
+
+    score_captions: Annotated[int, Within(2, 10**7)] = 2000
+    """Captions kept from training that are drawn to be measured, at most."""
+
+    seed: Annotated[int, Within(0, 2**31 - 1)] = 0
+    deterministic: bool = True
+    """The same bits from the same seed, and from a run that was resumed."""
+    export: Path | None = Path("saved_models")
+    """The model goes to EXPORT/text2image/VERSION, dcgan and gnn to EXPORT/text2image-dcgan and
+    -gnn, those of built-in flowers to names with -synthetic; None exports nothing."""
+    run_dir: Path | None = None
+    """The run's folder; by default the next number in runs/train_text2image."""
+    resume: bool = False
+    """Go on with the newest run (or RUN_DIR), which must have the same settings."""
+
+    def preset(self) -> dict:
+        """Defaults that these settings ask for."""
+        return BUILT_IN if self.data is None else REDUCED if self.reduced else {}
+
+    def schedule(self, count: int) -> Schedule:
+        """How long a training on so many captions is."""
+        steps = self.steps_per_epoch or -(-count // self.batch_size)
+        return Schedule(self.batch_size, steps, self.epochs)
+
+    def check(self) -> None:
+        """Finds settings that do not go together, before anything is loaded or written."""
+        if self.image_size % 8:
+            raise InputError(
+                f"--image-size must be a multiple of 8. Received: {self.image_size}"
+            )
+        if self.cluster is not None and not 0 <= self.cluster < self.components:
+            raise InputError(
+                f"--cluster must be from 0 to {self.components - 1}. Received: {self.cluster}"
+            )
+        if self.data is None and (self.tag is not None or self.cluster is not None):
+            raise InputError("--tag and --cluster need --data, the folder of a data set")
+        if self.vgg16 and self.cluster is None:
+            raise InputError("--vgg16 is for --cluster: give the number of one, 0 the largest")
+        if self.vgg16 and not self.vgg16.is_file():
+            raise InputError(f"{self.vgg16}: no such file: give VGG16's weights")
+        if self.vectors and self.skip_gram:
+            raise InputError("--skip-gram is how vectors are trained: leave one out")
+        if self.condition == "noise" and self.model == "gnn":
+            raise InputError("--condition noise has no image of its own: gnn cannot learn")
+        if self.blurred and self.model == "gnn":
+            raise InputError("--blurred is for a discriminator: gnn has none")
+        if self.export:
+            check_folder(self.export)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyConfig(Config):
+    """Compares what the report compares, each for as many steps. Nothing is exported."""
+
+    study: tyro.conf.Positional[Literal["models", "convlstm", "real"]]
+    """models: gnn, dcgan and full in the three forms of EUCLIDEAN. convlstm: the places of the
+    ConvLSTM. real: the discriminator's real images."""
+
+    def check(self) -> None:
+        """Finds settings that do not go together, before anything is loaded or written."""
+        super().check()
+        if self.condition == "noise" and self.study == "models":
+            raise InputError("--condition noise has no image of its own: gnn cannot learn")

@@ -1,0 +1,10 @@
+import pytest
+
+
+@pytest.fixture
+def saved_models(tmp_path, monkeypatch):
+    """A working folder with an empty `saved_models/`, which is returned."""
+    folder = tmp_path / "work" / "saved_models"
+    folder.mkdir(parents=True)
+    monkeypatch.chdir(folder.parent)
+    return folder
