@@ -158,7 +158,7 @@ def test_jpeg_photos_decoded_smaller_show_the_same(tmp_path):
         (annotation((0, 0, 9, 9, "Crack")).replace("Crack", "Scale"), "unknown class Scale"),
         (annotation((0, 0, "a", 9, "Crack")), "bndbox/xmax is a, a number"),
         (annotation((0, 0, 9, 9, "Crack")).replace("Defect>", "Effect>"), "no Defect"),
-        (annotation((0, 0, 9, 9, "Crack")).replace(">1<", ">yes<"), "a class is yes, 0 or 1"),
+        (annotation((0, 0, 9, 9, "Crack")).replace(">1<", ">yes<"), "Crack is yes, 0 or 1"),
     ],
 )
 def test_bad_annotations(codebrim, text, message):
@@ -235,9 +235,9 @@ def test_a_list_of_crops(listed):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("id,x,z\na,1,2\n", "no column y; expected: photo,x,y"),
+        ("id,x,z\na,1,2\n", "no column y; expected: x, y and, if wanted, photo"),
         ("name,x,y\na,1,2\n", "no column photo"),
-        ("", "no column photo"),
+        ("", "no column x"),
         ("id,x,y\n", "no crops in this list"),
         ("id,x,y\nc,1,2\n", "line 2: no photo c in"),
         ("id,x,y\na,1,2\na,1\n", "line 3: 3 cells are expected"),
@@ -263,7 +263,7 @@ def test_which_list(listed):
         (listed / name).unlink()
     assert "index.csv: no column x" in refused(load_crops, listed, size=16)
     (listed / "index.csv").write_bytes(b"\xff\xfe\x00")
-    assert "not a CSV file in UTF-8" in refused(load_crops, listed, size=16)
+    assert "not UTF-8: save the file as UTF-8" in refused(load_crops, listed, size=16)
 
 
 # Folders ----------------------------------------------------------------------------------
