@@ -81,8 +81,8 @@ def _read_labels(table, images):
     unknown = [name for name in columns if name not in (*COLUMNS, *OPTIONAL)]
     if unknown:
         raise InputError(
-            f"{table}: columns {', '.join(COLUMNS)} expected, {' and '.join(OPTIONAL)} allowed. "
-            f"Received: {unknown[0]}"
+            f"{table}: columns {', '.join(COLUMNS)} expected, {' and '.join(OPTIONAL)} "
+            f"allowed. Received: {unknown[0]}"
         )
     for where, row in found:
         matches = files.get(row["name"], [])
