@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 import train_dscnn
-from tests.runs import checkpoint_values, kill_when
+from keras_gans.dscnn.config import Config, StudyConfig
+from studies import dscnn as study
+from tests.runs import Script, checkpoint_values, helps_at_once, kill_when, read_json
 
 SCRIPT = train_dscnn.__file__
 SMALL = "--patch-size 16 --modules 1 --patches 192 --batch-size 16 --augment --export None"
@@ -72,7 +74,7 @@ def test_resume_after_sigkill_equals_the_run_never_interrupted(tmp_path, data):
             np.testing.assert_array_equal(ours[name], theirs[name], err_msg=name)
         rows = (tmp_path / "parts" / training / "metrics.jsonl").read_text().splitlines()
         assert [json.loads(row)["epoch"] for row in rows] == list(range(1, 9))
-    figures = [(tmp_path / run / "metrics.jsonl").read_text() for run in ("whole", "parts")]
+    figures = [(tmp_path / run / "result.json").read_text() for run in ("whole", "parts")]
     assert figures[0] == figures[1]
 
     # what a finished run must hold, and how it refuses other settings
@@ -103,16 +105,32 @@ def test_resume_after_sigkill_equals_the_run_never_interrupted(tmp_path, data):
 def test_bad_input(tmp_path, data, arguments, message, monkeypatch, capsys):
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["train_dscnn.py", "--export", "None", *arguments.split()])
     before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(SystemExit) as exit_:
-        train_dscnn.main()
-    assert exit_.value.code == 2
-    error = capsys.readouterr().err
-    assert error.startswith("keras_gans: error: ")
-    assert error.count("\n") == 1
-    assert message in error
+    script = Script(train_dscnn, Config, monkeypatch, capsys)
+    assert message in script.refused(arguments)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("command", ["train_dscnn.py", "studies.dscnn"])
+def test_help_without_tensorflow(command):
+    assert helps_at_once(command)
+
+
+def test_study(tmp_path, data, monkeypatch, capsys):
+    """Every variant once; a study that goes on trains nothing again."""
+    monkeypatch.setattr(study, "MODULES", (1, 2))
+    script = Script(study, StudyConfig, monkeypatch, capsys)
+    arguments = f"--data {data} --epochs 1 --run-dir {tmp_path}/run", SMALL
+    output = script.start(*arguments)
+    assert "ablation on small, 1 epochs" in output
+    table = read_json(tmp_path / "run", "result.json")["table"]
+    assert [row["network"] for row in table] == [
+        "baseline", "skip connection", "standard convolutions", "2 modules"
+    ]  # fmt: skip
+    assert all(row["mean error, seen"] > 0 and row["parameters"] > 0 for row in table)
+    monkeypatch.delattr(study, "train")
+    script.start(*arguments, "--resume")
+    assert read_json(tmp_path / "run", "result.json")["table"] == table
 
 
 def test_scene_smaller_than_a_patch(tmp_path, data):

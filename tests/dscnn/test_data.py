@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_gans.data.pipeline import step_dataset
+from keras_gans.dscnn.config import Augmentation
 from keras_gans.dscnn.data import (
-    Augmentation,
     Patches,
     cut_patches,
     draw_patches,
@@ -14,6 +15,11 @@ from keras_gans.dscnn.data import (
 from keras_gans.dscnn.scenes import Scenes
 from keras_gans.errors import InputError
 from keras_gans.metrics.angular import angular_errors
+
+
+def batches_of(patches, batch_size, steps, seed, augmentation=None, first_step=0):
+    batch = training_batches(patches, batch_size, seed, augmentation)
+    return step_dataset(batch, first_step, steps)
 
 
 def scenes_of(images):
@@ -83,7 +89,7 @@ def test_split_is_disjoint_and_two_to_one():
 
 def test_every_pass_has_every_patch_once_in_another_order():
     patches = grey_world_patches(12)
-    batches = list(training_batches(patches, 4, steps=6, seed=3).as_numpy_iterator())
+    batches = list(batches_of(patches, 4, steps=6, seed=3).as_numpy_iterator())
     passes = np.concatenate([y for _, y in batches]).reshape(2, 12, 3)
     assert not np.array_equal(passes[0], passes[1])
     for drawn in passes:
@@ -91,7 +97,7 @@ def test_every_pass_has_every_patch_once_in_another_order():
 
 
 def test_pixels_and_labels_stay_together():
-    for x, y in training_batches(grey_world_patches(), 4, steps=3, seed=0):
+    for x, y in batches_of(grey_world_patches(), 4, steps=3, seed=0):
         assert x.shape == (4, 16, 16, 3)
         assert angular_errors(x[:, 3, 3], y).max() < 0.01
 
@@ -99,12 +105,12 @@ def test_pixels_and_labels_stay_together():
 @pytest.mark.parametrize("augmentation", [None, Augmentation()])
 def test_a_step_is_a_function_of_seed_and_number(augmentation):
     patches = grey_world_patches()
-    whole = list(training_batches(patches, 4, 6, 5, augmentation).as_numpy_iterator())
-    resumed = training_batches(patches, 4, 6, 5, augmentation, first_step=4)
+    whole = list(batches_of(patches, 4, 6, 5, augmentation).as_numpy_iterator())
+    resumed = batches_of(patches, 4, 6, 5, augmentation, first_step=4)
     for (x, y), (x2, y2) in zip(whole[4:], resumed.as_numpy_iterator(), strict=True):
         np.testing.assert_array_equal(x, x2)
         np.testing.assert_array_equal(y, y2)
-    other = next(training_batches(patches, 4, 6, 6, augmentation).as_numpy_iterator())
+    other = next(batches_of(patches, 4, 6, 6, augmentation).as_numpy_iterator())
     assert not np.array_equal(other[1], whole[0][1])
 
 
@@ -112,7 +118,7 @@ def test_augmented_labels_still_fit_their_pixels():
     patches = grey_world_patches()
     augmentation = Augmentation(relight=0.5)
     changed = 0
-    for x, y in training_batches(patches, 12, 8, 0, augmentation):
+    for x, y in batches_of(patches, 12, 8, 0, augmentation):
         assert angular_errors(x[:, 7, 7], y).max() < 0.02
         np.testing.assert_allclose(np.linalg.norm(y, axis=1), 1, rtol=1e-5)
         assert tf.reduce_max(x) <= 1
@@ -127,7 +133,7 @@ def test_new_lights_come_from_the_same_camera():
     lights = (lights / np.linalg.norm(lights, axis=1, keepdims=True)).astype(np.float32)
     patches = Patches(patches.pixels, lights, patches.cameras)
     augmentation = Augmentation(crop=1, flip=False, relight=1, jitter=0)
-    for _, y in training_batches(patches, 40, 5, 0, augmentation):
+    for _, y in batches_of(patches, 40, 5, 0, augmentation):
         to_own = np.min(angular_errors(np.asarray(y)[:, None], lights[None, :2]), axis=1)
         assert to_own.max() < 0.01  # a mix across cameras would lie between
 
@@ -137,13 +143,13 @@ def test_crops_and_flips_move_pixels_but_not_colours():
     pixels = rng.integers(0, 65535, (6, 16, 16, 3)).astype(np.uint16)
     patches = Patches(pixels, grey_world_patches(6).illuminants, np.zeros(6, np.int32))
     flips = Augmentation(crop=1, relight=0)
-    x, y = next(training_batches(patches, 6, 1, 0, flips).as_numpy_iterator())
-    plain, y_plain = next(training_batches(patches, 6, 1, 0).as_numpy_iterator())
+    x, y = next(batches_of(patches, 6, 1, 0, flips).as_numpy_iterator())
+    plain, y_plain = next(batches_of(patches, 6, 1, 0).as_numpy_iterator())
     np.testing.assert_array_equal(y, y_plain)
     np.testing.assert_array_equal(np.sort(x.reshape(6, -1)), np.sort(plain.reshape(6, -1)))
     assert not np.array_equal(x, plain)
     crops = Augmentation(flip=False, relight=0)
-    x, _ = next(training_batches(patches, 6, 1, 0, crops).as_numpy_iterator())
+    x, _ = next(batches_of(patches, 6, 1, 0, crops).as_numpy_iterator())
     assert not np.allclose(x, plain)
 
 
@@ -151,8 +157,8 @@ def test_brightened_patches_clip_at_white():
     patches = grey_world_patches()  # of up to 0.5
     plain = Augmentation(crop=1, flip=False, relight=0)
     bright = Augmentation(crop=1, flip=False, relight=0, brighten=8.0)
-    x, y = next(training_batches(patches, 12, 1, 0, plain).as_numpy_iterator())
-    x2, y2 = next(training_batches(patches, 12, 1, 0, bright).as_numpy_iterator())
+    x, y = next(batches_of(patches, 12, 1, 0, plain).as_numpy_iterator())
+    x2, y2 = next(batches_of(patches, 12, 1, 0, bright).as_numpy_iterator())
     np.testing.assert_array_equal(y, y2)
     factor = (x2 / x).min(axis=-1)[:, 0, 0]
     assert factor.min() >= 1 and factor.max() > 2

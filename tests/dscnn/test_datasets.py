@@ -299,7 +299,7 @@ def test_folder_all_black_image_is_named_when_it_is_read(folder):
         (["a,1,1,1", "b,1,1,1", "c,1,inf,1"], "the illuminant of c.tif is (1, inf, 1)"),
         (["a,1,1,1", "b,1,-1,1", "c,1,1,1"], "the illuminant of b.png is (1, -1, 1)"),
         (["a,1,red,1"], "line 2: r, g, b must be numbers, got 1, red, 1"),
-        (["a,1,1"], "line 2: 4 cells expected (name, r, g, b), got 3"),
+        (["a,1,1"], "line 2: 4 cells are expected (name, r, g, b), these are 3"),
     ],
 )
 def test_folder_bad_labels(folder, rows, expected):
@@ -310,15 +310,15 @@ def test_folder_bad_labels(folder, rows, expected):
 
 def test_folder_bad_columns(folder):
     label(folder, columns="file,r,g,b")
-    assert "light.csv: columns name, r, g, b expected" in message(folder)
+    assert "light.csv: no column name; expected: name, r, g, b" in message(folder)
     label(folder, columns="name,r,g,b,folds")
-    assert "got name, r, g, b, folds" in message(folder)
+    assert "Received: folds" in message(folder)
     label(folder, "a,1,1,1,x", columns="name,r,g,b,fold")
-    assert "line 2: fold must be 0, 1, 2, ..., got 'x'" in message(folder)
+    assert "line 2: fold is 'x', a whole number is expected" in message(folder)
     label(folder, *(f"{name},1,1,1,0" for name in "abc"), columns="name,r,g,b,fold")
     assert "3 image(s) in 1 fold(s)" in message(folder)
     (folder / "light.csv").write_bytes(b"\xff\xfe\x00")
-    assert "light.csv: cannot be read as CSV" in message(folder)
+    assert "light.csv: line 1: not UTF-8" in message(folder)
 
 
 def test_folder_ambiguous_name(folder):

@@ -3,7 +3,9 @@
 import keras
 import numpy as np
 
-from keras_gans.dscnn.data import Augmentation, draw_patches, training_batches
+from keras_gans.data.pipeline import step_dataset
+from keras_gans.dscnn.config import Augmentation
+from keras_gans.dscnn.data import draw_patches, training_batches
 from keras_gans.dscnn.estimate import estimate_images
 from keras_gans.dscnn.model import compile_dscnn, cosine_schedule
 from keras_gans.dscnn.networks import build_dscnn
@@ -19,9 +21,8 @@ def test_a_small_training_learns():
     network = build_dscnn(32, modules=2, encoding="gamma")
     compile_dscnn(network, cosine_schedule(1e-2, steps))
     patches = draw_patches(scenes, trained, 480, 32, seed=0)
-    network.fit(
-        training_batches(patches, 32, steps, 0, Augmentation()), verbose=0, shuffle=False
-    )
+    batch = training_batches(patches, 32, 0, Augmentation())
+    network.fit(step_dataset(batch, 0, steps), verbose=0, shuffle=False)
     estimates, maps = estimate_images(network, scenes.take(tested).images)
     truth = scenes.illuminants[tested]
     errors = angular_errors(truth, estimates).mean()

@@ -1,29 +1,20 @@
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 
-from keras_gans.dscnn.ablation import cost, draw_figure_7, variants
+from keras_gans.dscnn.config import StudyConfig
 from keras_gans.dscnn.model import compile_dscnn
 from keras_gans.dscnn.networks import build_dscnn
-
-
-@dataclass(frozen=True)
-class Config:
-    patch_size: int = 64
-    modules: int = 4
-    separable: bool = True
-    skip: bool = False
+from studies.dscnn import cost, draw_figure_7, variants
 
 
 def test_variants_change_one_thing_each_and_fit_the_scenes():
-    named = variants(Config(), largest_patch=96)
+    named = variants(StudyConfig(), largest_patch=96)
     assert list(named) == [
         *["baseline", "skip connection", "standard convolutions"],
         *["patch 16", "patch 32", "patch 96"],
         *["1 modules", "2 modules", "3 modules", "5 modules"],
     ]
-    printed = vars(Config())
+    printed = vars(StudyConfig())
     for name, config in list(named.items())[1:]:
         changed = [key for key, value in vars(config).items() if value != printed[key]]
         assert len(changed) == 1, name
@@ -42,7 +33,7 @@ def test_storage_of_table_4(tmp_path):
 
 
 def test_figure_7_is_drawn(tmp_path):
-    names = list(variants(Config(), 64))
+    names = list(variants(StudyConfig(), 64))
     frame = pd.DataFrame({"mean error, seen": 1.0, "ms/image": 2.0}, index=names)
-    draw_figure_7(frame, Config(), tmp_path / "figure_7.png")
+    draw_figure_7(frame, StudyConfig(), tmp_path / "figure_7.png")
     assert (tmp_path / "figure_7.png").read_bytes().startswith(b"\x89PNG")
