@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,9 +15,13 @@ from PIL import Image
 
 import train_frgan
 from keras_gans.errors import InputError
-from keras_gans.frgan import studies
+from keras_gans.frgan import datasets
+from keras_gans.frgan.config import BUILT_IN, REDUCED, Config, StudyConfig
 from keras_gans.frgan.datasets import load_labelled_images
-from tests.runs import checkpoint_values, kill_when, read_json, rows
+from keras_gans.training.schedule import Schedule
+from studies import frgan as study
+from studies import frgan_tables as tables
+from tests.runs import Script, checkpoint_values, helps_at_once, kill_when, read_json, rows
 
 SCRIPT = train_frgan.__file__
 SMALL = (
@@ -64,32 +69,13 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture
-def start(monkeypatch, capsys):
-    """Runs the script in this process. Without repeatable bits: that would stay switched on."""
-    monkeypatch.setattr(train_frgan, "set_up", lambda deterministic: False)
-
-    def start(*arguments):
-        arguments = " ".join(map(str, arguments)).split()
-        monkeypatch.setattr(sys, "argv", ["train_frgan.py", "--export", "None", *arguments])
-        train_frgan.main()
-        return capsys.readouterr().out
-
-    return start
+def script(monkeypatch, capsys):
+    return Script(train_frgan, Config, monkeypatch, capsys)
 
 
 @pytest.fixture
-def refused(start, capsys):
-    """What the script says when it ends at once."""
-
-    def refused(*arguments):
-        with pytest.raises(SystemExit) as exit_:
-            start(*arguments)
-        assert exit_.value.code == 2
-        error = capsys.readouterr().err
-        assert error.startswith("keras_gans: error: ") and error.count("\n") == 1
-        return error
-
-    return refused
+def study_script(monkeypatch, capsys):
+    return Script(study, StudyConfig, monkeypatch, capsys)
 
 
 # A run --------------------------------------------------------------------------------------
@@ -125,7 +111,7 @@ def test_what_a_run_shows_and_leaves(folder):
 
 
 def test_labels_are_balanced_and_half_of_them_wrong(folder):
-    stored = read_json(folder, "whole", "labelled.json")
+    stored = read_json(folder, "whole", "labelled.json")["value"]
     images = load_labelled_images(folder / "small", 16)
     true = images.train_labels[stored["indices"]]
     assert true.tolist() == [0, 0, 1, 1, 2, 2]
@@ -133,7 +119,7 @@ def test_labels_are_balanced_and_half_of_them_wrong(folder):
     assert set(stored["labels"]) <= {0, 1, 2}
 
 
-def test_resume_after_sigkill_equals_the_run_never_interrupted(folder, refused):
+def test_resume_after_sigkill_equals_the_run_never_interrupted(folder, script):
     arguments = [f"--data {folder}/small", SMALL, FULL]
     # after the first checkpoint: while the next epochs are on their way
     saved = folder / "parts" / "frgan" / "checkpoints" / "checkpoint"
@@ -171,10 +157,10 @@ def test_resume_after_sigkill_equals_the_run_never_interrupted(folder, refused):
         assert (folder / "parts" / name).read_bytes() == (folder / "whole" / name).read_bytes()
 
     changed = [*arguments, f"--run-dir {folder}/whole --resume --translate 1"]
-    assert "--translate was 2, now 1" in refused(*changed)
+    assert "--translate was 2, now 1" in script.refused(*changed)
 
 
-def test_labels_are_not_drawn_again(folder, start, refused, tmp_path, monkeypatch):
+def test_labels_are_not_drawn_again(folder, script, tmp_path, monkeypatch):
     copy, data = tmp_path / "copy", tmp_path / "small"
     shutil.copytree(folder / "whole", copy)
     shutil.copytree(folder / "small", data)
@@ -183,98 +169,99 @@ def test_labels_are_not_drawn_again(folder, start, refused, tmp_path, monkeypatc
     (copy / "config.json").write_text(json.dumps(settings))
     used = []
 
-    def stop(config, folder, jit_compile, images, labelled, labels):
+    def stop(config, folder, images, labelled, labels):
         used.append([labelled.tolist(), labels.tolist()])
         raise InputError("stopped by the test")
 
     monkeypatch.setattr(train_frgan, "train_frgan", stop)
     monkeypatch.setattr(
-        train_frgan, "draw_labelled", lambda labels, *_: np.arange(len(labels))[::4]
+        datasets, "draw_labelled", lambda labels, *_: np.arange(len(labels))[::4]
     )
     arguments = [f"--data {data}", SMALL, FULL, f"--run-dir {copy} --resume"]
-    assert "stopped" in refused(*arguments)
-    stored = read_json(copy, "labelled.json")
+    assert "stopped" in script.refused(*arguments)
+    stored = read_json(copy, "labelled.json")["value"]
     assert used == [[stored["indices"], stored["labels"]]]
 
     write_images(data, seed=1)
-    assert "labelled.json: drawn from other images" in refused(*arguments)
+    assert "labelled.json: made of other data" in script.refused(*arguments)
     assert len(used) == 1
     assert (copy / "frgan" / "checkpoints" / "checkpoint").exists()
 
 
-def test_labels_only(folder, start, tmp_path):
+def test_labels_only(folder, script, tmp_path):
     arguments = [f"--data {folder}/small", SMALL, "--epochs 1 --supervised-only"]
-    output = start(*arguments, f"--run-dir {tmp_path}/run")
+    output = script.start(*arguments, f"--run-dir {tmp_path}/run")
     assert "labels only" in output and "FR-GAN" not in output
     path = tmp_path / "run"
     assert "test_error" in read_json(path, "result.json")
     assert not (path / "frgan").exists() and not (path / "samples").exists()
-    stored = read_json(path, "labelled.json")
+    stored = read_json(path, "labelled.json")["value"]
     images = load_labelled_images(folder / "small", 16)
     assert images.train_labels[stored["indices"]].tolist() == stored["labels"]
-    assert stored["indices"] == read_json(folder, "whole", "labelled.json")["indices"]
+    assert stored["indices"] == read_json(folder, "whole", "labelled.json")["value"]["indices"]
 
 
 # Studies ------------------------------------------------------------------------------------
 
-STUDY = "--epochs 1 --steps-per-epoch 1 --study table-3 --seeds 1 --study-labels 3 6"
+STUDY = "table-3 --seeds 1 --study-labels 3 6"
 
 
 @pytest.fixture
 def quick(monkeypatch):
-    """`run_once` without training: a figure of its own for every run."""
+    """`run` without training: a figure of its own for every run."""
     done = []
 
-    def run_once(config, folder, jit_compile, images):
-        train_frgan.labelled_subset(config, folder, images)
+    def run(config, folder, images):
+        datasets.labelled_subset(config, folder, images)
         (folder / "frgan" / "checkpoints").mkdir(parents=True)
         (folder / "frgan" / "checkpoints" / "checkpoint").touch()
         done.append(folder.relative_to(folder.parents[3]).as_posix())
         return None, {"test_error": float(len(done))}
 
-    monkeypatch.setattr(train_frgan, "run_once", run_once)
+    monkeypatch.setattr(study, "run", run)
     return done
 
 
-def test_a_study_goes_on_run_by_run(folder, start, tmp_path, quick):
-    arguments = [f"--data {folder}/small", SMALL, STUDY, f"--run-dir {tmp_path}/run"]
-    output = start(*arguments)
-    config = train_frgan.Config(study="table-3", seeds=(1,), study_labels=(3, 6))
+def test_a_study_goes_on_run_by_run(folder, study_script, tmp_path, quick):
+    arguments = [f"{STUDY} --data {folder}/small", SMALL, f"--run-dir {tmp_path}/run"]
+    output = study_script.start(*arguments)
+    config = study_script.settings(*arguments)
     wanted = [
-        studies.run_path("table-3", variant).as_posix()
-        for variant in studies.variants("table-3", config)
+        tables.run_path("table-3", variant).as_posix()
+        for variant in tables.variants("table-3", config)
     ]
     assert quick == wanted and len(wanted) == 8
-    study = tmp_path / "run" / "table-3"
-    first = (study / "table-3.csv").read_text()
-    assert "missing" not in output and (study / "table-3.png").exists()
-    for path in wanted:
-        stored = read_json(tmp_path / "run" / path, "labelled.json")
-        assert len(stored["indices"]) == int(path.split("/")[-2])
+    path = tmp_path / "run" / "table-3"
+    first = (path / "table-3.csv").read_text()
+    assert "missing" not in output and (path / "table-3.png").exists()
+    for each in wanted:
+        stored = read_json(tmp_path / "run" / each, "labelled.json")["value"]
+        assert len(stored["indices"]) == int(each.split("/")[-2])
 
     shutil.rmtree(tmp_path / "run" / wanted[2])
-    (study / "table-3.csv").unlink()
-    start(*arguments, "--resume")
+    (path / "table-3.csv").unlink()
+    study_script.start(*arguments, "--resume")
     assert quick == [*wanted, wanted[2]]
-    again = (study / "table-3.csv").read_text()
+    again = (path / "table-3.csv").read_text()
     assert again.replace("9.0", "3.0") == first
 
 
-def test_a_study_is_kept_when_its_images_are_gone(folder, start, refused, tmp_path, quick):
+def test_a_study_is_kept_when_its_images_are_gone(folder, study_script, tmp_path, quick):
     data = tmp_path / "small"
     shutil.copytree(folder / "small", data)
-    arguments = [f"--data {data}", SMALL, STUDY, f"--run-dir {tmp_path}/run"]
-    start(*arguments)
+    arguments = [f"{STUDY} --data {data}", SMALL, f"--run-dir {tmp_path}/run"]
+    study_script.start(*arguments)
     lost = tmp_path / "run" / quick[0]
     (lost / "result.json").unlink()
     write_images(data, seed=1)
-    assert "drawn from other images" in refused(*arguments, "--resume")
+    assert "made of other data" in study_script.refused(*arguments, "--resume")
     assert (tmp_path / "run" / quick[1] / "result.json").exists()
 
 
-def test_a_study_trains(folder, start, tmp_path):
-    arguments = [f"--data {folder}/small", SMALL, STUDY, "--study-labels 3"]
-    output = start(*arguments, f"--run-dir {tmp_path}/run")
+def test_a_study_trains(folder, study_script, tmp_path):
+    arguments = [f"{STUDY} --data {folder}/small", SMALL, "--study-labels 3"]
+    arguments += ["--epochs 1 --steps-per-epoch 1", f"--run-dir {tmp_path}/run"]
+    output = study_script.start(*arguments)
     for row in ("labels only", "FR-GAN without consistency", "FR-GAN without SE"):
         assert f"{row}, 3, seed 1" in output
     frame = pd.read_csv(tmp_path / "run" / "table-3" / "table-3.csv")
@@ -286,6 +273,19 @@ def test_a_study_trains(folder, start, tmp_path):
 
 
 # Settings -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def images(folder, tmp_path, monkeypatch):
+    """The folder to be in: `small`; `few`, with 6 test images; `empty`; `file`."""
+    for name in ("small", "few"):
+        shutil.copytree(folder / "small", tmp_path / name)
+    for path in [*(tmp_path / "few" / "test").rglob("[23].png")]:
+        path.unlink()
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").touch()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 @pytest.mark.parametrize(
@@ -303,10 +303,6 @@ def test_a_study_trains(folder, start, tmp_path):
         ("--data small --learning-rate nan", "--learning-rate must be"),
         ("--data small --batch-size 1", "--batch-size must be from 2 to 100000"),
         ("--data small --average 1", "--average must be from 0 to 0.999999"),
-        ("--data small --study table-3 --study-labels 6 99", "class bolt: 33 labelled images"),
-        ("--data small --study table-3 --seeds -1", "--seeds must be from 0 to 2147483647"),
-        ("--data small --labels 6 --study table-2 --inception file", "file: "),
-        ("--data few --labels 6 --study table-2", "few: 6 test images; the score of table 2"),
         ("--extra", "--download and --extra need --data"),
         ("--download svhn", "--download and --extra need --data"),
         ("--image-size 8 --labels 20", "size is 16 to 128. Received: 8"),
@@ -316,92 +312,90 @@ def test_a_study_trains(folder, start, tmp_path):
         ("--data small --labels 6 --export file/x", "a file, where a folder is needed"),
     ],
 )
-def test_bad_input(folder, tmp_path, refused, monkeypatch, arguments, message):
-    shutil.copytree(folder / "small", tmp_path / "small")
-    shutil.copytree(folder / "small", tmp_path / "few")
-    for path in [*(tmp_path / "few" / "test").rglob("[23].png")]:
-        path.unlink()
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "file").touch()
-    monkeypatch.chdir(tmp_path)
-    before = sorted(tmp_path.rglob("*"))
-    assert message in refused(arguments)
-    assert sorted(tmp_path.rglob("*")) == before
+def test_bad_input(images, script, arguments, message):
+    before = sorted(images.rglob("*"))
+    assert message in script.refused(arguments)
+    assert sorted(images.rglob("*")) == before
 
 
-@pytest.fixture
-def settings(monkeypatch, refused):
-    """The settings with which the script would train."""
-    found = []
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ("table-3 --data small --study-labels 6 99", "class bolt: 33 labelled images"),
+        ("table-3 --seeds -1", "--seeds must be from 0 to 2147483647. Received: (-1,)"),
+        ("table-3 --seeds", "--seeds must have a value. Received: none"),
+        ("table-3 --study-labels", "--study-labels must have a value. Received: none"),
+        ("table-3 --study-labels 1", "--study-labels must be from 2 to 1000000000"),
+        ("table-2 --score-images 9", "--score-images must be from 10 to 10000000"),
+        ("table-2 --data small --labels 6 --inception file", "file: "),
+        ("table-2 --data few --labels 6", "few: 6 test images; the score of table 2 needs 10"),
+        ("table-2 --data small --labels 25", "class bolt: 9 labelled images asked for"),
+        ("figure-4 --data small --image-size 20", "--image-size must be a multiple of 8"),
+    ],
+)
+def test_bad_input_of_studies(images, study_script, arguments, message):
+    before = sorted(images.rglob("*"))
+    assert message in study_script.refused(arguments)
+    assert sorted(images.rglob("*")) == before
 
-    def stop(script, config):
-        found.append(config)
-        raise InputError("stopped by the test")
 
-    def of(*arguments):
-        refused(*arguments)
-        return found.pop()
-
-    monkeypatch.setattr(train_frgan, "RunFolder", stop)
-    digits = train_frgan.synthetic_digits
-    monkeypatch.setattr(
-        train_frgan, "synthetic_digits", lambda size: digits(train=300, test=10, size=size)
-    )
-    return of
+@pytest.mark.parametrize("command", [["train_frgan.py"], ["studies.frgan", "table-3"]])
+def test_help_without_tensorflow(command):
+    assert helps_at_once(*command)
 
 
-def test_the_defaults_are_the_papers(settings, folder):
-    config = settings(f"--data {folder}/small --labels 6")
-    assert config.batch_size == 100 and config.epochs == 300
+def test_the_defaults_are_the_papers():
+    config = Config()
+    assert config.batch_size == 100 and config.epochs == 300 and config.labels == 1000
     assert (config.learning_rate, config.latent) == (3e-4, 100)
     assert (config.width, config.generator_width, config.image_size) == (64, 128, 32)
     assert config.se and config.consistency and config.dropout == 0.2
     assert (config.noise, config.translate, config.mirror) == (0.15, 2, False)
     assert not (config.feature_matching or config.average or config.label_noise)
     assert config.adversarial_weight == 1 and config.consistency_weight is None
-    assert train_frgan.Config().labels == 1000
+    assert config.preset() == BUILT_IN  # without data
+    assert Config(data=Path("small")).preset() == {}
 
 
-def test_what_is_given_goes_before_the_presets(settings, folder):
-    for preset, arguments in (
-        (train_frgan.REDUCED, f"--data {folder}/small --labels 6 --reduced"),
-        (train_frgan.BUILT_IN, ""),
-    ):
-        config = settings(arguments)
+def test_what_is_given_goes_before_the_presets(script):
+    for preset, arguments in ((REDUCED, "--data small --reduced"), (BUILT_IN, "")):
+        config = script.settings(arguments)
         assert {**dataclasses.asdict(config), **preset} == dataclasses.asdict(config)
-        config = settings(arguments, "--width 5 --no-se --epochs 7 --labels 12")
+        config = script.settings(arguments, "--width 5 --no-se --epochs 7 --labels 12")
         assert (config.width, config.se, config.epochs, config.labels) == (5, False, 7, 12)
         assert config.batch_size == preset["batch_size"]
 
 
-def test_figure_4_uses_all_labels_there_are(settings, folder):
-    assert settings(f"--data {folder}/small --study figure-4").labels == 1000
+def test_figure_4_uses_all_labels_there_are(study_script, folder):
+    """The 24 that there are do not make up the 1000 that are the default."""
+    config = study_script.settings(f"figure-4 --data {folder}/small --image-size 8")
+    assert config.labels == 1000 and config.label_counts() == {None}
+    assert np.sum(datasets.load(config).train_labels >= 0) == 24
 
 
-@pytest.fixture
-def schedule(monkeypatch, folder, refused):
-    """What FRGAN is made with."""
+def test_the_schedule_follows_labels_and_epochs():
+    config = Config(batch_size=4, steps_per_epoch=3, epochs=600)
+    assert config.schedule(30) == Schedule(4, 3, 600)
+    assert config.ramp_steps(3) == 160 * 3  # 80 epochs of 300, of 3 steps
+    assert config.largest_weight(6, 30) == pytest.approx(100 * 6 / 30)
+    per_image = Config(batch_size=4, epochs=3, ramp_epochs=2)
+    assert per_image.schedule(30) == Schedule(4, 8, 3)  # 30 images are 8 batches
+    assert per_image.ramp_steps(8) == 2 * 8
+    given = Config(consistency_weight=4, ramp_epochs=0)
+    assert (given.largest_weight(6, 30), given.ramp_steps(3)) == (4, 0)
+    without = dataclasses.replace(given, consistency=False)
+    assert without.largest_weight(6, 30) == 0
+
+
+def test_what_frgan_is_made_with(script, folder, tmp_path, monkeypatch):
     found = []
 
     def stop(generator, discriminator, *arguments):
-        found.append(arguments)
+        found.extend(arguments)
         raise InputError("stopped by the test")
 
-    def of(*arguments):
-        refused(f"--data {folder}/small", SMALL, *arguments)
-        return found.pop()
-
     monkeypatch.setattr(train_frgan, "FRGAN", stop)
-    return of
-
-
-def test_the_schedule_follows_labels_and_epochs(schedule, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    weight, ramp, *rest = schedule("--ramp-epochs None --epochs 600")
-    assert weight == pytest.approx(100 * 6 / 30)
-    assert ramp == 160 * 3  # 80 epochs of 300, of 3 steps
-    assert rest == [1.0, False, 0.0, 0]
-    assert schedule("--steps-per-epoch None")[1] == 2 * 8  # 30 images are 8 batches
-    assert schedule("--consistency-weight 4 --ramp-epochs 0")[:2] == (4, 0)
-    assert schedule("--no-consistency --consistency-weight 4")[0] == 0
+    script.refused(f"--data {folder}/small", SMALL, "--ramp-epochs None --epochs 600")
+    assert found == [pytest.approx(20), 480, 1.0, False, 0.0, 0]
     assert not list(tmp_path.rglob("labelled.json"))

@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 
 from keras_gans.data.levels import to_float
-from keras_gans.frgan.data import labelled_batches, semi_supervised_batches, view
+from keras_gans.data.pipeline import step_dataset
+from keras_gans.frgan.data import Views, labelled_batches, semi_supervised_batches, view
 
 
 def distinct(size=6, channels=3, offset=0):
@@ -37,13 +38,16 @@ def moved(image, down, right):
     return page[size - down : 2 * size - down, size - right : 2 * size - right]
 
 
-def batches(seed=0, steps=6, first_step=0, count=9, **options):
-    images = np.random.default_rng(0).integers(0, 256, (count, 8, 8, 3), np.uint8)
-    options = {"mirror": True, **options}
-    dataset = semi_supervised_batches(
-        images, [1, 4, 5], [0, 1, 1], 4, seed, steps, first_step, **options
-    )
-    return [flat(batch) for batch in dataset.as_numpy_iterator()]
+def batches(seed=0, steps=6, first_step=0, images=9, **options):
+    images = np.random.default_rng(0).integers(0, 256, (images, 8, 8, 3), np.uint8)
+    views = Views(**{"mirror": True, **options})
+    batch = semi_supervised_batches(images, [1, 4, 5], [0, 1, 1], 4, seed, views)
+    return [flat(each) for each in drawn_from(batch, steps, first_step)]
+
+
+def drawn_from(batch, steps, first_step=0):
+    """What training gets from a function of the step."""
+    return list(step_dataset(batch, first_step, steps).as_numpy_iterator())
 
 
 def flat(batch):
@@ -112,7 +116,7 @@ def test_a_view_is_a_function_of_its_key():
 
 def test_shapes_and_range():
     for count in (1, 2):
-        [(labelled, labels, views)] = batches(steps=1, views=count)
+        [(labelled, labels, views)] = batches(steps=1, count=count)
         assert labelled.shape == (4, 8, 8, 3) and views.shape == (count, 4, 8, 8, 3)
         assert labels.shape == (4,) and labels.dtype.kind == "i"
         for images in (labelled, views):
@@ -139,8 +143,8 @@ def test_labels_belong_to_their_images_and_all_are_drawn_equally_often():
     labels = np.array([2, 0, 1, 3])
     named = dict(zip(labelled.tolist(), labels.tolist()))
     drawn = []
-    batches = semi_supervised_batches(images, labelled, labels, 3, 0, 8)
-    for (x, y), _ in batches.as_numpy_iterator():
+    batch = semi_supervised_batches(images, labelled, labels, 3, 0)
+    for (x, y), _ in drawn_from(batch, 8):
         drawn += numbers_of(x).tolist()
         assert y.tolist() == [named[number] for number in drawn[-3:]]
     passes = [drawn[i : i + 4] for i in range(0, 24, 4)]
@@ -150,8 +154,8 @@ def test_labels_belong_to_their_images_and_all_are_drawn_equally_often():
 
 def test_every_image_is_drawn_as_an_unlabelled_one():
     drawn, beside = [], []
-    batches = semi_supervised_batches(numbered(9), [0, 1, 2], [0, 1, 1], 3, 0, 9)
-    for (x, _), views in batches.as_numpy_iterator():
+    batch = semi_supervised_batches(numbered(9), [0, 1, 2], [0, 1, 1], 3, 0)
+    for (x, _), views in drawn_from(batch, 9):
         first, second = numbers_of(views)
         np.testing.assert_array_equal(first, second)
         drawn += first.tolist()
@@ -164,14 +168,13 @@ def test_no_label_is_known_of_the_others():
     """Labels come in with the images that have them; there is no place for others."""
     images = numbered(9)
     for labels in ([3, 1], [0, 0]):
-        batches = semi_supervised_batches(images, [2, 6], labels, 4, 0, 9)
-        seen = [batch for batch in batches.as_numpy_iterator()]
+        seen = drawn_from(semi_supervised_batches(images, [2, 6], labels, 4, 0), 9)
         assert {*numbers_of(np.concatenate([x for (x, _), _ in seen]))} == {2, 6}
         assert {*np.concatenate([y for (_, y), _ in seen]).tolist()} == {*labels}
 
 
 def test_views_are_two_moves_of_the_same_image():
-    [*_, views], *_ = batches(count=40, mirror=False, translate=1)
+    [*_, views], *_ = batches(images=40, mirror=False, translate=1)
     images = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 3), np.uint8)
     places = list(itertools.product((-1, 0, 1), repeat=2))
     known = np.stack([[to_float(moved(image, *place)) for place in places] for image in images])
@@ -188,15 +191,15 @@ def test_views_are_two_moves_of_the_same_image():
 
 
 def test_one_view_is_the_first_of_two():
-    for two, one in zip(batches(), batches(views=1), strict=True):
+    for two, one in zip(batches(), batches(count=1), strict=True):
         np.testing.assert_array_equal(two[2][:1], one[2])
         np.testing.assert_array_equal(two[0], one[0])
 
 
 def test_the_baseline_sees_the_labelled_half():
     images = np.random.default_rng(0).integers(0, 256, (9, 8, 8, 3), np.uint8)
-    dataset = labelled_batches(images[[1, 4, 5]], [0, 1, 1], 4, 0, 6, 2, mirror=True)
-    ours = list(dataset.as_numpy_iterator())
+    batch = labelled_batches(images[[1, 4, 5]], [0, 1, 1], 4, 0, Views(mirror=True))
+    ours = drawn_from(batch, 6, 2)
     assert len(ours) == 4
     for (images, labels), theirs in zip(ours, batches(first_step=2), strict=True):
         np.testing.assert_array_equal(images, theirs[0])
@@ -207,7 +210,7 @@ def test_the_baseline_sees_the_labelled_half():
 def test_labelled_images_and_both_views_are_drawn_apart(mirror):
     """One image in all three places: it is moved differently in each."""
     images = np.stack([distinct(8)])
-    dataset = semi_supervised_batches(images, [0], [0], 60, 0, 1, mirror=mirror)
-    [((labelled, _), views)] = dataset.as_numpy_iterator()
+    batch = semi_supervised_batches(images, [0], [0], 60, 0, Views(mirror=mirror))
+    [((labelled, _), views)] = drawn_from(batch, 1)
     for one, other in itertools.combinations([labelled, *views], 2):
         assert (one != other).any(axis=(1, 2, 3)).mean() > 0.8  # 24/25 are expected

@@ -7,15 +7,15 @@ import tifffile
 from PIL import Image
 
 from keras_gans.errors import InputError
-from keras_gans.frgan import datasets
-from keras_gans.frgan.datasets import (
+from keras_gans.frgan import svhn as svhn_files
+from keras_gans.frgan.datasets import load_labelled_images
+from keras_gans.frgan.labelled_images import (
     LabelledImages,
     describe,
-    download_svhn,
     draw_labelled,
-    load_labelled_images,
     wrong_labels,
 )
+from keras_gans.frgan.svhn import download_svhn
 
 DIGITS = tuple("0123456789")
 
@@ -83,7 +83,7 @@ def test_svhn(svhn):
 
 
 def test_svhn_by_its_sizes(svhn, monkeypatch):
-    monkeypatch.setattr(datasets, "SVHN_SIZES", (3, 2))
+    monkeypatch.setattr(svhn_files, "SIZES", (3, 2))
     assert load_labelled_images(svhn).name == "SVHN"
     assert load_labelled_images(svhn, extra=True).name == "SVHN with 4 extra"
 
@@ -154,7 +154,7 @@ def test_damaged_files(svhn):
 
 def test_download_svhn(tmp_path, monkeypatch):
     asked = []
-    monkeypatch.setattr(datasets, "download", lambda *args: asked.append(args))
+    monkeypatch.setattr(svhn_files, "download", lambda *args: asked.append(args))
     download_svhn(tmp_path)
     names = ["train_32x32.mat", "test_32x32.mat"]
     assert [path.name for _, path, _, _ in asked] == names

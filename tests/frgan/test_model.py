@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from keras_gans.data.levels import to_float
+from keras_gans.data.pipeline import step_dataset
 from keras_gans.frgan.data import semi_supervised_batches
 from keras_gans.frgan.evaluate import test_error as error_of
 from keras_gans.frgan.model import FRGAN, compile_labels_only, ramp_up
@@ -15,11 +16,6 @@ from keras_gans.layers import initialize_from_data
 NAMES = [
     "loss", "supervised", "adversarial", "consistency", "generator_loss", "labelled_accuracy"
 ]  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def seed():
-    keras.utils.set_random_seed(0)
 
 
 @pytest.fixture
@@ -196,7 +192,8 @@ def test_each_optimizer_moves_its_own_network(rng, rates, moving, matching):
     figures(gan, batch_of(rng))
     for name, old, network in zip("gd", before, (gan.generator, gan.discriminator)):
         assert moved(old, values_of(network)) == [name == moving] * 2
-    assert (int(gan.g_optimizer.iterations), int(gan.d_optimizer.iterations)) == (1, 1)
+    assert list(gan.optimizers) == ["g_optimizer", "d_optimizer"]
+    assert [int(optimizer.iterations) for optimizer in gan.optimizers.values()] == [1, 1]
 
 
 @pytest.mark.parametrize("matching", [False, True])
@@ -332,12 +329,12 @@ def test_labels_only_clips_the_gradient(rng):
     """Adam's first moment after a step is (1 - beta_1) times the gradient."""
     moments = {}
     for clip in (None, 1e-3):
-        keras.utils.set_random_seed(1)
         network = stub().discriminator
         compile_labels_only(network, 1e-3, beta_1=0.5, clip=clip)
         network.train_on_batch(*batch_of(np.random.default_rng(2))[0])
-        optimizer = network.optimizer
-        moments[clip] = np.concatenate([np.ravel(m) for m in optimizer._momentums])
+        kept = [v for v in network.optimizer.variables if v.path.endswith("_momentum")]
+        assert len(kept) == len(network.trainable_variables)
+        moments[clip] = np.concatenate([np.ravel(moment) for moment in kept])
     assert np.linalg.norm(moments[None]) > 1e-3
     assert np.linalg.norm(moments[1e-3]) == pytest.approx(0.5e-3, rel=1e-4)
     direction = moments[None] / np.linalg.norm(moments[None])
@@ -366,7 +363,8 @@ def test_few_labels_are_enough_for_easy_classes(rng):
     gan = FRGAN(build_generator(16, width=8, latent=8), discriminator, 3.0, 40, average=0.9)
     adams = [keras.optimizers.Adam(3e-3, 0.5) for _ in range(2)]
     gan.compile(*adams, jit_compile=False)
-    batches = semi_supervised_batches(images, np.arange(12), labels[:12], 16, 0, 80)
+    batch = semi_supervised_batches(images, np.arange(12), labels[:12], 16, 0)
+    batches = step_dataset(batch, 0, 80)
     history = gan.fit(batches, epochs=4, steps_per_epoch=20, verbose=0, shuffle=False).history
     assert history["supervised"][-1] < 0.5 * history["supervised"][0]
     assert error_of(gan.averaged, *unseen) < 20  # 67 by chance

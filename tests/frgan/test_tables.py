@@ -1,46 +1,41 @@
 import json
-from dataclasses import dataclass
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from keras_gans.errors import InputError
-from keras_gans.frgan import studies
-from keras_gans.frgan.studies import Variant
+from keras_gans.frgan.config import StudyConfig
+from studies import frgan_tables as tables
+from studies.frgan_tables import Variant
 
 
-@dataclass(frozen=True)
-class Config:
-    seeds: tuple[int, ...] = (0, 1)
-    study_labels: tuple[int, ...] = ()
-    labels: int | None = 1000
-    se: bool = False  # of no effect: variants say it
-    consistency: bool = False
-    label_noise: float = 0.3
-    supervised_only: bool = True
-    seed: int = 7
+def settings(**changes):
+    """Of a study; those that variants say themselves are of no effect."""
+    said = dict(se=False, consistency=False, label_noise=0.3, supervised_only=True, seed=7)
+    return StudyConfig(study="table-3", **{"seeds": (0, 1), **said, **changes})
 
 
 def give(folder, variant, **result):
-    path = studies.run_path(folder, variant)
+    path = tables.run_path(folder, variant)
     path.mkdir(parents=True)
     (path / "result.json").write_text(json.dumps(result))
 
 
 def test_variants_of_every_study():
-    assert [len(studies.variants(s, Config())) for s in studies.STUDIES] == [8, 16, 24]
-    for study in studies.STUDIES:
-        made = studies.variants(study, Config())
-        assert len({studies.run_path("x", v) for v in made}) == len(made)
-        settings = {tuple(sorted(v.changes.items(), key=str)) for v in made}
-        assert len(settings) == len(made)
+    assert [len(tables.variants(s, settings())) for s in tables.STUDIES] == [8, 16, 24]
+    for study in tables.STUDIES:
+        made = tables.variants(study, settings())
+        assert len({tables.run_path("x", v) for v in made}) == len(made)
+        changes = {tuple(sorted(v.changes.items(), key=str)) for v in made}
+        assert len(changes) == len(made)
         for variant in made:
-            assert hasattr(Config(), "seed") and set(variant.changes) <= set(vars(Config()))
-            assert set(studies.FRGAN) <= set(variant.changes)
+            assert set(variant.changes) <= set(asdict(settings()))
+            assert set(tables.FRGAN) <= set(variant.changes)
         assert [v.changes["seed"] for v in made] == sorted(v.changes["seed"] for v in made)
 
-    table_3 = studies.variants("table-3", Config(seeds=(4,), study_labels=(50,)))
+    table_3 = tables.variants("table-3", settings(seeds=(4,), study_labels=(50,)))
     on = {"labels": 50, "label_noise": 0.0, "seed": 4}
     assert [(v.row, v.column, v.changes) for v in table_3] == [
         ("labels only", "50",
@@ -52,27 +47,27 @@ def test_variants_of_every_study():
         ("FR-GAN", "50", on | {"se": True, "consistency": True, "supervised_only": False}),
     ]  # fmt: skip
     crossed = {(v.changes["se"], v.changes["consistency"])
-               for v in studies.variants("table-2", Config())}  # fmt: skip
+               for v in tables.variants("table-2", settings())}  # fmt: skip
     assert len(crossed) == 4
-    noise = {v.changes["label_noise"] for v in studies.variants("figure-4", Config())}
+    noise = {v.changes["label_noise"] for v in tables.variants("figure-4", settings())}
     assert noise == {0, 0.1, 0.2, 0.3, 0.4, 0.5}
-    assert {v.changes["labels"] for v in studies.variants("figure-4", Config())} == {None}
+    assert {v.changes["labels"] for v in tables.variants("figure-4", settings())} == {None}
     with pytest.raises(ValueError, match="`study` must be one of"):
-        studies.variants("table-4", Config())
+        tables.variants("table-4", settings())
 
 
 def test_table_3_is_mean_and_sample_scatter_beside_the_papers(tmp_path, capsys):
-    config = Config(seeds=(0, 1, 2))
+    config = settings(seeds=(0, 1, 2))
     errors = {0: 7.0, 1: 8.0, 2: 9.0}
-    for variant in studies.variants("table-3", config):
+    for variant in tables.variants("table-3", config):
         if variant.row == "FR-GAN":
             extra = 6 if variant.column == "500" else 0
             give(tmp_path, variant, test_error=errors[variant.changes["seed"]] + extra)
     give(tmp_path, Variant("labels only", "500", {"seed": 0}), test_error=40.0)
 
-    frame = studies.collect("table-3", tmp_path)
+    frame = tables.collect("table-3", tmp_path)
     assert frame["column"].tolist() == ["500", *["500"] * 3, *["1000"] * 3]
-    shown = studies.write("table-3", config, tmp_path, "SVHN").set_index(["row", "column"])
+    shown = tables.write("table-3", config, tmp_path, "SVHN").set_index(["row", "column"])
     assert shown.loc[("FR-GAN", "500")].tolist() == [14.0, 1.0, 3, "13.41 ± 0.20"]
     assert shown.loc[("FR-GAN", "1000")].tolist() == [8.0, 1.0, 3, "7.20 ± 0.16"]
     alone = shown.loc[("labels only", "500")]
@@ -82,12 +77,12 @@ def test_table_3_is_mean_and_sample_scatter_beside_the_papers(tmp_path, capsys):
     assert "14.00 ± 1.00" in printed and "13.41 ± 0.20" in printed
     missing = [line for line in printed.splitlines() if line.startswith("missing: ")]
     assert len(missing) == 6 and "missing: labels only, 500 labels, seeds 1 2" in missing
-    assert len(studies.missing("table-3", config, tmp_path)) == 24 - 7
+    assert len(tables.missing("table-3", config, tmp_path)) == 24 - 7
     assert (tmp_path / "table-3.csv").read_text().count("FR-GAN,") == 6
     with Image.open(tmp_path / "table-3.png") as picture:
         assert min(picture.size) > 150
     # elsewhere the paper's figures say nothing
-    assert "paper" not in studies.table("table-3", frame, "synthetic street digits")
+    assert "paper" not in tables.table("table-3", frame, "synthetic street digits")
 
 
 def scores(value, images=1000, network=""):
@@ -97,15 +92,15 @@ def scores(value, images=1000, network=""):
 
 
 def test_table_2_keeps_networks_and_conditions_apart(tmp_path):
-    config = Config(seeds=(0,))
-    absent = studies.missing("table-2", config, tmp_path)
-    assert len(absent) == 5 and absent[-1] == studies.real_images(0)
-    give(tmp_path, studies.real_images(0), **scores(3.0), **scores(9.0, network="_classifier"))
-    for variant in studies.variants("table-2", config)[2:]:
+    config = settings(seeds=(0,))
+    absent = tables.missing("table-2", config, tmp_path)
+    assert len(absent) == 5 and absent[-1] == tables.real_images(0)
+    give(tmp_path, tables.real_images(0), **scores(3.0), **scores(9.0, network="_classifier"))
+    for variant in tables.variants("table-2", config)[2:]:
         of_classifier = scores(8.0, 500, "_classifier")
         give(tmp_path, variant, test_error=5.0, **scores(2.5), **of_classifier)
-    frame = studies.write("table-2", config, tmp_path, "SVHN")
-    assert len(studies.missing("table-2", config, tmp_path)) == 2
+    frame = tables.write("table-2", config, tmp_path, "SVHN")
+    assert len(tables.missing("table-2", config, tmp_path)) == 2
     by_column = dict(list(frame.groupby("column")))
     assert list(by_column) == [
         "inception_score (1000 in 10 splits)",
@@ -121,36 +116,36 @@ def test_table_2_keeps_networks_and_conditions_apart(tmp_path):
 
 
 def test_figure_4_is_accuracy_and_draws_what_is_there(tmp_path):
-    config = Config()
-    for variant in studies.variants("figure-4", config)[:-3]:
+    config = settings()
+    for variant in tables.variants("figure-4", config)[:-3]:
         error = 5 + 40 * variant.changes["label_noise"] + variant.changes["seed"]
         give(tmp_path, variant, test_error=error)
-    frame = studies.collect("figure-4", tmp_path)
+    frame = tables.collect("figure-4", tmp_path)
     first = frame[frame["row"] == "FR-GAN"]
     assert first["column"].tolist()[:4] == ["0", "0", "10", "10"]
     assert first["value"].tolist()[:4] == [95, 94, 91, 90]
-    studies.draw("figure-4", frame, tmp_path / "figure-4.png")
+    tables.draw("figure-4", frame, tmp_path / "figure-4.png")
     with Image.open(tmp_path / "figure-4.png") as picture:
         assert len(picture.convert("RGB").getcolors(1 << 20)) > 10
 
 
 def test_a_study_without_results_says_so(tmp_path, capsys):
-    assert studies.write("figure-4", Config(), tmp_path).empty
+    assert tables.write("figure-4", settings(), tmp_path).empty
     assert capsys.readouterr().out.count("missing: ") == 12
     assert not (tmp_path / "figure-4.png").exists()
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"test_error": null}', '{"loss": 1}'])
 def test_a_broken_result_is_named(tmp_path, content):
-    path = studies.run_path(tmp_path, Variant("FR-GAN", "500", {"seed": 0}))
+    path = tables.run_path(tmp_path, Variant("FR-GAN", "500", {"seed": 0}))
     path.mkdir(parents=True)
     (path / "result.json").write_text(content)
     with pytest.raises(InputError, match="seed-0/result.json: not the result of a run of"):
-        studies.collect("table-3", tmp_path)
+        tables.collect("table-3", tmp_path)
 
 
 def test_a_run_without_its_score_is_named(tmp_path):
     """One that was stopped between training and scoring."""
     give(tmp_path, Variant("FR-GAN", "score", {"seed": 0}), test_error=5.0)
     with pytest.raises(InputError, match="not the result of a run of table-2; remove it"):
-        studies.collect("table-2", tmp_path)
+        tables.collect("table-2", tmp_path)
