@@ -98,7 +98,7 @@ def train_labels_only(config, folder, images, labelled, labels):
 
 
 def run(config, folder, images):
-    """One training, measured: `FRGAN` or `None`, and the figures as a dict."""
+    """Trains and measures: `FRGAN` or `None`, and the figures as a dict."""
     labelled, labels = datasets.labelled_subset(config, folder, images)
     figures, gan = {}, None
     if not config.supervised_only:
@@ -106,9 +106,8 @@ def run(config, folder, images):
         figures["test_error"] = test_error(gan.averaged, *images.test)
     if config.supervised_only or config.baseline:
         network = train_labels_only(config, folder / "labels-only", images, labelled, labels)
-        figures["labels_only_error" if gan else "test_error"] = test_error(
-            network, *images.test
-        )
+        name = "labels_only_error" if gan else "test_error"
+        figures[name] = test_error(network, *images.test)
     return gan, figures | {
         "labels": len(labelled),
         "images": len(images.train_images),

@@ -87,13 +87,14 @@ def train_keras(folder, size, batch, students=0, attention=True, pipeline=False)
     """
     from keras_gans.quiet import tensorflow as tf  # isort: skip
 
-    from keras_gans.okdgan.data import batches
+    from keras_gans.data.pipeline import step_dataset
+    from keras_gans.okdgan.data import crop_batches
 
     gan = keras_gan(size, students, attention)
     gan.compile(*keras_adams()[: 3 if students else 2], jit_compile=False)
     data = tf.data.Dataset.from_tensors(random_images(batch)).repeat()
     if pipeline:
-        data = batches(random_bytes(STORED), batch, seed=0, steps=10**6)
+        data = step_dataset(crop_batches(random_bytes(STORED), batch, seed=0), 0, 10**6)
 
     def fit(steps):
         gan.fit(data, steps_per_epoch=steps, verbose=0, shuffle=False)

@@ -2,7 +2,8 @@
 
     python -m studies.dscnn --data DIR_OR_NPZ
 
-The settings are those of train_dscnn.py. Each variant is trained with them.
+The settings are those of train_dscnn.py. Each variant is trained with them; with `--resume` an
+interrupted study goes on.
 """
 
 from keras_gans.dscnn.config import StudyConfig
@@ -26,7 +27,7 @@ from keras_gans.dscnn import datasets
 from keras_gans.dscnn.estimate import estimate_images, traced_estimate
 from keras_gans.dscnn.report import show_frame
 from keras_gans.errors import report_input_errors
-from keras_gans.files import write_json
+from keras_gans.files import remembered, write_json
 from keras_gans.metrics.angular import angular_errors
 from keras_gans.report.pictures import save_figure
 from keras_gans.training.run_folder import RunFolder
@@ -55,14 +56,19 @@ def run(config, folder, scenes):
     splits["held out"] = np.flatnonzero(~held_out), np.flatnonzero(held_out), augmentation
     rows = {}
     for name, variant in variants(config, smallest).items():
-        rows[name] = {}
-        for split, (trained, tested, changes) in splits.items():
-            label = f"{name} {split}".replace(" ", "-")
-            network = train(variant, folder / label, scenes, trained, changes)
-            estimates, _ = estimate_images(network, scenes.take(tested).images)
-            errors = angular_errors(scenes.illuminants[tested], estimates)
-            rows[name][f"mean error, {split}"] = errors.mean()
-        rows[name] |= cost(network, scenes.images[0], folder / label)
+
+        def train_and_measure(name=name, variant=variant):
+            figures = {}
+            for split, (trained, tested, changes) in splits.items():
+                path = folder / f"{name} {split}".replace(" ", "-")
+                network = train(variant, path, scenes, trained, changes)
+                estimates, _ = estimate_images(network, scenes.take(tested).images)
+                errors = angular_errors(scenes.illuminants[tested], estimates)
+                figures[f"mean error, {split}"] = float(errors.mean())
+            return figures | cost(network, scenes.images[0], path)
+
+        result = folder / f"{name} held out".replace(" ", "-") / "result.json"
+        rows[name] = remembered(result, train_and_measure)
     frame = pd.DataFrame(rows).T
     frame["parameters"] = frame["parameters"].astype(int)
     show_frame(frame, f"ablation on {scenes.name}, {config.epochs} epochs", "network")

@@ -17,8 +17,9 @@ BUILD = """
 import sys
 from setuptools import build_meta
 
-build_meta.build_sdist(sys.argv[1])
-build_meta.build_wheel(sys.argv[1])
+out = sys.argv[1]  # which building changes
+build_meta.build_sdist(out)
+build_meta.build_wheel(out)
 """
 
 

@@ -5,8 +5,8 @@ import json
 import multiprocessing
 import re
 import shutil
-import sys
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,18 +16,23 @@ from PIL import Image
 import train_okdgan
 from keras_gans.errors import InputError
 from keras_gans.layers.spectral_norm import SpectralNorm
-from tests.runs import checkpoint_values, read_json, rows, wait_for
+from keras_gans.okdgan import augmentation_study
+from keras_gans.okdgan.classifier import build_classifier
+from keras_gans.okdgan.config import BUILT_IN, REDUCED, Config, StudyConfig
+from keras_gans.training.schedule import Schedule
+from studies import okdgan as study
+from tests.runs import Script, checkpoint_values, helps_at_once, read_json, rows, wait_for
 
 # Processes that need not import everything anew
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(["train_okdgan"])
 PROGRAM = """
-import os, sys, train_okdgan
+import os, train_okdgan
+from keras_gans.training.settings import command_line
 os.chdir(folder)
 for stream, file in ((1, "output.txt"), (2, "errors.txt")):
     os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), stream)
-sys.argv = ["train_okdgan.py", *arguments]
-train_okdgan.main()
+train_okdgan.main(command_line(train_okdgan.Config, arguments))
 """
 SMALL = (
     "--image-size 16 --width 2 --latent 3 --attention --students 2 --batch-size 4 --steps 6 "
@@ -80,32 +85,13 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture
-def start(monkeypatch, capsys):
-    """Runs the script in this process. Without repeatable bits: that would stay switched on."""
-    monkeypatch.setattr(train_okdgan, "set_up", lambda deterministic: False)
-
-    def start(*arguments):
-        arguments = " ".join(map(str, arguments)).split()
-        monkeypatch.setattr(sys, "argv", ["train_okdgan.py", "--export", "None", *arguments])
-        train_okdgan.main()
-        return capsys.readouterr().out
-
-    return start
+def script(monkeypatch, capsys):
+    return Script(train_okdgan, Config, monkeypatch, capsys)
 
 
 @pytest.fixture
-def refused(start, capsys):
-    """What the script says when it ends at once."""
-
-    def refused(*arguments):
-        with pytest.raises(SystemExit) as exit_:
-            start(*arguments)
-        assert exit_.value.code == 2
-        error = capsys.readouterr().err
-        assert error.startswith("keras_gans: error: ") and error.count("\n") == 1
-        return error
-
-    return refused
+def study_script(monkeypatch, capsys):
+    return Script(study, StudyConfig, monkeypatch, capsys)
 
 
 # A run --------------------------------------------------------------------------------------
@@ -152,7 +138,7 @@ def test_what_a_run_shows_and_leaves(folder):
     assert not list(whole.glob(".*"))
 
 
-def test_resume_after_sigkill_equals_the_run_never_interrupted(folder, refused):
+def test_resume_after_sigkill_equals_the_run_never_interrupted(folder, script):
     arguments = [f"--data {folder}/photos", SMALL, FULL]
     process = begin(folder, *arguments, "--run-dir parts")
     # after the first checkpoint: while the next epochs are on their way
@@ -181,10 +167,10 @@ def test_resume_after_sigkill_equals_the_run_never_interrupted(folder, refused):
         assert (folder / "parts" / name).read_bytes() == (folder / "whole" / name).read_bytes()
 
     changed = [*arguments, f"--run-dir {folder}/whole --resume --rho 1"]
-    assert "--rho was 0.1, now 1.0" in refused(*changed)
+    assert "--rho was 0.1, now 1.0" in script.refused(*changed)
 
 
-def test_crops_are_not_drawn_again(folder, refused, tmp_path, monkeypatch):
+def test_crops_are_not_drawn_again(folder, script, tmp_path, monkeypatch):
     copy, data = tmp_path / "copy", tmp_path / "photos"
     shutil.copytree(folder / "whole", copy)
     shutil.copytree(folder / "photos", data)
@@ -193,37 +179,37 @@ def test_crops_are_not_drawn_again(folder, refused, tmp_path, monkeypatch):
     (copy / "config.json").write_text(json.dumps(settings))
     used = []
 
-    def stop(config, folder, jit_compile, crops):
+    def stop(config, folder, crops):
         used.append(crops)
         raise InputError("stopped by the test")
 
-    monkeypatch.setattr(train_okdgan, "run_all", stop)
+    monkeypatch.setattr(train_okdgan, "extractor_for", stop)
     monkeypatch.delattr(train_okdgan.datasets, "load_crops")
     arguments = [f"--data {data}", SMALL, FULL, f"--run-dir {copy} --resume"]
-    assert "stopped" in refused(*arguments)
-    assert len(used[0]) == 12 and used[0].classes == ("bar", "crack")
+    assert "stopped" in script.refused(*arguments)
+    assert len(used[0]) == 8 and used[0].classes == ("bar", "crack")
     listed = pd.read_csv(copy / "crops.csv")
-    assert listed["x"].tolist() == used[0].places[:, 0].tolist()
+    assert set(used[0].places[:, 0]) <= set(listed["x"])
 
     write_photos(data, seed=1)
-    assert "crops.csv: the photos have changed" in refused(*arguments)
+    assert "crops.json: made of other data" in script.refused(*arguments)
     assert len(used) == 1 and (copy / "students" / "checkpoints" / "checkpoint").exists()
 
 
 @pytest.fixture
 def untrained(monkeypatch):
-    """No GAN is trained; what would be, a list of (folder's name, settings, crops, labels)."""
+    """No GAN is trained; what would be, a list of (folder's name, settings, data)."""
     trained = []
 
-    def train(config, folder, jit_compile, crops, labels, model, gans):
-        trained.append((folder.name, config, crops, labels))
+    def train(config, folder, model, gans, data):
+        trained.append((folder.name, config, data))
 
     monkeypatch.setattr(train_okdgan, "train", train)
     return trained
 
 
 def test_students_beside_a_single_one_are_exported(
-    folder, start, untrained, tmp_path, monkeypatch
+    folder, script, untrained, tmp_path, monkeypatch
 ):
     exported, export_generator = {}, train_okdgan.export_generator
 
@@ -234,14 +220,14 @@ def test_students_beside_a_single_one_are_exported(
         return {"saved_model": path}
 
     monkeypatch.setattr(train_okdgan, "export_generator", export_the_best)
-    output = start(
+    output = script.start(
         f"--data {folder}/photos {SMALL} --base acgan --average 0.9",
         f"--network {folder}/whole/classifier.keras",
         f"--run-dir {tmp_path}/run --export {tmp_path}/models",
     )
     assert "ACGAN on photos, 6 steps, 6 samples, 12 real" in output and "held" not in output
     assert re.search(r"single +\d", output)
-    assert [(name, len(labels)) for name, _, _, labels in untrained] == [
+    assert [(name, len(data.labels)) for name, _, data in untrained] == [
         ("single", 12), ("students", 12)
     ]  # fmt: skip
     figures = read_json(tmp_path / "run", "result.json")
@@ -266,32 +252,31 @@ def test_students_beside_a_single_one_are_exported(
 # Studies ------------------------------------------------------------------------------------
 
 
-def test_study_of_rho(folder, start, tmp_path, monkeypatch):
+def test_study_of_rho(folder, study_script, tmp_path, monkeypatch):
     arguments = [
-        f"--data {folder}/photos {SMALL} --steps 1 --study rho --rhos 0 2 --hold-out 0.34",
+        f"rho --data {folder}/photos {SMALL} --steps 1 --rhos 0 2 --hold-out 0.34",
         f"--network {folder}/whole/classifier.keras --run-dir {tmp_path}/run",
     ]
-    used, run_gans = [], train_okdgan.run_gans
+    used, run_once = [], study.run
 
-    def one_at_a_time(config, folder, jit_compile, crops, validation, *eyes):
-        used.append((config.rho, config.single, len(crops), len(validation)))
+    def one_at_a_time(config, folder, data, extractor):
+        used.append((config.rho, config.single, len(data.crops), len(data.held_out)))
         if len(used) == 2:
             raise InputError("stopped by the test")
-        return run_gans(config, folder, jit_compile, crops, validation, *eyes)
+        return run_once(config, folder, data, extractor)
 
-    def train_the_first(*arguments):
-        *settings, model, gans = arguments
-        train(*settings, gans[0], gans[:1])
+    def train_the_first(config, folder, model, gans, data):
+        train(config, folder, gans[0], gans[:1], data)
 
     train = train_okdgan.train
     monkeypatch.setattr(train_okdgan, "train", train_the_first)
-    monkeypatch.setattr(train_okdgan, "run_gans", one_at_a_time)
+    monkeypatch.setattr(study, "run", one_at_a_time)
     with pytest.raises(SystemExit):
-        start(*arguments)
+        study_script.start(*arguments)
     (log,) = rows(tmp_path / "run" / "rho-0.0" / "students" / "metrics.jsonl")
     assert "distance" in log
     monkeypatch.setattr(train_okdgan, "train", lambda *_: None)
-    output = start(*arguments, "--resume")
+    output = study_script.start(*arguments, "--resume")
     assert used == [(0, False, 8, 4), (2, False, 8, 4), (2, False, 8, 4)]
     assert "2 students on photos, 1 steps, distances of 6 samples to 4 crops" in output
     table = pd.read_csv(tmp_path / "run" / "rho.csv")
@@ -301,21 +286,21 @@ def test_study_of_rho(folder, start, tmp_path, monkeypatch):
     assert table["best_frechet"][1] == pytest.approx(best)
 
 
-def test_study_of_the_purpose(folder, start, untrained, tmp_path, monkeypatch):
+def test_study_of_augmentation(folder, study_script, untrained, tmp_path, monkeypatch):
     def build(folder, images, wanted, *_):
-        return train_okdgan.classifier.build_classifier(16, 2, width=1)
+        return build_classifier(16, 2, width=1)
 
-    monkeypatch.setattr(train_okdgan.purpose, "train_classifier", build)
-    monkeypatch.setattr(train_okdgan.purpose, "GENERATED", 8)
-    output = start(
-        f"--data {folder}/photos {SMALL} --study purpose --few 5 --classifier-steps 2",
+    monkeypatch.setattr(augmentation_study, "train_classifier", build)
+    monkeypatch.setattr(augmentation_study, "GENERATED", 8)
+    output = study_script.start(
+        f"augmentation --data {folder}/photos {SMALL} --few 5 --classifier-steps 2",
         f"--seeds 3 --no-single --hold-out 0.5 --run-dir {tmp_path}/run",
     )
-    ((name, config, few, labels),) = untrained
+    ((name, config, data),) = untrained
     assert name == "students" and config.base == "acgan"
-    assert labels.tolist() == [0, 0, 1, 1] and labels is few.labels
+    assert data.labels.tolist() == [0, 0, 1, 1] and data.labels is data.crops.labels
     assert "4 few real crops, 6 all, 6 of other" in output
-    table = pd.read_csv(tmp_path / "run" / "purpose.csv")
+    table = pd.read_csv(tmp_path / "run" / "augmentation.csv")
     assert table["training"].tolist() == [
         "few real crops", "and those of the students", "all real crops of the same photos"
     ]  # fmt: skip
@@ -336,16 +321,11 @@ def test_study_of_the_purpose(folder, start, untrained, tmp_path, monkeypatch):
         ("--data photos --classes rust", "photos: no class rust"),
         ("--students 1", "--students must be 2 or more, or 0 for none. Received: 1"),
         ("--students 0 --no-single", "leave nothing to train"),
-        ("--students 0 --study rho", "--study rho needs --students"),
-        ("--study purpose --base sagan", "give --base acgan"),
-        ("--study purpose --hold-out 0", "--study purpose needs crops held out"),
-        ("--data photos --study purpose --count 12 --few 20", "10 and 1 are needed: give more"),
-        ("--rhos 1 -1", "--rhos must be from 0 to 1000000. Received: (1.0, -1.0)"),
         ("--data photos --hold-out 0.2 --count 4", "leaves 3 crops to train on and 1"),
         ("--hold-out 1", "--hold-out must be from 0 to 0.9. Received: 1.0"),
         ("--image-size 48", "--image-size must be 16, 32, 64, ... Received: 48"),
         ("--attention 64", "--attention must be of [32, 16, 8]. Received: (64,)"),
-        ("--data photos --side 32", "--side must be from 64 to 100000. Received: 32"),
+        ("--data photos --side 32", "--side must be 64 or more. Received: 32"),
         ("--side 64", "--side and --classes need --data"),
         ("--rho nan", "--rho must be from 0 to 1000000.0. Received: nan"),
         ("--g-learning-rate 0", "--g-learning-rate must be from 1e-12 to 100"),
@@ -358,81 +338,80 @@ def test_study_of_the_purpose(folder, start, untrained, tmp_path, monkeypatch):
         ("--export file/x", "a file, where a folder is needed"),
     ],
 )
-def test_bad_input(folder, tmp_path, refused, monkeypatch, arguments, message):
+def test_bad_input(folder, tmp_path, script, monkeypatch, arguments, message):
     shutil.copytree(folder / "photos", tmp_path / "photos")
     (tmp_path / "file").touch()
     monkeypatch.chdir(tmp_path)
     before = sorted(tmp_path.rglob("*"))
     if "photos" in arguments and "size" not in arguments and "side" not in arguments:
         arguments += " --image-size 16"
-    assert message in refused(arguments)
+    assert message in script.refused(arguments)
     assert sorted(tmp_path.rglob("*")) == before
 
 
-@pytest.fixture
-def settings(monkeypatch, refused):
-    """The settings with which the script would train."""
-    found = []
-
-    def stop(script, config):
-        found.append(config)
-        raise InputError("stopped by the test")
-
-    def of(*arguments):
-        refused(*arguments)
-        return found.pop()
-
-    monkeypatch.setattr(train_okdgan, "RunFolder", stop)
-    drawn = train_okdgan.synthetic_concrete(10, 0, 32)
-    monkeypatch.setattr(train_okdgan, "synthetic_concrete", lambda *_: drawn)
-    return of
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ("rho --students 0", "study rho needs --students"),
+        ("augmentation --base sagan", "--base acgan"),
+        ("augmentation --hold-out 0", "study augmentation needs crops held out"),
+        ("augmentation --data photos --count 12 --few 20", "10 and 1 are needed: give more"),
+        ("rho --rhos 1 -1", "--rhos must be from 0 to 1000000.0. Received: (1.0, -1.0)"),
+    ],
+)
+def test_bad_input_of_studies(folder, study_script, monkeypatch, arguments, message):
+    monkeypatch.chdir(folder)
+    assert message in study_script.refused(arguments, "--image-size 16")
 
 
-def test_the_defaults_are_the_papers(folder):
-    config = train_okdgan.Config()
+@pytest.mark.parametrize("command", [["train_okdgan.py"], ["studies.okdgan", "rho"]])
+def test_help_without_tensorflow(command):
+    assert helps_at_once(*command)
+
+
+def test_the_defaults_are_the_papers():
+    config = Config()
     assert (config.base, config.students, config.count) == ("sagan", 3, 2642)
     assert (config.image_size, config.latent, config.penalty) == (64, 128, 10)
     assert (config.g_learning_rate, config.d_learning_rate, config.c_learning_rate) == (
         1e-4, 4e-4, 5e-5
     )  # fmt: skip
     assert (config.beta_1, config.beta_2, config.score_images) == (0, 0.9, 10_000)
-    assert not (config.augment or config.average or config.mirror or config.study)
-    assert train_okdgan.schedule(config, 2642) == (25, 1000, 50)
+    assert not (config.augment or config.average or config.mirror or config.hold_out)
+    assert config.schedule(2642) == Schedule(25, 1000, 50)
     # 3000 passes of 529 batches of 5
     acgan = dataclasses.replace(config, base="acgan")
-    assert train_okdgan.schedule(acgan, 2642) == (5, 1000, 1587)
+    assert acgan.schedule(2642) == Schedule(5, 1000, 1587)
     few = dataclasses.replace(config, steps=30, every=20, batch_size=7)
-    assert train_okdgan.schedule(few, 2642) == (7, 20, 2)
+    assert few.schedule(2642) == Schedule(7, 20, 2)
 
 
-def test_what_is_given_goes_before_the_presets(settings, folder):
+def test_what_is_given_goes_before_the_presets(script):
     for preset, arguments in (
-        (train_okdgan.REDUCED, f"--data {folder}/photos --image-size 32 --reduced"),
-        (train_okdgan.BUILT_IN, ""),
+        (REDUCED, "--data photos --reduced"),
+        (BUILT_IN, ""),
     ):
-        config = settings(arguments)
+        config = script.settings(arguments)
         assert {**dataclasses.asdict(config), **preset} == dataclasses.asdict(config)
-        config = settings(arguments, "--width 5 --steps 7 --students 5 --rho 0")
+        config = script.settings(arguments, "--width 5 --steps 7 --students 5 --rho 0")
         assert (config.width, config.steps, config.students, config.rho) == (5, 7, 5, 0)
         assert config.batch_size == preset["batch_size"]
 
 
-def test_studies_hold_crops_out(settings, monkeypatch):
-    monkeypatch.setattr(train_okdgan, "check_crops", lambda *_: None)
+def test_studies_hold_crops_out(study_script):
     for arguments, share, base in (
-        ("", 0, "sagan"),
-        ("--study rho", 0.2, "sagan"),
-        ("--study purpose", 0.3, "acgan"),
-        ("--study rho --hold-out 0.4 --base acgan", 0.4, "acgan"),
+        ("rho", 0.2, "sagan"),
+        ("augmentation", 0.3, "acgan"),
+        ("rho --hold-out 0.4 --base acgan", 0.4, "acgan"),
     ):
-        config = settings(arguments)
+        config = study_script.settings(arguments)
         assert (config.hold_out, config.base) == (share, base)
 
 
 def test_the_single_gan_starts_as_the_first_student():
-    config = train_okdgan.Config(image_size=16, width=2, latent=3, students=2)
+    config = Config(image_size=16, width=2, latent=3, students=2)
     model = train_okdgan.build_students(config, ())
-    train_okdgan.keras.utils.set_random_seed(0)
+    keras.utils.set_random_seed(0)
     single = train_okdgan.build_gan(config, (), 0)
     first, second = (
         [*student.generator.get_weights(), *student.critic.get_weights()]
@@ -447,7 +426,7 @@ def test_the_single_gan_starts_as_the_first_student():
 
 @pytest.mark.parametrize("spectral", [True, False])
 def test_critics_and_connectors_are_normalised_as_asked(spectral):
-    config = train_okdgan.Config(
+    config = Config(
         image_size=16, width=2, latent=3, students=2, attention=(), spectral_critic=spectral
     )
     model = train_okdgan.build_students(config, ())

@@ -115,8 +115,8 @@ def white_balance(
     Args:
         photos: paths of files and folders.
         out: folder of the results.
-        model: folder of a SavedModel, see `WhiteBalance.find`; by default the one in `MODELS` for
-            the kind of each photo. In a finished photo the light of a good picture is
+        model: folder of a SavedModel, see `WhiteBalance.find`; by default the one in `MODELS`
+            for the kind of each photo. In a finished photo the light of a good picture is
             white, in a camera's linear colours it is not, so one model cannot serve both.
         view: "model" (what the model was trained on), "whole", "native" or pixels.
         as_json: whether to print a JSON list instead of a table.

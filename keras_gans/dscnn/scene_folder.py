@@ -77,7 +77,14 @@ def _read_labels(table, images):
         for key in {image.name, image.stem}:
             files.setdefault(key, []).append(image)
     rows = {}
-    for where, row in read_rows(table, COLUMNS, OPTIONAL)[1]:
+    columns, found = read_rows(table, COLUMNS, OPTIONAL)
+    unknown = [name for name in columns if name not in (*COLUMNS, *OPTIONAL)]
+    if unknown:
+        raise InputError(
+            f"{table}: columns {', '.join(COLUMNS)} expected, {' and '.join(OPTIONAL)} "
+            f"allowed. Received: {unknown[0]}"
+        )
+    for where, row in found:
         matches = files.get(row["name"], [])
         if not matches:
             raise InputError(f"{where}: no image named {row['name']!r}: correct the name")

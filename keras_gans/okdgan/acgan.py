@@ -1,6 +1,7 @@
 """ACGAN (Odena et al. 2017, https://arxiv.org/abs/1610.09585), the paper's second base."""
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 from keras_gans.losses import log_adversarial, wasserstein
@@ -36,16 +37,23 @@ class ACGAN(GAN):
 
     FIGURES = ("class_loss", "real_accuracy", "generated_accuracy")
 
-    def __init__(self, generator, critic, class_weight=1.0, penalty=None, **options):
+    def __init__(
+        self,
+        generator: keras.Model,
+        critic: keras.Model,
+        class_weight: float = 1.0,
+        penalty: float | None = None,
+        **options,
+    ):
         super().__init__(generator, critic, **options)
         self.class_weight = class_weight
         self.penalty = penalty
 
-    def sample_latents(self, batch):
+    def sample_latents(self, batch) -> list[tf.Tensor]:
         """z (N, latent), standard normal, and the labels of the batch (N,)."""
         return [super().sample_latents(batch), ops.convert_to_tensor(batch[1])]
 
-    def critic_loss(self, batch, generated):
+    def critic_loss(self, batch, generated: tf.Tensor) -> tuple[tf.Tensor, tuple]:
         """-L_S - L_C; the figures are -L_C and the shares of images whose class is told."""
         real, labels = batch[:2]
         images = self.augmented(ops.concatenate([real, generated]))
@@ -61,7 +69,7 @@ class ACGAN(GAN):
         accuracies = [share_right(labels, half) for half in halves]
         return loss + self.class_weight * class_loss, (class_loss, *accuracies)
 
-    def generator_loss(self, batch, generated):
+    def generator_loss(self, batch, generated: tf.Tensor) -> tf.Tensor:
         """-log of the critic's belief that the images are real, or, with a penalty, minus
         their mean score; and -L_C on them."""
         scores, logits = self.critic(self.augmented(generated), training=True)
@@ -69,16 +77,16 @@ class ACGAN(GAN):
         loss = log_adversarial(scores, True) if log else -ops.mean(scores)
         return loss + self.class_weight * class_cross_entropy(batch[1], logits)
 
-    def scores(self, images):
+    def scores(self, images: tf.Tensor) -> tf.Tensor:
         return self.critic(images, training=True)[0]
 
 
-def class_cross_entropy(labels, logits):
+def class_cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """Mean over images of -log of the softmax at the label; labels (N,), logits (N, K)."""
     return ops.mean(keras.losses.sparse_categorical_crossentropy(labels, logits, True))
 
 
-def share_right(labels, logits):
+def share_right(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """Share of images whose highest logit (N, K) is that of their label (N,)."""
     right = ops.equal(ops.cast(labels, "int64"), ops.cast(ops.argmax(logits, -1), "int64"))
     return ops.mean(ops.cast(right, "float32"))

@@ -5,7 +5,7 @@ the generator learns through them. Not in the paper."""
 import tensorflow as tf
 
 
-def color(images, key):
+def color(images: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
     """Random brightness, saturation and contrast of each image.
 
     Brightness adds up to 0.5 to all values, saturation scales by up to 2 what distinguishes the
@@ -27,7 +27,7 @@ def color(images, key):
     return mean + (contrast + 0.5) * (images - mean)
 
 
-def translation(images, key):
+def translation(images: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
     """Moves each image by up to an eighth of its side, each way; what comes in is 0.
 
     Args and returns as for `color`.
@@ -43,7 +43,7 @@ def translation(images, key):
     return tf.einsum("nij,nhjc->nhic", columns, images)
 
 
-def cutout(images, key):
+def cutout(images: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
     """Sets a square of half the side to 0, its centre anywhere in the image.
 
     Args and returns as for `color`.
@@ -62,7 +62,9 @@ def cutout(images, key):
 AUGMENTATIONS = {"color": color, "translation": translation, "cutout": cutout}
 
 
-def augment(images, key, names=tuple(AUGMENTATIONS)):
+def augment(
+    images: tf.Tensor, key: tf.Tensor, names: tuple[str, ...] = tuple(AUGMENTATIONS)
+) -> tf.Tensor:
     """Puts augmentations on each image, one after the other, each at random.
 
     Args:

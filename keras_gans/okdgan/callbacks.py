@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from keras_gans.okdgan.evaluate import sample
 from keras_gans.okdgan.report import COLUMNS, sample_rows
@@ -14,10 +15,10 @@ class SampleRows(keras.callbacks.Callback):
     Args:
         students: the GANs.
         folder: for `epoch-NNN.png`.
-        labels: see `keras_gans.okdgan.evaluate.sampled`.
+        labels: see `keras_gans.okdgan.evaluate.sample`.
     """
 
-    def __init__(self, students, folder, labels=None):
+    def __init__(self, students: list, folder: Path, labels: np.ndarray | None = None):
         super().__init__()
         self.students, self.folder, self.labels = students, Path(folder), labels
 

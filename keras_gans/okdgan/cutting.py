@@ -1,6 +1,7 @@
 """Crops out of photographs: which squares are drawn, and how they are read."""
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -27,14 +28,16 @@ ORIENTATION = 0x0112
 DRY = 50  # turns of drawing without a new crop, after which no more are expected
 
 
-def whole_photo(file, labels, source=None, part=None):
+def whole_photo(
+    file: Path, labels: tuple[str, ...], source: str | None = None, part: str | None = None
+) -> Area:
     """A whole photo as the area."""
     size = photo_size(file)
     return Area(file, size, (0, 0, *size), labels, source, part)
 
 
-def check_sizes(areas, size):
-    """Finds photos that are too small, and crops of a list that lie outside."""
+def check_sizes(areas: list[Area], size: int) -> None:
+    """Raises `InputError` for a photo that is too small, or a listed crop that lies outside."""
     for area in areas:
         width, height = area.photo
         x, y, side, _ = area.box
@@ -50,7 +53,9 @@ def check_sizes(areas, size):
             )
 
 
-def draw_places(areas, count, size, side, seed):
+def draw_places(
+    areas: list[Area], count: int | None, size: int, side: int | None, seed: int
+) -> list[tuple[Area, tuple[int, int, int]]]:
     """Draws crops, in turn from all areas, none twice.
 
     Args:
@@ -95,7 +100,14 @@ def _square(area, luck, size, side):
     return (*place, side)
 
 
-def read_crops(chosen, classes, several, path, name, size):
+def read_crops(
+    chosen: list[tuple[Area, tuple[int, int, int]]],
+    classes: tuple[str, ...],
+    several: bool,
+    path: Path,
+    name: str,
+    size: int,
+) -> Crops:
     """Reads the crops that were chosen, each photo once.
 
     Args:
@@ -143,7 +155,7 @@ def _labels(areas, classes, several):
     return table if several else table.argmax(axis=1).astype(np.int64)
 
 
-def photo_size(file):
+def photo_size(file: Path) -> tuple[int, int]:
     """(width, height) as stored, from the header."""
     try:
         with warnings.catch_warnings():

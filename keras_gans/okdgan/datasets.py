@@ -148,16 +148,16 @@ def load_crops(
             f"Received: {count}, {size}, {seed}, {side}"
         )
     path, name = _root(path)
-    codebrim = True
+    published = True
     if (path / "metadata").is_dir():
         areas, known, several = codebrim.list_crops(path, side or size)
     elif (path / "annotations").is_dir():
         areas, known, several = codebrim.list_boxes(path)
     else:
-        codebrim = False
+        published = False
         listed = find_list(path) if (path / "images").is_dir() else None
         areas, known, several = list_places(listed, path, size) if listed else _photos(path)
-    if classes is None and codebrim:
+    if classes is None and published:
         classes = [each for each in known if each != codebrim.CLASSES["Background"]]
     areas, known = _of_classes(areas, known, classes, path)
     check_sizes(areas, side or size)

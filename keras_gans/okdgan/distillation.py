@@ -46,7 +46,14 @@ class OnlineDistillation(keras.Model):
         gans.fit(batches)  # as the students take them
     """
 
-    def __init__(self, students, connectors, rho, penalty=10.0, seed=0):
+    def __init__(
+        self,
+        students: list,
+        connectors: list[keras.Model],
+        rho: float,
+        penalty: float = 10.0,
+        seed: int = 0,
+    ):
         super().__init__()
         expected = len(students) if len(students) > 1 else 0
         if not students or len(connectors) != expected:
@@ -82,7 +89,7 @@ class OnlineDistillation(keras.Model):
             c_optimizer.build(variables_of(self.connectors))
 
     @property
-    def optimizers(self):
+    def optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
         """dict name -> optimizer, as checkpoints want them."""
         names = "g_optimizer", "d_optimizer", "c_optimizer"
         return {name: getattr(self, name) for name in names[: 3 if self.connectors else 2]}
@@ -133,7 +140,7 @@ class OnlineDistillation(keras.Model):
             tracker.update_state(value)
         return {tracker.name: tracker.result() for tracker in self.trackers}
 
-    def generator_losses(self, batch, images):
+    def generator_losses(self, batch, images: list[tf.Tensor]) -> list[tf.Tensor]:
         """Eq. 7: each student's own loss minus `rho` times its connector's mean score.
 
         Args:
@@ -145,7 +152,7 @@ class OnlineDistillation(keras.Model):
             losses[i] -= self.rho * ops.mean(connector(images[i], training=True))
         return losses
 
-    def connector_losses(self, images):
+    def connector_losses(self, images: list[tf.Tensor]) -> list[tuple[tf.Tensor, tf.Tensor]]:
         """Eq. 8: of each connector the loss, and the distance it sees between its students.
 
         Args:
@@ -158,17 +165,22 @@ class OnlineDistillation(keras.Model):
         ]
 
 
-def advance_spectral_norms(networks):
+def advance_spectral_norms(networks: list[keras.Model]) -> None:
     for network in networks:
         update_spectral_norms(network)
 
 
-def variables_of(networks):
+def variables_of(networks: list[keras.Model]) -> list[keras.Variable]:
     """Their trainable variables, one list."""
     return [variable for network in networks for variable in network.trainable_variables]
 
 
-def apply(optimizer, tape, loss, networks):
+def apply(
+    optimizer: keras.optimizers.Optimizer,
+    tape: tf.GradientTape,
+    loss: tf.Tensor,
+    networks: list[keras.Model],
+) -> None:
     """One update of the networks by the gradient of the loss."""
     variables = variables_of(networks)
     optimizer.apply(tape.gradient(loss, variables), variables)

@@ -1,5 +1,6 @@
 """What SAGAN and ACGAN share: a generator and a critic that train alone, or as a student."""
 
+from collections.abc import Callable
 from functools import partial
 
 import keras
@@ -41,7 +42,14 @@ class GAN(keras.Model):
 
     FIGURES = ()
 
-    def __init__(self, generator, critic, augmentations=(), average=0.0, seed=0):
+    def __init__(
+        self,
+        generator: keras.Model,
+        critic: keras.Model,
+        augmentations: tuple[str, ...] = (),
+        average: float = 0.0,
+        seed: int = 0,
+    ):
         super().__init__()
         self.generator, self.critic = generator, critic
         self.augmentations = tuple(augmentations)
@@ -141,7 +149,7 @@ def wgan_gp_loss(
     return penalty * slopes - distance, distance
 
 
-def slope_penalty(scores, real, generated, seeds):
+def slope_penalty(scores: Callable, real: tf.Tensor, generated: tf.Tensor, seeds) -> tf.Tensor:
     """`keras_gans.losses.gradient_penalty` at points drawn between the images."""
     epsilon = keras.random.uniform((ops.shape(real)[0], 1, 1, 1), seed=seeds)
     return gradient_penalty(scores, real, generated, epsilon)

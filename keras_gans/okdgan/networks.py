@@ -14,7 +14,14 @@ from keras_gans.layers import (
 )
 
 
-def build_generator(image_size=64, channels=3, width=64, latent=128, classes=0, attention=None):
+def build_generator(
+    image_size: int = 64,
+    channels: int = 3,
+    width: int = 64,
+    latent: int = 128,
+    classes: int = 0,
+    attention: tuple[int, ...] | None = None,
+) -> keras.Model:
     """Builds the generator.
 
     The paper gives no table. This is DCGAN's chain with what SAGAN adds: a dense layer to
@@ -61,7 +68,14 @@ def build_generator(image_size=64, channels=3, width=64, latent=128, classes=0, 
     return keras.Model(inputs, images, name="okdgan_generator")
 
 
-def build_critic(image_size=64, channels=3, width=64, classes=0, attention=None, spectral=True):
+def build_critic(
+    image_size: int = 64,
+    channels: int = 3,
+    width: int = 64,
+    classes: int = 0,
+    attention: tuple[int, ...] | None = None,
+    spectral: bool = True,
+) -> keras.Model:
     """Builds the critic; a connector is the same without classes.
 
     4x4 convolutions of stride 2 down to 4x4, the filters doubling, each with spectral

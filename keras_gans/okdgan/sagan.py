@@ -1,5 +1,7 @@
 """SAGAN with the loss of WGAN-GP (section 3.1)."""
 
+import keras
+import tensorflow as tf
 from keras import ops
 
 from keras_gans.okdgan.gan import GAN, images_of, wgan_gp_loss
@@ -22,16 +24,18 @@ class SAGAN(GAN):
 
     FIGURES = ("distance",)
 
-    def __init__(self, generator, critic, penalty=10.0, **options):
+    def __init__(
+        self, generator: keras.Model, critic: keras.Model, penalty: float = 10.0, **options
+    ):
         super().__init__(generator, critic, **options)
         self.penalty = penalty
 
-    def critic_loss(self, batch, generated):
+    def critic_loss(self, batch, generated: tf.Tensor) -> tuple[tf.Tensor, tuple]:
         """Eq. 5; the figure is the estimate of the Wasserstein distance."""
         real, generated = self.augmented(images_of(batch)), self.augmented(generated)
         loss, distance = wgan_gp_loss(self.critic, real, generated, self.penalty, self.seeds)
         return loss, (distance,)
 
-    def generator_loss(self, batch, generated):
+    def generator_loss(self, batch, generated: tf.Tensor) -> tf.Tensor:
         """Eq. 7 without connector: minus the mean score."""
         return -ops.mean(self.critic(self.augmented(generated), training=True))

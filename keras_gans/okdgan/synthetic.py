@@ -24,7 +24,9 @@ CHUNK = 100  # images made at a time
 RUST = np.array([[70, 44, 34], [112, 70, 48], [150, 98, 62]], np.float32)  # dark to light
 
 
-def synthetic_concrete(count, seed=0, size=64, background=False):
+def synthetic_concrete(
+    count: int, seed: int = 0, size: int = 64, background: bool = False
+) -> Crops:
     """Draws a set of concrete surfaces.
 
     Every image is a surface of its own, so any split is a split by photo.

@@ -43,9 +43,7 @@ LAYOUTS = (
 def load(config: Config) -> tuple[CaptionedImages, Vocabulary | None]:
     """All images, and the vectors that a file has of their words (`None` without a file)."""
     if config.data is None:
-        print(
-            "no --data: built-in flowers and a small network, see BUILT_IN in text2image/config.py"
-        )
+        print("no --data: built-in flowers, a small network; see text2image/config.py")
         from keras_gans.text2image.synthetic import synthetic_flowers
 
         images = synthetic_flowers(config.flowers, config.seed, config.image_size)

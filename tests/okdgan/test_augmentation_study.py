@@ -4,8 +4,9 @@ import pandas as pd
 import pytest
 
 from keras_gans.errors import InputError
-from keras_gans.okdgan import purpose
-from keras_gans.okdgan.datasets import Crops
+from keras_gans.okdgan import augmentation_study as study
+from keras_gans.okdgan.config import StudyConfig
+from keras_gans.okdgan.crops import Crops
 
 
 class Averaged:
@@ -27,13 +28,13 @@ def make_crops(labels, level=0):
 
 def test_few_crops_are_equally_many_of_each_class():
     crops, test = make_crops([0] * 20 + [1] * 5), make_crops([0, 1])
-    few = purpose.few_crops(crops, test, 9, seed=0)
+    few = study.few_crops(crops, test, 9, seed=0)
     assert few.labels.tolist() == [0] * 4 + [1] * 4 and len(set(few.sources)) == 8
     assert [crops.labels[int(source)] for source in few.sources] == few.labels.tolist()
-    assert few.sources == purpose.few_crops(crops, test, 8, seed=0).sources
-    assert few.sources != purpose.few_crops(crops, test, 8, seed=1).sources
+    assert few.sources == study.few_crops(crops, test, 8, seed=0).sources
+    assert few.sources != study.few_crops(crops, test, 8, seed=1).sources
     several = make_crops([[True, True]] * 10 + [[False, True]])
-    few = purpose.few_crops(several, several, 4, seed=0)
+    few = study.few_crops(several, several, 4, seed=0)
     assert few.labels.tolist().count(0) == 2 and len(set(few.sources)) == 4
 
 
@@ -47,11 +48,11 @@ def test_few_crops_are_equally_many_of_each_class():
 )
 def test_too_few_crops(labels, tested, count, message):
     with pytest.raises(InputError, match=message):
-        purpose.few_crops(make_crops(labels), make_crops(tested), count, 0)
+        study.few_crops(make_crops(labels), make_crops(tested), count, 0)
 
 
 def test_generated_crops_have_the_class_that_was_asked_for():
-    images, labels = purpose.generated_crops([Averaged(), Averaged()], 3, seed=1, count=10)
+    images, labels = study.generated_crops([Averaged(), Averaged()], 3, seed=1, count=10)
     assert len(images) == 12 and labels.tolist() == 2 * [0, 0, 1, 1, 2, 2]
     np.testing.assert_array_equal(np.rint((images.ravel() - 127.5) / 10), labels)
 
@@ -59,25 +60,27 @@ def test_generated_crops_have_the_class_that_was_asked_for():
 def test_every_classifier_sees_what_its_row_says(tmp_path, monkeypatch, capsys):
     trained = []
 
-    def train(folder, images, wanted, per_epoch, epochs, seed, more, jit_compile):
+    def train(folder, images, wanted, schedule, seed, more):
         trained.append((folder.name, images.mean(), len(images), more and len(more[0])))
-        assert per_epoch == 100 and epochs == 3 and wanted.shape == (len(images), 2)
+        assert (schedule.steps_per_epoch, schedule.epochs) == (100, 3)
+        assert wanted.shape == (len(images), 2)
         return seed + (10 if more else 0)
 
-    monkeypatch.setattr(purpose, "train_classifier", train)
+    monkeypatch.setattr(study, "train_classifier", train)
     monkeypatch.setattr(
-        purpose, "balanced_accuracy", lambda network, images, labels: network + images.mean()
+        study, "balanced_accuracy", lambda network, images, labels: network + images.mean()
     )
-    monkeypatch.setattr(purpose, "GENERATED", 6)
+    monkeypatch.setattr(study, "GENERATED", 6)
     few, more, test = make_crops([0, 1], 1), make_crops([0, 1, 1], 2), make_crops([0, 1], 50)
     gans = {"those of one": [Averaged()], "those of three": [Averaged()] * 3}
-    frame = purpose.compare(tmp_path, few, gans, more, test, 250, (0, 4))
+    config = StudyConfig(study="augmentation", classifier_steps=250, seeds=(0, 4))
+    frame = study.compare(config, tmp_path, few, gans, more, test)
     assert [row[1:] for row in trained[::2]] == [
         (1, 2, None), (1, 2, 6), (1, 2, 6), (2, 3, None)
     ]  # fmt: skip
     assert len({row[0] for row in trained}) == 8
     assert frame["accuracy"].tolist() == [50, 54, 60, 64, 60, 64, 50, 54]
-    purpose.write(tmp_path, frame, "classifiers")
+    study.write(tmp_path, frame, "classifiers")
     shown = capsys.readouterr().out
     assert "and those of three" in shown and "62.00 ± 2.83" in shown
-    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "purpose.csv"), frame)
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "augmentation.csv"), frame)

@@ -8,6 +8,7 @@ from keras_gans.okdgan.classifier import (
     targets,
     train_classifier,
 )
+from keras_gans.training.schedule import Schedule
 
 
 def test_targets_and_accuracy():
@@ -33,8 +34,12 @@ def test_it_learns_from_both_halves_of_a_batch(tmp_path):
     labels = np.repeat(np.arange(3), 30).reshape(3, 30)
     wanted = targets(labels.ravel(), 3).reshape(3, 30, 3)
     few = np.concatenate(images[:2]), np.concatenate(wanted[:2])
-    network = train_classifier(tmp_path, *few, 15, 2, 0, more=(images[2], wanted[2]))
+    network = train_classifier(
+        tmp_path, *few, Schedule(50, 15, 2), 0, more=(images[2], wanted[2])
+    )
     assert balanced_accuracy(network, np.concatenate(images), labels.ravel()) == 100
-    again = train_classifier(tmp_path, *few, 15, 2, 0, more=(images[2], wanted[2]))
+    again = train_classifier(
+        tmp_path, *few, Schedule(50, 15, 2), 0, more=(images[2], wanted[2])
+    )
     for one, other in zip(network.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)

@@ -1,16 +1,17 @@
 import numpy as np
 import pytest
 
-from keras_gans.okdgan.data import batches
+from keras_gans.data.pipeline import step_dataset
+from keras_gans.okdgan.data import crop_batches
 
 IMAGES = np.arange(7, dtype=np.uint8)[:, None, None, None] * np.ones((1, 4, 4, 3), np.uint8)
 LABELS = np.arange(7) * 10
 
 
-def taken(*args, **kwargs):
+def taken(*args, steps, first_step=0, **kwargs):
     return [
         tuple(map(np.asarray, each)) if isinstance(each, tuple) else np.asarray(each)
-        for each in batches(*args, **kwargs)
+        for each in step_dataset(crop_batches(*args, **kwargs), first_step, steps)
     ]
 
 
@@ -62,6 +63,6 @@ def test_half_of_the_images_are_mirrored():
 
 def test_what_is_refused():
     with pytest.raises(ValueError, match="Received: 0, None"):
-        batches(IMAGES[:0], 2, seed=0, steps=1)
+        crop_batches(IMAGES[:0], 2, seed=0)
     with pytest.raises(ValueError, match="Received: 7, 6"):
-        batches(IMAGES, 2, seed=0, steps=1, labels=LABELS[:6])
+        crop_batches(IMAGES, 2, seed=0, labels=LABELS[:6])

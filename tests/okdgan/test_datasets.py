@@ -3,16 +3,10 @@ import pytest
 from PIL import Image
 
 from keras_gans.errors import InputError
-from keras_gans.okdgan.datasets import (
-    CODEBRIM,
-    Crops,
-    describe,
-    load,
-    load_crops,
-    save,
-    single_labels,
-    split,
-)
+from keras_gans.okdgan.codebrim import CLASSES
+from keras_gans.okdgan.crop_list import save
+from keras_gans.okdgan.crops import Crops, describe, single_labels, split
+from keras_gans.okdgan.datasets import load_crops, load_list
 from keras_gans.okdgan.synthetic import synthetic_concrete
 
 DEFECTS = ("crack", "spallation", "efflorescence", "exposed bar", "corrosion stain")
@@ -28,7 +22,7 @@ def photo(path, width=100, height=80, seed=0, **options):
 
 
 def flags(*names):
-    return "".join(f"<{tag}>{int(tag in names)}</{tag}>" for tag in CODEBRIM)
+    return "".join(f"<{tag}>{int(tag in names)}</{tag}>" for tag in CLASSES)
 
 
 def annotation(*objects, size=(100, 80)):
@@ -164,7 +158,7 @@ def test_jpeg_photos_decoded_smaller_show_the_same(tmp_path):
         (annotation((0, 0, 9, 9, "Crack")).replace("Crack", "Scale"), "unknown class Scale"),
         (annotation((0, 0, "a", 9, "Crack")), "bndbox/xmax is a, a number"),
         (annotation((0, 0, 9, 9, "Crack")).replace("Defect>", "Effect>"), "no Defect"),
-        (annotation((0, 0, 9, 9, "Crack")).replace(">1<", ">yes<"), "a class is yes, 0 or 1"),
+        (annotation((0, 0, 9, 9, "Crack")).replace(">1<", ">yes<"), "Crack is yes, 0 or 1"),
     ],
 )
 def test_bad_annotations(codebrim, text, message):
@@ -210,9 +204,9 @@ def test_codebrims_own_crops(tmp_path):
     assert crops.parts == ("train", "train", "test")
     assert crops.sources == ("image_1", "image_1", "image_2")
     save(crops, tmp_path / "list.csv")
-    same(load(tmp_path / "list.csv", tmp_path, 16), crops)
+    same(load_list(tmp_path / "list.csv", tmp_path, 16), crops)
     assert "no images of 32x32 and more" in refused(load_crops, tmp_path, None, 32)
-    with_plain = load_crops(tmp_path, None, 16, classes=tuple(CODEBRIM.values()))
+    with_plain = load_crops(tmp_path, None, 16, classes=tuple(CLASSES.values()))
     assert len(with_plain) == 4 and set(with_plain.parts) == {"train", "val", "test"}
     photo(root / "train" / "defects" / "new.png", 40, 30)
     assert "new.png: is not in" in refused(load_crops, root, None, 16)
@@ -241,19 +235,19 @@ def test_a_list_of_crops(listed):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("id,x,z\na,1,2\n", "no column y; expected: photo,x,y"),
+        ("id,x,z\na,1,2\n", "no column y; expected: x, y and, if wanted, photo"),
         ("name,x,y\na,1,2\n", "no column photo"),
-        ("", "no column photo"),
+        ("", "no column x"),
         ("id,x,y\n", "no crops in this list"),
         ("id,x,y\nc,1,2\n", "line 2: no photo c in"),
-        ("id,x,y\na,1,2\na,1\n", "line 3: not as many values as columns"),
-        ("id,x,y\na,1,2,3\n", "line 2: not as many values as columns"),
+        ("id,x,y\na,1,2\na,1\n", "line 3: 3 cells are expected"),
+        ("id,x,y\na,1,2,3\n", "line 2: 3 cells are expected"),
         ("id,x,y\na,1,-2\n", "line 2: y is '-2', a whole number"),
         ("id,x,y\na,1.5,2\n", "line 2: x is '1.5'"),
         ("id,x,y\na,85,2\n", "line 2: 16x16 pixels at 85, 2 are outside of the 100x80 photo"),
         ("id,x,y,side\na,0,0,81\n", "line 2: 81x81 pixels"),
         ("id,x,y,cls\na,0,0,\n", "line 2: no class"),
-        ("photo,x,y,class:a\na,0,0,2\n", "line 2: a class is 2, 0 or 1"),
+        ("photo,x,y,class:a\na,0,0,2\n", "line 2: a is 2, 0 or 1"),
     ],
 )
 def test_bad_lists(listed, text, message):
@@ -269,7 +263,7 @@ def test_which_list(listed):
         (listed / name).unlink()
     assert "index.csv: no column x" in refused(load_crops, listed, size=16)
     (listed / "index.csv").write_bytes(b"\xff\xfe\x00")
-    assert "not a CSV file in UTF-8" in refused(load_crops, listed, size=16)
+    assert "not UTF-8: save the file as UTF-8" in refused(load_crops, listed, size=16)
 
 
 # Folders ----------------------------------------------------------------------------------
@@ -299,7 +293,7 @@ def test_photos_without_classes(tmp_path):
         assert side == 16
         np.testing.assert_array_equal(image, pixels[int(name[0])][y : y + 16, x : x + 16])
     save(crops, tmp_path / "drawn.csv")
-    same(load(tmp_path / "drawn.csv", tmp_path, 16), crops)
+    same(load_list(tmp_path / "drawn.csv", tmp_path, 16), crops)
     assert "no classes" in describe(crops)
     assert "photos without classes" in refused(single_labels, crops)
     assert "cannot be chosen" in refused(load_crops, tmp_path, size=16, classes=("crack",))
@@ -359,13 +353,13 @@ def test_saving_what_was_drawn(codebrim, listed):
         file = folder / "drawn" / "crops.csv"
         file.parent.mkdir()
         save(crops, file)
-        same(load(file, folder, 16), crops)
+        same(load_list(file, folder, 16), crops)
     assert file.read_text().splitlines()[:2] == [
         "photo,x,y,side,split,class", "images/a.png,3,4,16,train,crack"
     ]  # fmt: skip
     with pytest.raises(ValueError, match="no photos"):
         save(synthetic_concrete(5, size=32), file)
-    assert "no.csv: cannot be read" in refused(load, listed / "no.csv", listed)
+    assert "no.csv: cannot be read" in refused(load_list, listed / "no.csv", listed)
 
 
 def crops_of(sources, labels=None, classes=()):

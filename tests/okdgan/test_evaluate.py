@@ -1,10 +1,14 @@
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
 
 from keras_gans.metrics.features import model_extractor
 from keras_gans.okdgan.classifier import build_classifier
-from keras_gans.okdgan.evaluate import find_copies, measure, sample
+from keras_gans.okdgan.config import Config
+from keras_gans.okdgan.crops import Crops
+from keras_gans.okdgan.evaluate import Data, find_copies, measure, measure_gans, sample
 
 
 def flat_generator():
@@ -44,17 +48,42 @@ def test_classes_come_as_often_as_in_the_data():
 
 def test_distances_of_samples():
     extractor = model_extractor(build_classifier(16, 2, width=2))
-    real = extractor.features(sample(flat_generator(), 60, seed=0))
+    samples = sample(flat_generator(), 60, seed=0)
+    real = extractor.features(samples)
     assert real.shape == (60, 16)
-    same = measure(extractor, real, flat_generator(), 60, seed=0)
+    same = measure(extractor, real, samples, seed=0)
     assert same["frechet"] == pytest.approx(0, abs=1e-6) and same["kid_std"] == 0
-    other = measure(extractor, real + 1, flat_generator(), 60, seed=0)
+    other = measure(extractor, real + 1, samples, seed=0)
     assert other["frechet"] == pytest.approx(16, rel=1e-4)
     assert other["kid"] > same["kid"]
-    both = measure(extractor, real, flat_generator(), 60, seed=0, validation=real + 1)
+    both = measure(extractor, real, samples, seed=0, held_out=real + 1)
     held_out = {f"validation_{name}": other[name] for name in ("frechet", "kid", "kid_std")}
     assert both == {**same, **held_out}
     assert same["diversity"] == pytest.approx(1) and other["diversity"] == pytest.approx(1)
+
+
+def test_copies_are_counted_and_shown():
+    crops = np.random.default_rng(0).integers(0, 256, (20, 16, 16, 3), np.uint8)
+    parrot = crops[[7] * 30]
+    copies, pairs = find_copies(parrot, crops, 0.9)
+    assert copies == 30 and pairs.shape == (2, 12, 16, 16, 3)
+    np.testing.assert_array_equal(pairs, np.broadcast_to(crops[7], pairs.shape))
+    assert find_copies(parrot[:5, :, :, ::-1], crops, 0.9)[0] == 0
+    flat = sample(flat_generator(), 5, seed=0)
+    assert find_copies(flat, crops, 0.5)[0] == 0
+    assert find_copies(flat, crops, None)[0] is None
+
+
+def test_mirrored_crops_count_for_a_gan_that_saw_them(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 3), np.uint8)
+    crops = Crops("tests", ("a", "b"), images, np.arange(8) % 2, tuple("01234567"))
+    extractor = model_extractor(build_classifier(16, 2, width=2))
+    gan = SimpleNamespace(averaged=parrot(images[3, :, ::-1]))
+    for mirror, copies in ((False, 0), (True, 5)):
+        config = Config(score_images=5, mirror=mirror)
+        measured, _ = measure_gans(config, tmp_path, {"one": gan}, extractor, Data(crops))
+        assert measured["one"]["near_copies"] == copies
+    assert (tmp_path / "nearest.png").exists() and (tmp_path / "samples.png").exists()
 
 
 def parrot(image):
@@ -64,17 +93,3 @@ def parrot(image):
     generator = keras.Model(z, keras.layers.Reshape((16, 16, 3))(dense(z)))
     dense.set_weights([np.zeros((2, 768)), image.ravel() / 127.5 - 1])
     return generator
-
-
-def test_copies_are_counted_and_shown():
-    crops = np.random.default_rng(0).integers(0, 256, (20, 16, 16, 3), np.uint8)
-    copies, pairs = find_copies(parrot(crops[7]), crops, 0.9, seed=0, count=30)
-    assert copies == 30 and pairs.shape == (2, 12, 16, 16, 3)
-    np.testing.assert_array_equal(pairs, np.broadcast_to(crops[7], pairs.shape))
-    mirrored = parrot(crops[7, :, ::-1])
-    assert find_copies(mirrored, crops, 0.9, seed=0, count=5)[0] == 0
-    copies, pairs = find_copies(mirrored, crops, 0.9, seed=0, count=5, mirrored=True)
-    assert copies == 5
-    np.testing.assert_array_equal(pairs[0], pairs[1])
-    assert find_copies(flat_generator(), crops, 0.5, seed=0, count=5)[0] == 0
-    assert find_copies(flat_generator(), crops, None, seed=0, count=5)[0] is None

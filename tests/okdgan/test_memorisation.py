@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from keras_gans.okdgan import copies
-from keras_gans.okdgan.copies import copy_threshold, diversity, nearest_crops
+from keras_gans.okdgan import memorisation
+from keras_gans.okdgan.memorisation import copy_threshold, diversity, nearest_crops
 
 
 def photo(seed, size=96):
@@ -55,8 +55,8 @@ def test_crops_of_one_photo_do_not_make_the_threshold(crops, monkeypatch):
     assert threshold < 0.9 < nearest_crops(images[::5], images[1::5])[0].min()
     assert copy_threshold(images, ["one"] * 40) is None
     # in small blocks: the same
-    monkeypatch.setattr(copies, "IMAGES", 7)
-    monkeypatch.setattr(copies, "CROPS", 9)
+    monkeypatch.setattr(memorisation, "IMAGES", 7)
+    monkeypatch.setattr(memorisation, "CROPS", 9)
     blocks = nearest_crops(images, images, photos, photos)
     np.testing.assert_allclose(blocks[0], correlations, atol=1e-5)
     np.testing.assert_array_equal(blocks[1], indices)
@@ -71,7 +71,7 @@ def test_flat_images_are_no_copies():
 
 def test_diversity_by_hand():
     real = np.array([[0.0, 0], [3, 4], [0, 0]])  # distances 5, 0, 5
-    assert copies.pairwise_distance(real) == pytest.approx(10 / 3)
+    assert memorisation.pairwise_distance(real) == pytest.approx(10 / 3)
     assert diversity(real, real) == pytest.approx(1)
     assert diversity(0.5 * real + 7, real) == pytest.approx(0.5)
     assert diversity(np.ones((4, 2)), real) == 0

@@ -1,11 +1,16 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
+from keras_gans.okdgan.config import Config
+from keras_gans.okdgan.crops import Crops
+from keras_gans.okdgan.evaluate import Data
 from keras_gans.okdgan.report import (
     best,
-    print_threshold,
+    report,
     sample_rows,
     table,
     write_sweep,
@@ -73,10 +78,6 @@ def test_distances_to_validation_crops_are_shown(tmp_path, capsys):
     shown = capsys.readouterr().out
     assert "validation" in shown and "7.50" in shown and " - " in shown
     assert "validation_frechet_net" in pd.read_csv(tmp_path / "table.csv")
-    print_threshold(0.9, 1000)
-    assert "of 1000 samples" in capsys.readouterr().out
-    print_threshold(None, 1000)
-    assert not capsys.readouterr().out
 
 
 def test_sweep_of_rho(tmp_path, capsys):
@@ -103,3 +104,19 @@ def test_a_row_for_each_gan(tmp_path):
     sample_rows(tmp_path / "rows.png", rows)
     page = np.asarray(Image.open(tmp_path / "rows.png"))
     assert page.shape[1] > 3 * 64 and page[0, 0, 0] == 10 and page[-1, -1, 0] == 200
+
+
+def test_figures_of_a_run(tmp_path, capsys):
+    images = np.zeros((6, 16, 16, 3), np.uint8)
+    crops = Crops("tests", ("a",), images, np.zeros(6, int), tuple("abcdef"))
+    config = Config(batch_size=2, steps=10, every=4, score_images=2000)
+    extractor = SimpleNamespace(name="net", digest="abc")
+    measured = {"single": SINGLE} | {f"student {i}": e for i, e in enumerate(STUDENTS, 1)}
+    for threshold in (0.9, None):
+        figures = report(config, tmp_path, Data(crops), extractor, measured, threshold)
+        shown = capsys.readouterr().out
+        assert "SAGAN on tests, 12 steps, 2000 samples, 6 real" in shown
+        assert ("near-copies: of 1000 samples" in shown) == (threshold is not None)
+    assert figures["models"] == measured and figures["best"] == 2
+    known = {name: figures[name] for name in ("network", "network_sha256", "steps", "held_out")}
+    assert known == {"network": "net", "network_sha256": "abc", "steps": 12, "held_out": 0}
