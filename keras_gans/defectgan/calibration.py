@@ -25,12 +25,10 @@ class CalibrationRule:
 
     Attributes:
         method: of the threshold. "quantile": the level that the share `quantile` of the pixels
-            of defect-free images does not exceed; "otsu": Otsu's threshold between the pixels
-            of defective images.
+            of defect-free images does not exceed; "otsu": Otsu's, of defective images.
         quantile: see `method`, in (0, 1].
         peak_quantile: the same for `Calibration.peak`.
-        limit_quantile: the share of defect-free images whose score is at most
-            `Calibration.limit`.
+        limit_quantile: the same of the scores of defect-free images, for `Calibration.limit`.
         floor: none of these levels is lower, in grey levels: less is not seen.
         reach, share, sigma, dilation: see `Calibration`.
     """
@@ -59,9 +57,8 @@ def calibrate(
     """Chooses a `Calibration` from training images, without masks.
 
     Args:
-        clean: `Cleaner`, or see `detect`.
-        surfaces: of which the training images are used; the defective ones by the method
-            "otsu" alone.
+        clean: see `detect`.
+        surfaces: of which the training images are used, the defective ones by "otsu" alone.
         rule: how.
         most: images of a kind.
 
@@ -97,9 +94,7 @@ def calibrate(
 def measure_bias(images: Iterable[np.ndarray], cleaned: Iterable[np.ndarray]) -> float:
     """The generator's own shift in grey: mean of grey(image) - grey(cleaned) over all pixels.
 
-    Args:
-        images, cleaned: uint8 (H, W, C), defect-free training images and what the generator
-            makes of them.
+    The images are uint8 (H, W, C), without a defect.
 
     Raises:
         InputError: there are no images.

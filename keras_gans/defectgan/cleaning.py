@@ -18,25 +18,23 @@ def cleaning_distance(
 
     The paper shows pictures; this figure is ours. Every window has four features: mean grey
     level, and the logarithms of 1 plus its standard deviation and the means of its absolute
-    horizontal and vertical gradients; each relative to its median over the windows that show
-    no defect of the same image as it was taken, so that lighting and sort of surface drop
-    out. The distance is Mahalanobis' to all windows of defect-free training images; a
-    Gaussian's own mean is 1.88. A mean over an image's windows is taken first, then one over
-    images.
+    horizontal and vertical gradients. Each is relative to its median over the windows without
+    a defect of the same image as it was taken: lighting and sort of surface drop out. The
+    distance is Mahalanobis' to all windows of defect-free training images; a Gaussian's own
+    mean is 1.88. The mean is over an image's windows first, then over images.
 
     Args:
         surfaces: both parts are used.
-        clean: `Cleaner`; or any function from uint8 (1, H, W, C) to the same.
+        clean: see `detect`.
         window, stride: of the windows, in pixels. Of a defective image those count that the
             true mask covers by a tenth or more, or else the one that it covers most.
-        most: images of a kind; of more so many are taken, evenly spaced.
+        most: images of a kind, evenly spread.
 
     Returns:
         dict: mean distance at the defects of test images, `defective` as taken and
-        `defective_cleaned`; over defect-free test images, `free` and `free_cleaned`; `closed`,
-        the share of the way from `defective` to `free` that cleaning goes (1 is perfect, 0
-        none, below 0 worse; NaN if defects are not farther off than the rest);
-        `defective_images` and `free_images`, how many. NaN where there are no such images.
+        `defective_cleaned`; over defect-free ones, `free` and `free_cleaned`; `closed`, the
+        share of the way from `defective` to `free` that cleaning goes (1 is perfect, below 0
+        worse); `defective_images` and `free_images`. NaN where there is nothing to measure.
     """
     train, defective = surfaces.train, surfaces.defective
     normal = []

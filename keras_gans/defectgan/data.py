@@ -69,9 +69,9 @@ def labelled_batches(
     """Batches for the baselines: half of each from defective images.
 
     Args:
-        surfaces: all of which are used; with `masks` all defective ones have one.
-        size, batch_size, seed, mirror, relight: see `unpaired_batches`; `batch_size`, even,
-            counts both kinds.
+        surfaces: with `masks` all defective ones have one.
+        size, seed, mirror, relight: see `unpaired_batches`.
+        batch_size: even, crops of both kinds together.
         masks: whether the target is the mask, for SegNet, or the label, for CAM.
 
     Returns:

@@ -17,10 +17,6 @@ def build_detection_graph(cleaner: Cleaner, calibration: Calibration) -> Callabl
     With `cleaner.view.flatten` the images are flattened first, and the difference is that of
     the flattened images; what is cleaned has the light of the images as they are.
 
-    Args:
-        cleaner: cleans.
-        calibration: thresholds.
-
     Returns:
         function from uint8 (N, H, W, C), any N, H and W, to a dict of
 

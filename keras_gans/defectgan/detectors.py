@@ -74,10 +74,9 @@ def segnet_detector(
     The score is the largest logit of the image.
 
     Args:
-        network: from `build_segnet`, trained.
-        stride: of which the network takes multiples, `2**stages`; other images are continued
-            by their mirror image.
-        reduce: whole factor by which images are reduced for it; what it gives is enlarged.
+        network: from `build_segnet`.
+        stride: `2**stages`; images of no such multiple are continued by their mirror image.
+        reduce: whole factor by which images are reduced; what is found is enlarged.
         cut: logit, such as from `best_cut`.
     """
     traced = _traced(network)
@@ -99,9 +98,6 @@ def best_cut(network: keras.Model, stride: int, surfaces: Surfaces) -> float:
     Args:
         network, stride: see `segnet_detector`.
         surfaces: training images, already reduced.
-
-    Returns:
-        -2 to 8, in steps of 0.5.
     """
     cuts = np.arange(-2, 8.5, 0.5)
     traced = _traced(network)
@@ -123,7 +119,7 @@ def cam_detector(
     over images known to be defective. It counts as a false alarm only if the logit is above 0.
 
     Args:
-        network: from `build_cam`, trained.
+        network: from `build_cam`.
         shares: method -> share, see `cam_mask`; all from one pass.
         reduce: see `segnet_detector`.
     """

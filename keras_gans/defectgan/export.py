@@ -40,10 +40,9 @@ def export_defectgan(
       (1, tile, tile, C) in [-1, 1], already flattened and reduced, to `cleaned`, the same.
 
     Args:
-        cleaner: what cleans.
-        calibration: thresholds.
+        cleaner, calibration: see `build_detection_graph`.
         base: folder, made if missing.
-        card: what can be written as JSON, see `model_card`.
+        card: see `model_card`.
         representative: uint8 (H, W, C), training images of both kinds, flattened and reduced;
             int8 measures its ranges on one tile of each. A few dozen are enough.
 
@@ -90,13 +89,11 @@ def convert_generator(
     In int8 the convolutions are 8-bit, but for the last, whose 256 steps would be those of the
     picture; and of the two transposed ones the kernels alone: with fixed ranges for what these
     work on, too, the drift from the Keras model was several times as large. What normalises,
-    adds and pads stays float. Kernels whose sums are kept (`round_to_int8`) made no
-    difference, so the generator is taken as it is.
+    adds and pads stays float.
 
     Args:
-        generator: see `Cleaner`.
+        generator, tile: see `Cleaner`.
         precision: "float32", "float16" or "int8".
-        tile: side in pixels.
         representative: see `export_defectgan`; int8 needs it.
     """
     channels = generator.input_shape[3]

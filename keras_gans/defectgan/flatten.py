@@ -21,8 +21,8 @@ def flattened(images: tf.Tensor | np.ndarray, radius: int) -> tuple[tf.Tensor, t
 
     m is the local mean of each channel, s the local standard deviation over all channels; both
     are means over squares that reach `radius` pixels to every side, taken twice, of which the
-    part inside the image counts. The outer `radius // 2` pixels, most of whose surroundings are
-    unknown and whose margins would be the strongest marks of all, are neutral.
+    part inside the image counts. The outer `radius // 2` pixels are neutral: most of their
+    surroundings are unknown, and margins would be the strongest marks of all.
 
     Args:
         images: uint8 (N, H, W, C).

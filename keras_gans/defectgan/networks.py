@@ -123,8 +123,8 @@ def build_guided_generator(
     does not matter, a discriminator sees marks wider than they are: both together say more.
 
     Args:
-        generator: G1, see `build_generator`.
-        critic: D_P, trained with weak labels and a margin; see `DefectGAN`.
+        generator: G1.
+        critic: D_P, trained with weak labels and a margin.
         images: float32 (N, S, S, channels) in [-1, 1], defective training images.
         quantile: see above.
 

@@ -32,9 +32,8 @@ def write(
 ) -> dict[str, float]:
     """Prints table V and how well G1 cleans; writes figures and pictures.
 
-    Into the folder go `result.json` (the figures of all methods, the cleaning figures and what
-    they depend on), `detections.csv` (every test image) and `detections.png` (see
-    `choose_examples`).
+    Into the folder go `result.json` (all figures and what they depend on), `detections.csv`
+    (every test image) and `detections.png` (see `choose_examples`).
 
     Args:
         folder: the run's, with the `metrics.jsonl` of every training.

@@ -16,14 +16,13 @@ class Surfaces:
 
     Attributes:
         name: the set's, printed beside every figure.
-        images: list of N arrays, uint8 (H, W, C); sizes may differ, C is 1 (grey) or 3 (RGB)
-            for all.
+        images: uint8 (H, W, C); sizes may differ, C is 1 (grey) or 3 (RGB) for all.
         defective: bool (N,), the label.
-        masks: list of N, bool (H, W) where the defect is; `None` for defect-free images, and
-            for defective ones whose mask is missing or empty (they are left out of IoU).
-        types: list of N str, the kind of defect; "" for defect-free images.
+        masks: bool (H, W) where the defect is; `None` for defect-free images, and for
+            defective ones whose mask is missing or empty (they are left out of IoU).
+        types: the kind of defect; "" for defect-free images.
         train: bool (N,), whether the image is for training or for testing.
-        names: list of N str, paths relative to the set's folder.
+        names: paths relative to the set's folder.
     """
 
     name: str

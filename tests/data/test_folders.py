@@ -3,6 +3,7 @@ import threading
 import pytest
 
 from keras_gans.data.folders import images_in, in_threads, natural, subfolders, visible
+from keras_gans.errors import InputError
 
 
 def test_natural_order():
@@ -19,6 +20,8 @@ def test_what_lies_in_a_folder(tmp_path):
     assert [path.name for path in images_in(tmp_path, (".bmp",))] == ["c.bmp"]
     assert [path.name for path in subfolders(tmp_path)] == ["folder.png", "one", "two"]
     assert all(not path.name.startswith(".") for path in visible(tmp_path))
+    with pytest.raises(InputError, match="gone: cannot be read"):
+        visible(tmp_path / "gone")
 
 
 def test_threads_keep_the_order_and_pass_errors_on():
