@@ -1,50 +1,59 @@
-"""A generator as files: pictures from numbers, or from a seed alone."""
+"""A generator as files: images from latent vectors, or from a seed alone."""
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
+import keras
 import tensorflow as tf
 
 from keras_gans.data.levels import to_levels
 from keras_gans.export.saved_model import export_saved_model, output_folder
 from keras_gans.export.tflite import convert, write_models
 
-PRECISIONS = ("float32", "float16")  # in int8 the noise of rounding would be in the picture
+PRECISIONS = ("float32", "float16")  # the rounding of int8 would show in the images
 DISTRIBUTIONS = ("uniform", "normal")  # of z
 
 
-def export_generator(generator, base, metadata, distribution="uniform", classes=()):
+def export_generator(
+    generator: keras.Model,
+    base: str | os.PathLike,
+    metadata: dict,
+    distribution: Literal["uniform", "normal"] = "uniform",
+    classes: Sequence[str] = (),
+) -> dict[str, Path]:
     """Exports a generator of images.
 
     Writes
 
-    - `base/<version>/`: a SavedModel in TensorFlow Serving's layout, with two signatures:
-      `serving_default` makes `images`, uint8 (N, S, S, C), of `z`, float32 (N, latent);
-      `from_seed` makes images number `first` to `first + count - 1` of a `seed`
-      (int64, int32 and int64 scalars), with z as `draw_latent` draws it. Image number i of a
-      seed is always the same one, to the bit on one machine, whatever `first` and `count`:
-      the images are made one by one. `assets.extra/model.json` holds `metadata`, and beside
-      it `latent`, `image_size` (S) and `channels` (C), `distribution` if it is not uniform,
-      and `classes` if there are any.
-    - `base/NAME-float32.tflite` and `-float16`, where NAME is the last part of `base`: from
+    - `base/<version>/`: a SavedModel in TensorFlow Serving's layout, with two signatures.
+      `serving_default` makes `images`, uint8 (N, S, S, C), of `z`, float32 (N, latent).
+      `from_seed` makes images number `first` to `first + count - 1` of a `seed` (int64, int32
+      and int64 scalars), with z by `draw_latent`. They are made one by one, so that an image
+      depends on its number and seed alone, to the bit on one machine.
+      `assets.extra/model.json` holds `metadata` and `latent`, `image_size` (S), `channels`
+      (C), `distribution` if it is not uniform, and `classes` if there are any.
+    - `base/NAME-float32.tflite` and `-float16`, NAME being the last part of `base`: from
       `z` (1, latent) to `images` (1, S, S, C), uint8.
 
-    With classes all take `label` too, int32, a number below K: (N,), for `from_seed` a scalar,
-    which may also be -1: each image has a class drawn at random, as `draw_label` does. Then
-    the SavedModel also gives `labels`, int32 (N,).
+    With classes all take `label` too, int32 below K: (N,), or a scalar for `from_seed`, where
+    -1 draws a class for each image by `draw_label`. The SavedModel then also gives `labels`,
+    int32 (N,).
 
     Args:
-        generator: `keras.Model` from z (N, latent), with classes from [z, label (N,)], to
-            images (N, S, S, C) in [-1, 1].
+        generator: model from z (N, latent), with classes from [z, label (N,)], to images
+            (N, S, S, C) in [-1, 1].
         base: folder, made if missing.
-        metadata: dict of what can be written as JSON (what it was trained on, its figures).
+        metadata: what can be written as JSON (what it was trained on, its figures).
         distribution: of z, see `draw_latent`.
         classes: names of the K classes.
 
     Returns:
-        dict: `saved_model` and the names of the TFLite files (without suffix) -> `Path`.
+        `saved_model` and the names of the TFLite files (without suffix) -> path.
 
     Raises:
-        InputError: if `base` cannot be written.
+        InputError: `base` cannot be written.
         ValueError: unknown distribution; classes where the generator takes none, or none
             where it does.
     """
@@ -64,29 +73,29 @@ def export_generator(generator, base, metadata, distribution="uniform", classes=
         images = generator(z if label is None else [z, label], training=False)
         return {"images": to_levels(images)}
 
-    def serve_classes(z, label):
+    def serve(z, label=None):
+        if label is None:
+            return generate(z)
         with tf.control_dependencies([_known(label, 0, len(classes))]):
             return {**generate(tf.identity(z), label), "labels": tf.identity(label)}
 
-    def from_seed(first, count, seed):
+    def from_seed(first, count, seed, label=None):
         def one(number):
-            z = draw_latent(seed, number, latent, distribution)
-            return generate(z[None])["images"][0]
-
-        numbers = first + tf.range(tf.cast(count, tf.int64))
-        spec = tf.TensorSpec(shape, tf.uint8)
-        return {"images": tf.map_fn(one, numbers, fn_output_signature=spec)}
-
-    def from_seed_classes(first, count, seed, label):
-        def one(number):
-            z = draw_latent(seed, number, latent, distribution)
+            z = draw_latent(seed, number, latent, distribution)[None]
+            if label is None:
+                return generate(z)["images"][0]
             chosen = tf.where(label < 0, draw_label(seed, number, len(classes)), label)
-            return generate(z[None], chosen[None])["images"][0], chosen
+            return generate(z, chosen[None])["images"][0], chosen
 
-        spec = tf.TensorSpec(shape, tf.uint8), tf.TensorSpec([], tf.int32)
-        with tf.control_dependencies([_known(label, -1, len(classes))]):
+        def made(spec):
             numbers = first + tf.range(tf.cast(count, tf.int64))
-            images, labels = tf.map_fn(one, numbers, fn_output_signature=spec)
+            return tf.map_fn(one, numbers, fn_output_signature=spec)
+
+        image = tf.TensorSpec(shape, tf.uint8)
+        if label is None:
+            return {"images": made(image)}
+        with tf.control_dependencies([_known(label, -1, len(classes))]):
+            images, labels = made((image, tf.TensorSpec([], tf.int32)))
         return {"images": images, "labels": labels}
 
     def inputs(count):
@@ -101,10 +110,7 @@ def export_generator(generator, base, metadata, distribution="uniform", classes=
     scalars = {"first": tf.int64, "count": tf.int32, "seed": tf.int64}
     scalars |= {"label": tf.int32} if classes else {}
     scalars = [tf.TensorSpec([], dtype, name=name) for name, dtype in scalars.items()]
-    endpoints = {
-        "serving_default": (serve_classes if classes else generate, inputs(None)),
-        "from_seed": (from_seed_classes if classes else from_seed, scalars),
-    }
+    endpoints = {"serving_default": (serve, inputs(None)), "from_seed": (from_seed, scalars)}
     metadata = {
         **metadata,
         "latent": latent,
@@ -119,16 +125,16 @@ def export_generator(generator, base, metadata, distribution="uniform", classes=
     return {"saved_model": version, **write_models(models, base)}
 
 
-def draw_latent(seed, number, latent, distribution="uniform"):
-    """The z of image `number` of a seed: float32 (latent,).
+def draw_latent(
+    seed: int | tf.Tensor,
+    number: int | tf.Tensor,
+    latent: int,
+    distribution: Literal["uniform", "normal"] = "uniform",
+) -> tf.Tensor:
+    """The z of image `number` of a seed, both int64 scalars: float32 (latent,).
 
-    A function of its arguments alone, the same on every machine (normal ones but for the
-    rounding of logarithm and sine).
-
-    Args:
-        seed, number: int64 scalars.
-        latent: int, length of z.
-        distribution: `"uniform"` in [-1, 1), or `"normal"`, standard.
+    `"uniform"` is in [-1, 1), `"normal"` standard. The same on every machine, the normal one
+    but for the rounding of logarithm and sine.
     """
     options = {"alg": tf.random.Algorithm.PHILOX}
     if distribution == "normal":
@@ -136,12 +142,10 @@ def draw_latent(seed, number, latent, distribution="uniform"):
     return tf.random.stateless_uniform([latent], [seed, number], -1, 1, **options)
 
 
-def draw_label(seed, number, classes):
-    """The class of image `number` of a seed: int32 scalar below `classes`, all alike.
+def draw_label(seed: int | tf.Tensor, number: int | tf.Tensor, classes: int) -> tf.Tensor:
+    """The class of image `number` of a seed, int64 scalars: int32 scalar, uniform in [0, K).
 
-    Args:
-        seed, number: int64 scalars, `number` not negative.
-        classes: int.
+    `number` is not negative.
     """
     key = [seed, -1 - number]  # of no image's z
     return tf.random.stateless_uniform(

@@ -1,33 +1,38 @@
 """What an exported file costs and how far it is from its Keras model."""
 
-import os
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from keras_gans.export.tflite import runner
 from keras_gans.quiet import stderr_hidden
+from keras_gans.report.tables import show
 
 
-def compare(paths, inputs, expected, difference, repeats=5, more=None):
-    """Runs TFLite files on inputs and compares what comes out with a reference.
+def compare(
+    paths: dict[str, Path],
+    inputs: Sequence[dict[str, np.ndarray]],
+    expected: Sequence,
+    difference: Callable[..., np.ndarray | float],
+    repeats: int = 5,
+    more: Callable[[list[dict[str, np.ndarray]]], dict] | None = None,
+) -> pd.DataFrame:
+    """Runs TFLite files on inputs and compares their outputs with a reference.
 
     Args:
-        paths: dict name -> path of a file with one signature.
-        inputs: list of dicts input name -> array, one a call.
-        expected: list of what the reference gives, one an input.
-        difference: function (expected, dict of outputs) -> number, or array of numbers.
+        paths: name -> path of a file with one signature.
+        inputs: named arrays, one dict a call.
+        expected: the reference's results, one a call.
+        difference: function of one of `expected` and a dict of outputs.
         repeats: timed runs, after one that is not.
-        more: function (list of a file's dicts of outputs) -> dict of further columns.
+        more: function from a file's outputs, one dict a call, to further columns.
 
     Returns:
-        `pandas.DataFrame`, a row a file: `name`, `size_kb` (1000 bytes), `latency_ms`
-        (median), `mean` and `max` of the differences.
+        A row a file: `name`, `size_kb` (1000 bytes), `latency_ms` (median), `mean` and `max`
+        of the differences.
     """
     rows = []
     for name, path in paths.items():
@@ -52,21 +57,20 @@ def compare(paths, inputs, expected, difference, repeats=5, more=None):
     return pd.DataFrame(rows)
 
 
-def print_parity(rows, title, unit):
-    """Prints what `compare` gives; `unit` is that of the differences, such as `degrees`."""
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("file")
-    for heading in ("size, kB", "latency, ms", f"mean, {unit}", f"largest, {unit}"):
-        table.add_column(heading, justify="right")
-    for row in rows.itertuples():
-        table.add_row(
+def print_parity(rows: pd.DataFrame, title: str, unit: str) -> None:
+    """Prints the table of `compare`; `unit` is that of the differences, such as `degrees`."""
+    headings = "file", "size, kB", "latency, ms", f"mean, {unit}", f"largest, {unit}"
+    cells = (
+        (
             row.name,
             f"{row.size_kb:.1f}",
             f"{row.latency_ms:.1f}",
             f"{row.mean:.4f}",
             f"{row.max:.4f}",
         )
-    Console(width=None if os.isatty(1) else 120).print(table)
+        for row in rows.itertuples()
+    )
+    show(title, headings, cells)
 
 
 def _median_seconds(run, inputs, repeats):

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import keras
@@ -12,26 +13,27 @@ import keras
 from keras_gans.errors import InputError
 
 
-def export_saved_model(base, track, endpoints, metadata):
-    """Writes a model as the next version below `base`.
-
-    The version appears complete or not at all: a server that watches `base` never sees half
-    of it.
+def export_saved_model(
+    base: str | os.PathLike,
+    track: keras.Model,
+    endpoints: dict[str, tuple[Callable, list]],
+    metadata: dict,
+) -> Path:
+    """Writes a model as the next version below `base`, complete or not at all.
 
     Args:
         base: folder `NAME`, made if missing; the version is the next free number in it.
-        track: `keras.Model` whose weights the endpoints use.
-        endpoints: dict signature name -> (function, list of `tf.TensorSpec`). A function
-            takes the tensors in that order and returns a dict of tensors. The server's
-            default is `serving_default`.
-        metadata: what can be written as JSON; lies in `assets.extra/model.json`, which the
-            server ignores.
+        track: the model whose weights the endpoints use.
+        endpoints: signature name -> (function, list of `tf.TensorSpec`). A function takes
+            the tensors in that order and returns named tensors. `serving_default` is the
+            server's default.
+        metadata: written as JSON to `assets.extra/model.json`, which the server ignores.
 
     Returns:
-        `Path` of the version's folder.
+        The version's folder.
 
     Raises:
-        InputError: if `base` cannot be written.
+        InputError: `base` cannot be written.
     """
     with output_folder(base) as (base, temporary):
         archive = keras.export.ExportArchive()
@@ -48,13 +50,13 @@ def export_saved_model(base, track, endpoints, metadata):
 
 
 @contextlib.contextmanager
-def output_folder(base):
-    """Makes `base` and a hidden folder in it, gives both as `Path`, removes the hidden one.
+def output_folder(base: str | os.PathLike) -> Iterator[tuple[Path, Path]]:
+    """Makes `base` and a hidden folder in it, gives both, removes the hidden one at the end.
 
     What is finished in the hidden folder reaches its place by a rename.
 
     Raises:
-        InputError: if `base` cannot be written; also for an `OSError` of the body.
+        InputError: `base` cannot be written, or an `OSError` of the body.
     """
     base = Path(base)
     try:

@@ -3,49 +3,57 @@
 import os
 import tempfile
 import warnings
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
 import flatbuffers
 import keras
 import numpy as np
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
-from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert.interpreter import Interpreter, SignatureRunner
 
 from keras_gans.export.saved_model import output_folder
 from keras_gans.quiet import stderr_hidden
 
 PRECISIONS = ("float32", "float16", "int8")
 INT8_OPERATIONS = ("CONV_2D", "DEPTHWISE_CONV_2D", "MAX_POOL_2D")
+_OPERATIONS, _TYPES = (
+    {number: name for name, number in vars(names).items() if name.isupper()}
+    for names in (schema.BuiltinOperator, schema.TensorType)
+)
 
 
 def convert(
-    function,
-    signature,
-    track,
-    precision="float32",
-    representative=None,
-    float_head=False,
-):
+    function: Callable[..., dict[str, tf.Tensor]],
+    signature: Sequence[tf.TensorSpec],
+    track: keras.Model,
+    precision: Literal["float32", "float16", "int8"] = "float32",
+    representative: Iterable[dict[str, np.ndarray]] | None = None,
+    float_head: bool = False,
+) -> bytes:
     """Converts a function to a TFLite model of built-in operations.
 
     Args:
-        function: takes tensors and returns a dict of tensors.
-        signature: list of named `tf.TensorSpec`; sizes may be `None`.
-        track: `keras.Model` whose weights the function uses.
-        precision: `"float32"`; `"float16"`: weights are stored in half precision, the
-            arithmetic stays float32; `"int8"`: weights and activations of convolutions
-            and pooling are 8-bit; all else stays float: encodings, norms and medians lose
-            their meaning in 8 bits. Inputs and outputs are what the signature says in all.
-        representative: for int8, an iterable of dicts input name -> array: what the
-            function will see. The ranges of the activations are measured on it.
-        float_head: in int8, whether the last convolution stays float: where what it gives is
-            nearly the result, and 256 steps over all its range would show.
+        function: takes tensors and returns named tensors.
+        signature: named; sizes may be `None`.
+        track: the model whose weights the function uses.
+        precision: `"float16"` stores weights in half precision and computes in float32.
+            `"int8"` has 8-bit weights and activations in convolutions and pooling alone:
+            encodings, norms and medians lose their meaning in 8 bits. Inputs and outputs
+            are always what the signature says.
+        representative: for int8, inputs as the function will see them. The ranges of the
+            activations are measured on them.
+        float_head: in int8, keeps the last convolution in float, for where its output is
+            nearly the result and 256 steps would show.
 
     Returns:
-        bytes, the file's content, with one signature `serving_default`.
+        The file's content, with one signature `serving_default`.
 
     Raises:
-        ValueError: for an unknown precision, or int8 without representative inputs.
+        ValueError: unknown precision, or int8 without representative inputs.
     """
     if precision not in PRECISIONS:
         raise ValueError(f"precision must be one of {PRECISIONS}. Received: {precision!r}")
@@ -77,38 +85,69 @@ def convert(
 
 
 def _quantize(converter, float_head):
-    """Calibrates, then quantises `INT8_OPERATIONS` alone, without the last if wanted.
-
-    What `tf.lite.experimental.QuantizationDebugger` does for its denied operations, without
-    the second, instrumented model it builds on the way.
-    """
-    from tensorflow.lite.python.convert import mlir_quantize
-
-    converter._experimental_calibrate_only = True
-    calibrated = converter.convert()
-    interpreter = Interpreter(model_content=calibrated)
-    operations = interpreter._get_ops_details()
-    denied = sorted({op["op_name"] for op in operations} - set(INT8_OPERATIONS))
-    heads = []
+    """Calibrates, then quantises `INT8_OPERATIONS` alone, without the last if wanted."""
+    others = sorted(set(_OPERATIONS.values()) - set(INT8_OPERATIONS))
+    options = tf.lite.experimental.QuantizationDebugOptions(denylisted_ops=others)
+    debugger = tf.lite.experimental.QuantizationDebugger(
+        converter=converter, debug_options=options
+    )
     if float_head:
-        last = [op for op in operations if op["op_name"] in INT8_OPERATIONS][-1]
-        tensors = {each["index"]: each["name"] for each in interpreter.get_tensor_details()}
-        heads = [tensors[index] for index in last["outputs"]]
-    return mlir_quantize(calibrated, denylisted_ops=denied, denylisted_nodes=heads)
+        graph = operations(debugger.calibrated_model)
+        options.denylisted_nodes = [op for op in graph if op.name in INT8_OPERATIONS][
+            -1
+        ].outputs
+    return debugger.get_nondebug_quantized_model()
 
 
-def round_to_int8(kernel, axes):
+@dataclass(frozen=True)
+class Operation:
+    """A step of a TFLite model.
+
+    Attributes:
+        name: as in TFLite's schema, such as `CONV_2D`; `CUSTOM` if it is not built in.
+        types: of the inputs, such as `INT8` or `FLOAT32`.
+        outputs: names of the tensors it makes.
+    """
+
+    name: str
+    types: list[str]
+    outputs: list[str]
+
+
+def operations(model: bytes | str | os.PathLike) -> list[Operation]:
+    """The operations of a TFLite model, a file's path or its content, in their order."""
+    content = _parsed(model if isinstance(model, bytes) else Path(model).read_bytes())
+    result = []
+    for graph in content.subgraphs:
+        for op in graph.operators:
+            code = content.operatorCodes[op.opcodeIndex]
+            result.append(
+                Operation(
+                    # codes above 127 stand in the newer of two fields
+                    _OPERATIONS[max(code.builtinCode, code.deprecatedBuiltinCode)],
+                    [_TYPES[graph.tensors[n].type] for n in op.inputs if n >= 0],
+                    [graph.tensors[n].name.decode() for n in op.outputs],
+                )
+            )
+    return result
+
+
+def _parsed(model):
+    return schema.ModelT.InitFromObj(schema.Model.GetRootAs(model, 0))
+
+
+def round_to_int8(kernel: np.ndarray, axes: Sequence[int]) -> np.ndarray:
     """Rounds a convolution kernel to the int8 grid of its channels, keeping its sums.
 
-    Images are smooth, so what a 3x3 kernel adds up to matters more than each of its values,
-    and independent rounding errors of nine values add up. Here each kernel's values are
-    rounded down and as many up as bring their sum nearest to the original (the largest
-    remainders; the idea is ours). The converter then finds the values on its own grid.
+    Images are smooth, so the sum of a 3x3 kernel matters more than each of its values, and
+    nine independent rounding errors add up. So all values are rounded down, and those with
+    the largest remainders up, as many as bring the sum nearest to the original (our idea).
+    The converter then finds the values on its own grid.
 
     Args:
         kernel: float (H, W, A, B).
-        axes: the axes over which one scale holds: (0, 1, 2) for a convolution (H, W, in,
-            out), (0, 1, 3) for a depthwise one (H, W, in, 1).
+        axes: the axes that share a scale: (0, 1, 2) for a convolution (H, W, in, out),
+            (0, 1, 3) for a depthwise one (H, W, in, 1).
 
     Returns:
         float32 array of the same shape.
@@ -122,8 +161,8 @@ def round_to_int8(kernel, axes):
     return ((down + (rank < ups).reshape(kernel.shape)) * scale).astype(np.float32)
 
 
-def rounded_network(network):
-    """A copy of a network whose convolution kernels are rounded by `round_to_int8`."""
+def rounded_network(network: keras.Model) -> keras.Model:
+    """A copy of a network with its convolution kernels rounded by `round_to_int8`."""
     copy = keras.models.clone_model(network)
     copy.set_weights(network.get_weights())
     for layer in copy.layers:
@@ -138,19 +177,13 @@ def rounded_network(network):
     return copy
 
 
-def compact(model):
+def compact(model: bytes) -> bytes:
     """Makes a TFLite model smaller without changing what it computes.
 
-    Inner tensors lose their names and their calibrated ranges, and equal arrays (the zero
-    points of symmetric weights are all zero) are stored once.
-
-    Args:
-        model: bytes.
-
-    Returns:
-        bytes.
+    Inner tensors lose their names and their calibrated ranges. Equal arrays, such as the zero
+    points of symmetric weights, are stored once.
     """
-    content = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model, 0))
+    content = _parsed(model)
     for graph in content.subgraphs:
         outer = {*graph.inputs, *graph.outputs}
         for number, tensor in enumerate(graph.tensors):
@@ -186,18 +219,13 @@ class _SharingBuilder(flatbuffers.Builder):
         return self._stored[key]
 
 
-def write_models(models, base):
-    """Writes the models as `base/NAME.tflite`, each complete or not at all.
+def write_models(models: dict[str, bytes], base: str | os.PathLike) -> dict[str, Path]:
+    """Writes models as `base/NAME.tflite`, each complete or not at all.
 
-    Args:
-        models: dict name -> bytes.
-        base: folder, made if missing.
-
-    Returns:
-        dict name -> `Path`.
+    The folder is made if missing. Gives name -> path.
 
     Raises:
-        InputError: if `base` cannot be written.
+        InputError: `base` cannot be written.
     """
     paths = {}
     with output_folder(base) as (base, temporary):
@@ -209,12 +237,8 @@ def write_models(models, base):
     return paths
 
 
-def runner(model, threads=1):
-    """Opens a TFLite model in LiteRT.
-
-    Args:
-        model: the file's path, or its content as bytes.
-        threads: threads it may use.
+def runner(model: bytes | str | os.PathLike, threads: int = 1) -> SignatureRunner:
+    """Opens a TFLite model, a file's path or its content, in LiteRT.
 
     Returns:
         function from named arrays to a dict of arrays. Sizes that the signature leaves open

@@ -1,4 +1,4 @@
-"""Layers that Keras lacks, or has but slowly."""
+"""Layers that Keras lacks, or computes slowly."""
 
 from keras_gans.layers.batch_norm import FusedBatchNormalization
 from keras_gans.layers.conv_lstm import PeepholeConvLSTM2D

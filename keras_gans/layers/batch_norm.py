@@ -7,15 +7,14 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="keras_gans")
 class FusedBatchNormalization(keras.layers.BatchNormalization):
-    """`keras.layers.BatchNormalization`, computed faster; the same arguments and weights.
+    """`keras.layers.BatchNormalization`, faster, with the same arguments and weights.
 
-    Keras 3 writes batch normalisation in elementary operations, each of which reads and
-    writes the whole activation; TensorFlow has one operation for all of them. What is
-    computed is the same, the moving variance included (the operation's is unbiased, Keras'
-    is not; it is converted).
+    Keras 3 uses elementary operations, each of which reads and writes the whole activation;
+    TensorFlow has one for all of them. The results are the same. So is the moving variance,
+    which is converted: the operation's is unbiased, Keras' is not.
 
-    It serves images (N, H, W, C) normalised over C. Whatever else the Keras layer can do
-    (masks, `synchronized`, `renorm`, another axis or rank, float64) is left to it.
+    Inputs and outputs: images (N, H, W, C), normalised over C. All else that the Keras layer
+    can do (masks, `synchronized`, `renorm`, another axis or rank, float64) is left to it.
 
     Example:
 
@@ -23,7 +22,12 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     >>> x = FusedBatchNormalization(momentum=0.9)(x)
     """
 
-    def call(self, inputs, training=None, mask=None):
+    def call(
+        self,
+        inputs: tf.Tensor,
+        training: bool | None = None,
+        mask: tf.Tensor | None = None,
+    ) -> tf.Tensor:
         if not self._can_fuse(inputs, mask):
             return super().call(inputs, training=training, mask=mask)
 
@@ -43,10 +47,8 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         if training:
             count = tf.cast(tf.size(x) // x.shape[-1], tf.float32)
             variance *= (count - 1) / count
-            for moving, batch in (
-                (self.moving_mean, mean),
-                (self.moving_variance, variance),
-            ):
+            pairs = (self.moving_mean, mean), (self.moving_variance, variance)
+            for moving, batch in pairs:
                 moving.assign(moving * self.momentum + batch * (1 - self.momentum))
         return ops.cast(y, self.compute_dtype)
 

@@ -9,10 +9,10 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="keras_gans")
 class PeepholeConvLSTM2D(keras.layers.Layer):
-    """Goes through a sequence of maps with a memory that is a map itself.
+    """An LSTM over a sequence of maps, with maps as its memory.
 
-    The equations of section 5 (6) of the text-to-image report, where `*` is a convolution, `.`
-    the product of values and s the sigmoid:
+    Equations of the text-to-image report, section 5 (6): `*` is a convolution, `.` the product
+    of values and s the sigmoid.
 
         i_t = s(W_xi * x_t + W_hi * h_(t-1) + W_ci . c_(t-1) + b_i)
         f_t = s(W_xf * x_t + W_hf * h_(t-1) + W_cf . c_(t-1) + b_f)
@@ -21,36 +21,36 @@ class PeepholeConvLSTM2D(keras.layers.Layer):
         h_t = o_t . tanh(c_t)
 
     The peepholes W_ci, W_cf and W_co have a weight for every position and channel, so height
-    and width are fixed; while they are zero, as they are at the start, this is
-    `keras.layers.ConvLSTM2D`, with the same weights in the same order. A step has a single
-    convolution: all W_x and W_h side by side, over x_t and h_(t-1) one behind the other.
+    and width are fixed. They start at zero; the layer then is `keras.layers.ConvLSTM2D`, with
+    the same weights in the same order. All convolutions of a step are computed as one.
 
-    Inputs: sequences (N, T, H, W, C); and, if wanted, `mask`, bool (N, T): a step where it is
-    false leaves c and h as they are, so that before the first true one both are zero.
+    Inputs: sequences (N, T, H, W, C), and optionally `mask`, bool (N, T). Where it is false, c
+    and h stay as they are: zero before the first true step.
     Output: h_t of every step, (N, T, H, W, filters).
 
     Args:
         filters: channels of c and h.
         kernel_size: side of the kernels W_x and W_h; the convolutions are padded.
-        unroll: whether the graph has the steps one after the other instead of a loop. T must
-            be known then.
+        unroll: write out the steps in the graph instead of a loop. T must be known then.
 
     Raises:
-        ValueError: for inputs of unknown height or width, or, with `unroll`, unknown T.
+        ValueError: unknown height or width, or, with `unroll`, unknown T.
 
     Example:
 
     >>> h = PeepholeConvLSTM2D(8)(maps, mask=mask)
     """
 
-    def __init__(self, filters, kernel_size=3, unroll=False, **kwargs):
+    def __init__(
+        self, filters: int, kernel_size: int = 3, unroll: bool = False, **kwargs
+    ) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
         self.filters = filters
         self.kernel_size = kernel_size
         self.unroll = unroll
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple) -> None:
         steps, height, width, channels = input_shape[1:]
         if None in (height, width):
             raise ValueError(f"height and width must be known. Received: {input_shape}")
@@ -73,7 +73,7 @@ class PeepholeConvLSTM2D(keras.layers.Layer):
             for gate in "ifo"
         ]
 
-    def call(self, sequences, mask=None):
+    def call(self, sequences: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
         x = ops.transpose(sequences, (1, 0, 2, 3, 4))  # a step is one piece of memory
         inputs = [x]
         if mask is not None:
@@ -126,10 +126,12 @@ class PeepholeConvLSTM2D(keras.layers.Layer):
             is_step * next_h + (1 - is_step) * h,
         )
 
-    def compute_output_shape(self, sequences_shape, mask_shape=None):
+    def compute_output_shape(
+        self, sequences_shape: tuple, mask_shape: tuple | None = None
+    ) -> tuple:
         return (*sequences_shape[:-1], self.filters)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {
             **super().get_config(),
             "filters": self.filters,
@@ -139,7 +141,7 @@ class PeepholeConvLSTM2D(keras.layers.Layer):
 
 
 def _forget_nothing(shape, dtype=None):
-    """Bias of the gates i, f, c, o: one for f (Jozefowicz et al. 2015), zero for the others."""
+    """Bias of the gates i, f, c, o: 1 for f (Jozefowicz et al. 2015), else 0."""
     filters = shape[0] // 4
     return ops.concatenate(
         [ops.full((n * filters,), value, dtype) for n, value in ((1, 0.0), (1, 1.0), (2, 0.0))]

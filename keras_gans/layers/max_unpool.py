@@ -4,13 +4,13 @@ import keras
 import tensorflow as tf
 
 
-def upsample(x):
-    """Every pixel twice in both directions: (N, H, W, C) to (N, 2H, 2W, C)."""
+def upsample(x: tf.Tensor) -> tf.Tensor:
+    """Repeats every pixel twice in both directions: (N, H, W, C) to (N, 2H, 2W, C)."""
     return tf.image.resize(x, 2 * tf.shape(x)[1:3], "nearest")
 
 
 @tf.custom_gradient
-def unpool(x, places):
+def unpool(x: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
     """Puts every value at its place and zeros elsewhere; see `MaxUnpooling2D`."""
 
     def gradient(upstream):
@@ -21,17 +21,17 @@ def unpool(x, places):
 
 @keras.saving.register_keras_serializable(package="keras_gans")
 class IndexedMaxPooling2D(keras.layers.Layer):
-    """2x2 max pooling that also tells where each maximum stood.
+    """2x2 max pooling that also gives the places of the maxima.
 
-    Input: (N, H, W, C), H and W even. Outputs: the maxima (N, H/2, W/2, C), and their `places`
-    (N, H, W, C): 1 at the maximum of each 2x2 window, 0 at its other three pixels. Among equal
-    values the first counts, row by row, as in `tf.nn.max_pool_with_argmax`.
+    Input: (N, H, W, C), H and W even. Outputs: the maxima (N, H/2, W/2, C) and their `places`
+    (N, H, W, C): 1 at the maximum of each 2x2 window, 0 at its other three pixels. Of equal
+    values the first counts, row by row.
 
-    The numbers are those of `tf.nn.max_pool_with_argmax` and `tf.scatter_nd`, gradients
-    included, in about a third of their time on a CPU, and of operations that TFLite knows.
+    With `MaxUnpooling2D` it computes what `tf.nn.max_pool_with_argmax` and `tf.scatter_nd` do,
+    gradients included, in about a third of the time on a CPU, by operations that TFLite knows.
 
     Raises:
-        ValueError: for a height or width known to be odd.
+        ValueError: height or width known to be odd.
 
     Example:
 
@@ -39,7 +39,7 @@ class IndexedMaxPooling2D(keras.layers.Layer):
     >>> sparse = MaxUnpooling2D()([maxima, places])
     """
 
-    def call(self, inputs):
+    def call(self, inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         if any(side is not None and side % 2 for side in inputs.shape[1:3]):
             raise ValueError(f"height and width must be even. Received: {inputs.shape}")
         maxima = tf.nn.max_pool2d(inputs, 2, 2, "VALID")
@@ -54,11 +54,11 @@ class IndexedMaxPooling2D(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="keras_gans")
 class MaxUnpooling2D(keras.layers.Layer):
-    """Undoes 2x2 max pooling: every value goes back to its place, all else is zero.
+    """Undoes 2x2 max pooling: every value returns to its place, all else is zero.
 
-    Inputs: values (N, H, W, C) and `places` (N, 2H, 2W, C) from `IndexedMaxPooling2D`. Output:
-    (N, 2H, 2W, C). The gradient of a value is that of the pixel it went to.
+    Inputs: values (N, H, W, C) and `places` (N, 2H, 2W, C) from `IndexedMaxPooling2D`.
+    Output: (N, 2H, 2W, C).
     """
 
-    def call(self, inputs):
+    def call(self, inputs: list[tf.Tensor]) -> tf.Tensor:
         return unpool(*inputs)

@@ -1,9 +1,10 @@
 """Spectral normalisation (Miyato et al. 2018, https://arxiv.org/abs/1802.05957)."""
 
 import keras
+import tensorflow as tf
 from keras import ops
 
-from keras_gans.layers.normalized_kernel import NormalizedKernel
+from keras_gans.layers.normalized_kernel import NormalizedKernel, layers_within
 
 EPSILON = 1e-12
 
@@ -11,21 +12,19 @@ EPSILON = 1e-12
 class SpectralNorm(NormalizedKernel):
     """Mixin that divides the kernel by its largest singular value sigma.
 
-    `sigma = |W u|`, where `W` is the kernel as a matrix (kernel height x width x input
-    channels, output channels) and the unit vector `u` a non-trainable weight that follows
-    the first right singular vector by power iteration. The gradient of sigma is `v u^T`
-    with `v = W u / |W u|`: the paper's, in which `u` and `v` are constants.
+    `sigma = |W u|`. `W` is the kernel as a matrix (kernel height x width x input channels,
+    output channels). The unit vector `u`, a non-trainable weight, follows the first right
+    singular vector by power iteration. The gradient of sigma is the paper's, in which `u` and
+    `v = W u / |W u|` are constants: `v u^T`.
 
-    **A call never changes the layer.** The training step advances `u`, once, before the
-    critic's update: `update_u()` on one layer, `update_spectral_norms(model)` on all of a
-    model. `u` starts after 15 iterations on the initial kernel.
-
-    Unlike `keras.layers.SpectralNormalization`, which overwrites its kernel at every
-    training call, the critic stays one function throughout a step, and the gradient
-    passes through sigma.
+    **A call never changes the layer.** The training step advances `u` once, before the critic's
+    update, by `update_spectral_norms(model)`. `u` starts after 15 iterations on the initial
+    kernel. So the critic stays one function throughout a step and the gradient passes through
+    sigma, unlike in `keras.layers.SpectralNormalization`, which overwrites its kernel at every
+    training call.
     """
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple) -> None:
         super().build(input_shape)
         self.u = self.add_weight(
             name="u",
@@ -41,7 +40,8 @@ class SpectralNorm(NormalizedKernel):
         return ops.cast(self._power_iteration(u, 15), dtype)
 
     @property
-    def matrix(self):
+    def matrix(self) -> tf.Tensor:
+        """The stored kernel as `W`."""
         kernel = ops.moveaxis(self.stored_kernel, self.output_axis, -1)
         return ops.reshape(kernel, (-1, kernel.shape[-1]))
 
@@ -52,23 +52,26 @@ class SpectralNorm(NormalizedKernel):
             u = ops.normalize(ops.matmul(v, matrix), epsilon=EPSILON)
         return u
 
-    def update_u(self, iterations=1):
+    def update_u(self, iterations: int = 1) -> None:
         """Advances `u` by power iteration on the stored kernel."""
         self.u.assign(self._power_iteration(self.u, iterations))
 
     @property
-    def sigma(self):
-        """The estimate of the largest singular value, from below; shape ()."""
+    def sigma(self) -> tf.Tensor:
+        """Estimate of the largest singular value, from below; shape ()."""
         wu = ops.matmul(self.matrix, ops.transpose(self.u))
         return ops.sqrt(ops.maximum(ops.sum(ops.square(wu)), EPSILON))
 
-    def normalize(self, kernel):
+    def normalize(self, kernel: tf.Tensor) -> tf.Tensor:
         return kernel / self.sigma
 
 
-def update_spectral_norms(model, iterations=1):
-    """Calls `update_u` on every spectrally normalised layer of `model`, nested ones too."""
-    for layer in model._flatten_layers():
+def update_spectral_norms(model: keras.Model, iterations: int = 1) -> None:
+    """Calls `update_u` on every spectrally normalised layer of `model`, nested ones too.
+
+    A layer that holds such layers has to give them as `layers`, like `SelfAttention`.
+    """
+    for layer in layers_within(model):
         if isinstance(layer, SpectralNorm):
             layer.update_u(iterations)
 

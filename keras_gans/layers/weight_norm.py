@@ -1,22 +1,24 @@
 """Weight normalisation (Salimans and Kingma 2016, https://arxiv.org/abs/1602.07868)."""
 
 import keras
+import numpy as np
+import tensorflow as tf
 from keras import ops
 
-from keras_gans.layers.normalized_kernel import NormalizedKernel
+from keras_gans.layers.normalized_kernel import NormalizedKernel, layers_within
 
 
 class WeightNorm(NormalizedKernel):
     """Mixin with the kernel `g v / |v|`: length `g`, direction `v` of each output channel.
 
-    `v` is stored in the place of the kernel; `g`, of shape (output channels,), starts as
-    `|v|`, so that a new layer computes what the plain one does. `initialize_from_data`
-    sets `g` and the bias from a batch, as the paper does before training.
+    `v` is stored in place of the kernel. `g`, of shape (output channels,), starts as `|v|`: a
+    new layer computes what the plain one does. `initialize_from_data` sets `g` and the bias
+    from a batch, as the paper does before training.
     """
 
     _initialize_at_call = False
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple) -> None:
         super().build(input_shape)
         self.g = self.add_weight(
             name="g",
@@ -26,34 +28,32 @@ class WeightNorm(NormalizedKernel):
         )
 
     @property
-    def v(self):
+    def v(self) -> keras.Variable:
         """The stored directions, of the kernel's shape."""
-        return self._kernel
+        return self.weight
 
     def _lengths(self):
         kernel = ops.moveaxis(self.stored_kernel, self.output_axis, -1)
         axes = tuple(range(len(kernel.shape) - 1))
         return ops.sqrt(ops.maximum(ops.sum(ops.square(kernel), axes), 1e-12))
 
-    def normalize(self, kernel):
+    def normalize(self, kernel: tf.Tensor) -> tf.Tensor:
         scale = self.g / self._lengths()
         if self.output_axis == -2:
             scale = ops.expand_dims(scale, -1)
         return kernel * scale
 
-    def call(self, inputs):
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         if self._initialize_at_call:
             self.initialize_from_data(inputs)
         return super().call(inputs)
 
-    def initialize_from_data(self, x):
+    def initialize_from_data(self, x: tf.Tensor | np.ndarray) -> None:
         """Sets `g` and the bias from a batch (equations 5 and 6 of the paper).
 
-        The batch then leaves, before the activation, with mean 0 and variance 1 in each
-        output channel; without a bias, with variance 1 only.
-
-        Args:
-            x: a batch of the layer's inputs, of a built layer; not inside a `tf.function`.
+        Before the activation, the outputs of this batch then have mean 0 and variance 1 in
+        each channel; without a bias, variance 1 only. The layer must be built. Not for use in
+        a `tf.function`.
         """
         self.g.assign(ops.ones_like(self.g))
         if self.use_bias:
@@ -74,13 +74,13 @@ class WeightNorm(NormalizedKernel):
             self.bias.assign(-mean * scale)
 
 
-def initialize_from_data(model, x):
-    """Initialises every weight-normalised layer of a built `model` from one batch.
+def initialize_from_data(model: keras.Model, x: tf.Tensor | np.ndarray) -> tf.Tensor:
+    """Initialises every weight-normalised layer of a built model from one batch.
 
-    One pass: each layer is set before its output goes on to the next. Returns the model's
+    In one pass: each layer is set before its output goes on to the next. Gives the model's
     output.
     """
-    layers = [layer for layer in model._flatten_layers() if isinstance(layer, WeightNorm)]
+    layers = [layer for layer in layers_within(model) if isinstance(layer, WeightNorm)]
     for layer in layers:
         layer._initialize_at_call = True
     try:

@@ -106,18 +106,30 @@ sys.modules.update(keras=None, keras_gans=None)  # an import of either now fails
 import numpy as np
 import tensorflow as tf
 
-loaded = tf.saved_model.load(sys.argv[1])
+path, z = sys.argv[1], np.load(sys.argv[2])
+signatures = tf.saved_model.load(path).signatures
 first, count, seed = tf.constant(2, tf.int64), tf.constant(3), tf.constant(7, tf.int64)
-made = loaded.signatures["from_seed"](first=first, count=count, seed=seed)["images"]
-np.save(sys.argv[2], made)
+of_seed = signatures["from_seed"](first=first, count=count, seed=seed)["images"].numpy()
+of_z = signatures["serving_default"](z=tf.constant(z))["images"].numpy()
+with tf.compat.v1.Session(graph=tf.Graph()) as session:  # as a server does
+    meta = tf.compat.v1.saved_model.loader.load(session, ["serve"], path)
+    signature = meta.signature_def["serving_default"]
+    served = session.run(signature.outputs["images"].name, {signature.inputs["z"].name: z})
+np.savez(sys.argv[3], of_seed=of_seed, of_z=of_z, served=served)
 """
 
 
-def test_same_images_in_a_process_without_our_code(exported, loaded, tmp_path):
-    command = [sys.executable, "-c", READ, exported["saved_model"], tmp_path / "made.npy"]
-    subprocess.run(command, check=True, cwd=tmp_path, capture_output=True)
-    made = np.load(tmp_path / "made.npy")
-    np.testing.assert_array_equal(made, from_seed(loaded, 2, 3, 7))
+def test_same_images_in_a_process_without_our_code(generator, exported, loaded, tmp_path):
+    z = np.random.default_rng(2).uniform(-1, 1, (2, LATENT)).astype(np.float32)
+    np.save(tmp_path / "z.npy", z)
+    files = [exported["saved_model"], tmp_path / "z.npy", tmp_path / "made.npz"]
+    subprocess.run(
+        [sys.executable, "-c", READ, *files], check=True, cwd=tmp_path, capture_output=True
+    )
+    made = np.load(tmp_path / "made.npz")
+    np.testing.assert_array_equal(made["of_seed"], from_seed(loaded, 2, 3, 7))
+    for name in ("of_z", "served"):
+        np.testing.assert_allclose(made[name], pixels(generator, z), atol=1)
 
 
 def test_folder_that_cannot_be_written(generator, tmp_path):

@@ -1,7 +1,5 @@
 import json
 import os
-import subprocess
-import sys
 
 import keras
 import numpy as np
@@ -26,35 +24,13 @@ def endpoints(network):
     }
 
 
-READ = """
-import sys
-
-sys.modules.update(keras=None, keras_gans=None)  # an import of either now fails
-import numpy as np
-import tensorflow as tf
-
-path = sys.argv[1]
-x = np.array([[1, 2], [3, 4]], np.float32)
-loaded = tf.saved_model.load(path)
-once = loaded.signatures["serving_default"](x=tf.constant(x))["y"].numpy()
-twice = loaded.signatures["twice"](x=tf.constant(x))["y"].numpy()
-with tf.compat.v1.Session(graph=tf.Graph()) as session:  # as a server does
-    meta = tf.compat.v1.saved_model.loader.load(session, ["serve"], path)
-    signature = meta.signature_def["serving_default"]
-    served = session.run(signature.outputs["y"].name, {signature.inputs["x"].name: x})
-np.savez(sys.argv[2], once=once, twice=twice, served=served)
-"""
-
-
-def test_loads_in_a_process_without_our_code(network, tmp_path):
+def test_every_endpoint_is_a_signature(network, tmp_path):
     path = export_saved_model(tmp_path / "model", network, endpoints(network), {})
-    command = [sys.executable, "-c", READ, str(path), str(tmp_path / "out.npz")]
-    subprocess.run(command, check=True, cwd=tmp_path, capture_output=True, text=True)
-    out = np.load(tmp_path / "out.npz")
-    expected = network(np.array([[1, 2], [3, 4]], np.float32)).numpy()
-    np.testing.assert_allclose(out["once"], expected, rtol=1e-6)
-    np.testing.assert_allclose(out["twice"], 2 * expected, rtol=1e-6)
-    np.testing.assert_allclose(out["served"], expected, rtol=1e-6)
+    x = np.array([[1, 2], [3, 4]], np.float32)
+    signatures = tf.saved_model.load(path).signatures
+    for name, factor in (("serving_default", 1), ("twice", 2)):
+        y = signatures[name](x=tf.constant(x))["y"]
+        np.testing.assert_allclose(y, factor * network(x).numpy(), rtol=1e-6)
 
 
 def test_versions_count_on_and_carry_their_metadata(network, tmp_path):

@@ -6,7 +6,9 @@ import tensorflow as tf
 from keras_gans.errors import InputError
 from keras_gans.export.parity import compare, print_parity
 from keras_gans.export.tflite import (
+    PRECISIONS,
     convert,
+    operations,
     round_to_int8,
     rounded_network,
     runner,
@@ -28,12 +30,15 @@ def network():
 
 @pytest.fixture(scope="module")
 def models(network):
+    return {name: converted(network, name) for name in PRECISIONS}
+
+
+def converted(network, precision, float_head=False):
     signature = [tf.TensorSpec([1, None, None, 3], tf.float32, name="x")]
-    representative = [{"x": x} for x in images(8)]
-    return {
-        name: convert(lambda x: {"y": network(x)}, signature, network, name, representative)
-        for name in ("float32", "float16", "int8")
-    }
+    inputs = [{"x": x} for x in images(8)]
+    return convert(
+        lambda x: {"y": network(x)}, signature, network, precision, inputs, float_head
+    )
 
 
 def images(count):
@@ -51,14 +56,22 @@ def test_computes_what_the_network_does(network, models, name, drift):
 
 
 def test_only_convolutions_are_int8(models):
-    from ai_edge_litert.interpreter import Interpreter
-
-    details = Interpreter(model_content=models["int8"])._get_ops_details()
-    types = {
-        op["op_name"]: set(op["operand_types"][:2]) for op in details if len(op["inputs"]) > 1
+    types = {op.name: op.types for op in operations(models["int8"])}
+    assert types["CONV_2D"][:2] == types["DEPTHWISE_CONV_2D"][:2] == ["INT8", "INT8"]
+    assert "INT8" not in types["MEAN"]
+    assert {kind for op in operations(models["float32"]) for kind in op.types} <= {
+        "FLOAT32",
+        "INT32",
     }
-    assert types["CONV_2D"] == types["DEPTHWISE_CONV_2D"] == {np.int8}
-    assert np.int8 not in types["MEAN"]
+
+
+def test_the_last_convolution_may_stay_float(network, tmp_path):
+    kinds = {}
+    for head in (False, True):
+        (tmp_path / "model.tflite").write_bytes(converted(network, "int8", head))
+        found = operations(tmp_path / "model.tflite")
+        kinds[head] = [op.types[0] for op in found if op.name.endswith("CONV_2D")]
+    assert kinds == {False: ["INT8"] * 3, True: ["INT8", "INT8", "FLOAT32"]}
 
 
 def test_half_and_int8_are_smaller(models):
