@@ -14,8 +14,20 @@ from PIL import Image
 
 import train_text2image
 from keras_gans.errors import InputError
-from keras_gans.text2image.captions import load_vocabulary
-from tests.runs import checkpoint_values, kill_when, read_json, rows
+from keras_gans.text2image import clusters, datasets
+from keras_gans.text2image.captions import load_vocabulary, train_word2vec
+from keras_gans.text2image.config import BUILT_IN, REDUCED, Config, StudyConfig
+from keras_gans.text2image.synthetic import synthetic_flowers
+from keras_gans.training.schedule import Schedule
+from studies import text2image as study
+from tests.runs import (
+    Script,
+    checkpoint_values,
+    helps_at_once,
+    kill_when,
+    read_json,
+    rows,
+)
 
 SCRIPT = train_text2image.__file__
 COLOURS = {"red": 0, "green": 1, "blue": 2}
@@ -62,36 +74,17 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture
-def start(monkeypatch, capsys):
-    """Runs the script in this process. Without repeatable bits: that would stay switched on."""
-    monkeypatch.setattr(train_text2image, "set_up", lambda deterministic: False)
-
-    def start(*arguments):
-        arguments = " ".join(map(str, ["--export None", *arguments])).split()
-        monkeypatch.setattr(sys, "argv", ["train_text2image.py", *arguments])
-        train_text2image.main()
-        return capsys.readouterr().out
-
-    return start
+def script(monkeypatch, capsys):
+    return Script(train_text2image, Config, monkeypatch, capsys)
 
 
 @pytest.fixture
-def refused(start, capsys):
-    """What the script says when it ends at once."""
-
-    def refused(*arguments):
-        with pytest.raises(SystemExit) as exit_:
-            start(*arguments)
-        assert exit_.value.code == 2
-        error = capsys.readouterr().err
-        assert error.startswith("keras_gans: error: ") and error.count("\n") == 1
-        return error
-
-    return refused
+def study_script(monkeypatch, capsys):
+    return Script(study, StudyConfig, monkeypatch, capsys)
 
 
 @pytest.fixture
-def stopped(monkeypatch, refused):
+def stopped(monkeypatch, script):
     """The arguments with which a function of the script is called first."""
 
     def stopped(name, *arguments):
@@ -103,7 +96,7 @@ def stopped(monkeypatch, refused):
 
         with monkeypatch.context() as patch:
             patch.setattr(train_text2image, name, stop)
-            assert "stopped by the test" in refused(*arguments)
+            assert "stopped by the test" in script.refused(*arguments)
         return found.pop()
 
     return stopped
@@ -141,7 +134,7 @@ def test_word_vectors_are_of_the_training_captions_alone(folder):
     assert not {"unheard", "word", "an"} & set(words)
 
 
-def test_resume_after_sigkill_equals_the_run_never_interrupted(folder, refused):
+def test_resume_after_sigkill_equals_the_run_never_interrupted(folder, script):
     arguments = [f"--data {folder}/small", SMALL]
     # after the first checkpoint: while the next epochs are on their way
     saved = folder / "parts" / "full" / "checkpoints" / "checkpoint"
@@ -171,45 +164,47 @@ def test_resume_after_sigkill_equals_the_run_never_interrupted(folder, refused):
         assert (folder / "parts" / name).read_bytes() == (folder / "whole" / name).read_bytes()
 
     changed = [*arguments, f"--run-dir {folder}/whole --resume --filters 3"]
-    assert "--filters was 2, now 3" in refused(*changed)
+    assert "--filters was 2, now 3" in script.refused(*changed)
 
 
-def test_word_vectors_are_not_trained_again(folder, stopped, refused, tmp_path, monkeypatch):
+def test_word_vectors_are_not_trained_again(folder, stopped, script, tmp_path, monkeypatch):
     copy, data = tmp_path / "copy", tmp_path / "small"
     shutil.copytree(folder / "whole", copy)
     shutil.copytree(folder / "small", data)
     settings = read_json(copy, "config.json")
     settings["settings"]["data"] = str(data)
     (copy / "config.json").write_text(json.dumps(settings))
-    monkeypatch.setattr(train_text2image, "train_word2vec", None)
+    monkeypatch.setattr(datasets, "train_word2vec", None)
 
     arguments = [f"--data {data}", SMALL, f"--run-dir {copy} --resume"]
-    *_, vocabulary = stopped("run_once", *arguments)
+    *_, vocabulary = stopped("run", *arguments)
     stored = load_vocabulary(folder / "whole" / "vocabulary.npz")
     assert vocabulary.words == stored.words
     np.testing.assert_array_equal(vocabulary.vectors, stored.vectors)
 
     (data / "03.txt").write_text("A square.\n")
-    assert "images.json: the run was begun with other images or captions" in refused(*arguments)
+    assert "images.json: made of other data" in script.refused(*arguments)
     write_images(data, seed=1)
-    assert "images.json: the run was begun with other images or captions" in refused(*arguments)
+    assert "images.json: made of other data" in script.refused(*arguments)
     assert (copy / "full" / "checkpoints" / "checkpoint").exists()
 
 
 # The other models ---------------------------------------------------------------------------
 
 
-def test_a_study_trains_its_models_and_goes_on_one_by_one(folder, start, tmp_path, monkeypatch):
-    names = [*train_text2image.STUDIES["models"]]
+def test_a_study_trains_its_models_and_goes_on_one_by_one(
+    folder, study_script, tmp_path, monkeypatch
+):
+    names = [*study.STUDIES["models"]]
     assert names == ["gnn", "dcgan", "full, original", "full, penalty", "full, mean"]
     names = ["gnn", "dcgan", "full, mean"]
-    few = {name: train_text2image.STUDIES["models"][name] for name in names}
-    monkeypatch.setitem(train_text2image.STUDIES, "models", few)
+    few = {name: study.STUDIES["models"][name] for name in names}
+    monkeypatch.setitem(study.STUDIES, "models", few)
     arguments = [
-        f"--data {folder}/small", SMALL, "--epochs 1 --steps-per-epoch 1 --study models",
+        f"models --data {folder}/small", SMALL, "--epochs 1 --steps-per-epoch 1",
         f"--run-dir {tmp_path}/run",
     ]  # fmt: skip
-    output = start(*arguments)
+    output = study_script.start(*arguments)
     table = pd.read_csv(tmp_path / "run" / "table.csv")
     assert list(table["model"]) == names and table["matched"].gt(0).all()
     assert all(re.search(rf"\n *{name} +\d", output) for name in names)
@@ -220,7 +215,7 @@ def test_a_study_trains_its_models_and_goes_on_one_by_one(folder, start, tmp_pat
     lost = tmp_path / "run" / "dcgan"
     before = read_json(lost, "result.json")
     shutil.rmtree(lost)
-    output = start(*arguments, "--resume")
+    output = study_script.start(*arguments, "--resume")
     assert "dcgan: 1 epochs of 1 steps" in output
     assert "gnn: 1 epochs" not in output and "full: 1 epochs" not in output
     after = read_json(lost, "result.json")
@@ -229,22 +224,21 @@ def test_a_study_trains_its_models_and_goes_on_one_by_one(folder, start, tmp_pat
     assert list(pd.read_csv(tmp_path / "run" / "table.csv")["model"]) == names
 
 
-@pytest.mark.parametrize("study", ["convlstm", "real"])
-def test_studies_change_one_setting_of_the_whole_network(stopped, folder, study):
-    config = stopped("run_study", f"--data {folder}/small", SMALL, f"--study {study}")[0]
+@pytest.mark.parametrize("name", ["convlstm", "real"])
+def test_studies_change_one_setting_of_the_whole_network(study_script, name):
+    config = study_script.settings(name, SMALL)
     changed = [
-        dataclasses.replace(config, **changes)
-        for changes in train_text2image.STUDIES[study].values()
+        dataclasses.replace(config, **changes) for changes in study.STUDIES[name].values()
     ]
-    values = {getattr(one, study) for one in changed}
+    values = {getattr(one, name) for one in changed}
     assert len(values) == len(changed) > 1
     for one in changed:
         assert one.model == "full"
-        assert dataclasses.replace(one, **{study: getattr(config, study)}) == config
+        assert dataclasses.replace(one, **{name: getattr(config, name)}) == config
 
 
-def test_noise_makes_a_dcgan_whose_export_takes_z(folder, start, tmp_path):
-    start(
+def test_noise_makes_a_dcgan_whose_export_takes_z(folder, script, tmp_path):
+    script.start(
         f"--data {folder}/small", SMALL, "--epochs 1 --steps-per-epoch 1 --model dcgan",
         f"--condition noise --blurred --run-dir {tmp_path}/run --export {tmp_path}/models",
     )  # fmt: skip
@@ -260,32 +254,32 @@ def test_noise_makes_a_dcgan_whose_export_takes_z(folder, start, tmp_path):
 def test_vectors_of_a_file(folder, stopped, tmp_path):
     path = tmp_path / "vectors.txt"
     path.write_text("red 1 0 0 0\nunheard 0 1 0 0\nelsewhere 0 0 1 0\nsquare 0 0 0 1\n")
-    *_, vocabulary = stopped("run_once", f"--data {folder}/small", SMALL, f"--vectors {path}")
+    *_, vocabulary = stopped("run", f"--data {folder}/small", SMALL, f"--vectors {path}")
     assert vocabulary.words[2:] == ("red", "square", "unheard")
     np.testing.assert_array_equal(vocabulary.vectors[2], [1, 0, 0, 0])
 
 
 def test_a_tag_chooses_images(folder, stopped):
-    *_, images, _ = stopped("run_once", f"--data {folder}/small", SMALL, "--tag red")
+    *_, images, _ = stopped("run", f"--data {folder}/small", SMALL, "--tag red")
     assert images.name == "small, red" and len(images) == 6
     assert images.split.tolist() == 4 * ["train"] + 2 * ["test"]
 
 
-def test_a_cluster_is_chosen_once(folder, start, stopped, tmp_path, monkeypatch):
+def test_a_cluster_is_chosen_once(folder, script, stopped, tmp_path, monkeypatch):
     def features(images, weights):
         assert weights is None
         return images.astype(float).mean(axis=(1, 2))  # the colour
 
-    monkeypatch.setattr(train_text2image, "vgg16_features", features)
+    monkeypatch.setattr(clusters, "vgg16_features", features)
     arguments = [
         f"--data {folder}/small", SMALL, "--epochs 1 --steps-per-epoch 1 --cluster 0",
         f"--components 3 --run-dir {tmp_path}/run --model gnn",
     ]  # fmt: skip
-    output = start(*arguments)
+    output = script.start(*arguments)
     assert "images in clusters 0 to 2: [6, 5, 5]" in output
     assert "small, cluster 0: 6 images" in output
-    monkeypatch.setattr(train_text2image, "vgg16_features", None)
-    *_, images, _ = stopped("run_once", *arguments, "--resume")
+    monkeypatch.setattr(clusters, "vgg16_features", None)
+    *_, images, _ = stopped("run", *arguments, "--resume")
     assert images.files == ("00.png", "03.png", "06.png", "09.png", "12.png", "15.png")
 
 
@@ -313,7 +307,6 @@ def test_a_cluster_is_chosen_once(folder, start, stopped, tmp_path, monkeypatch)
         ("--data small --cluster 0 --vgg16 weights", "weights: no such file"),
         ("--data small --model gnn --blurred", "--blurred is for a discriminator"),
         ("--data small --model gnn --condition noise", "--condition noise has no image"),
-        ("--data small --study models --condition noise", "--condition noise has no image"),
         ("--data small --tag red --cluster 0 --components 7", "7 clusters of 6 images"),
         ("--tag red", "--tag and --cluster need --data"),
         ("--flowers 39", "--flowers must be from 40 to 1000000. Received: 39"),
@@ -323,7 +316,7 @@ def test_a_cluster_is_chosen_once(folder, start, stopped, tmp_path, monkeypatch)
         ("--data small --export file/x", "a file, where a folder is needed"),
     ],
 )
-def test_bad_input(folder, tmp_path, refused, monkeypatch, arguments, message):
+def test_bad_input(folder, tmp_path, script, monkeypatch, arguments, message):
     shutil.copytree(folder / "small", tmp_path / "small")
     shutil.copytree(folder / "small", tmp_path / "mute")
     (tmp_path / "mute" / "01.txt").unlink()
@@ -331,17 +324,24 @@ def test_bad_input(folder, tmp_path, refused, monkeypatch, arguments, message):
     (tmp_path / "file").touch()
     (tmp_path / "three.txt").write_text("red 1 0 0\nsquare 0 1 0\n")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(
-        train_text2image, "vgg16_features", lambda images, _: images.mean(axis=(1, 2))
-    )
+    monkeypatch.setattr(clusters, "vgg16_features", lambda images, _: images.mean(axis=(1, 2)))
     before = sorted(tmp_path.glob("[!r]*/**/*"))
-    assert message in refused("--vector-size 4", arguments)
+    assert message in script.refused("--vector-size 4", arguments)
     assert sorted(tmp_path.glob("[!r]*/**/*")) == before
     assert not [*tmp_path.glob("runs/*/*")]
 
 
-def test_the_defaults_are_the_reports(stopped, folder):
-    config, *_ = stopped("load", f"--data {folder}/small")
+def test_bad_input_of_studies(study_script):
+    assert "--condition noise has no image" in study_script.refused("models --condition noise")
+
+
+@pytest.mark.parametrize("command", [["train_text2image.py"], ["studies.text2image", "real"]])
+def test_help_without_tensorflow(command):
+    assert helps_at_once(*command)
+
+
+def test_the_defaults_are_the_reports():
+    config = Config()
     assert (config.words, config.vector_size, config.image_size) == (25, 400, 64)
     assert (config.model, config.convlstm, config.real) == ("full", "refined", "random")
     assert (config.euclidean, config.filters, config.components) == ("original", 3, 10)
@@ -349,35 +349,30 @@ def test_the_defaults_are_the_reports(stopped, folder):
     assert (config.learning_rate, config.beta_1) == (2e-4, 0.5)
 
 
-def test_what_is_given_goes_before_the_presets(stopped, folder):
-    for preset, arguments in (
-        (train_text2image.REDUCED, f"--data {folder}/small --reduced"),
-        (train_text2image.BUILT_IN, ""),
-    ):
-        config, *_ = stopped("load", arguments)
+def test_what_is_given_goes_before_the_presets(script):
+    for preset, arguments in ((REDUCED, "--data small --reduced"), (BUILT_IN, "")):
+        config = script.settings(arguments)
         assert {**dataclasses.asdict(config), **preset} == dataclasses.asdict(config)
-        config, *_ = stopped("load", arguments, "--width 5 --euclidean penalty --epochs 7")
+        config = script.settings(arguments, "--width 5 --euclidean penalty --epochs 7")
         assert (config.width, config.euclidean, config.epochs) == (5, "penalty", 7)
         assert config.batch_size == preset["batch_size"]
 
 
-def test_an_epoch_shows_every_caption_once(stopped, folder):
-    _, _, _, per_epoch, *_ = stopped(
-        "fit", f"--data {folder}/small", SMALL, "--steps-per-epoch None --batch-size 5"
-    )
-    assert per_epoch == 5  # 24 captions
+def test_an_epoch_shows_every_caption_once():
+    assert Config(batch_size=5, epochs=3).schedule(24) == Schedule(5, 5, 3)
 
 
 def test_colours_are_measured_on_built_in_flowers(monkeypatch, tmp_path):
     """Of pictures that are the real ones, nearly all colours agree."""
-    flowers = train_text2image.synthetic_flowers(200, seed=0, size=32)
+    flowers = synthetic_flowers(200, seed=0, size=32)
     held_out = flowers.take(flowers.split == "test")
     _, owners = held_out.sentences()
     monkeypatch.setattr(train_text2image, "train", lambda *_: None)
-    monkeypatch.setattr(train_text2image, "draw_vectors", lambda *_: held_out.images[owners])
-    config = train_text2image.Config(model="gnn", vector_size=2)
+    shown = held_out.images[owners]
+    monkeypatch.setattr(train_text2image, "draw_sentences", lambda *_: shown)
+    config = Config(model="gnn", vector_size=2)
     captions, _ = flowers.sentences()
-    vocabulary = train_text2image.train_word2vec(captions, 2, epochs=1)
-    _, figures = train_text2image.run_once(config, tmp_path, False, flowers, vocabulary)
+    vocabulary = train_word2vec(captions, 2, epochs=1)
+    _, figures = train_text2image.run(config, tmp_path, flowers, vocabulary)
     assert figures["matched"] == 0 and figures["nearer"] == 100
     assert figures["petals"] > 95 and figures["centres"] > 95 and figures["both_chance"] < 20

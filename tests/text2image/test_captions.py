@@ -14,12 +14,12 @@ from keras_gans.text2image.captions import (
     SEPARATORS,
     Vocabulary,
     count_words,
-    load_vectors,
     load_vocabulary,
     save_vocabulary,
     tokenize,
     train_word2vec,
 )
+from keras_gans.text2image.vector_files import load_vectors
 
 TEXTS = {
     "This flower is PINK, with 2 leaves.": "this flower is pink with 2 leaves".split(),
@@ -233,7 +233,7 @@ def test_the_letter_case_asked_for_comes_first(tmp_path):
 
 
 def test_a_large_file_is_read_in_blocks(tmp_path, monkeypatch):
-    monkeypatch.setattr("keras_gans.text2image.captions.BLOCK", 7)
+    monkeypatch.setattr("keras_gans.text2image.vector_files.BLOCK", 7)
     vocabulary = load_vectors(save(tmp_path, "binary"), ["blue", "red"])
     np.testing.assert_array_equal(vocabulary.vectors[2:], [VECTORS["blue"], VECTORS["red"]])
 

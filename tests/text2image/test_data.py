@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 
+from keras_gans.data.pipeline import step_dataset
 from keras_gans.text2image.data import (
     CONDITIONS,
+    Sentences,
     caption_means,
     sentence_batches,
     sentence_means,
@@ -22,18 +24,17 @@ def numbers(images):
     return np.rint((np.asarray(images)[..., 0, 0, 0] + 1) * 127.5).astype(int)
 
 
+SENTENCES = Sentences(IMAGES, IDS, OWNERS, TABLE)
+
+
 def sentences(steps=14, first_step=0, seed=3, batch_size=3, **options):
-    dataset = sentence_batches(
-        IMAGES, IDS, OWNERS, TABLE, batch_size, seed, steps, first_step, **options
-    )
-    return list(dataset.as_numpy_iterator())
+    batch = sentence_batches(SENTENCES, batch_size, seed, **options)
+    return list(step_dataset(batch, first_step, steps).as_numpy_iterator())
 
 
 def vectors(steps=14, first_step=0, seed=3, batch_size=3, **options):
-    dataset = vector_batches(
-        IMAGES, IDS, OWNERS, TABLE, batch_size, seed, steps, first_step, **options
-    )
-    return list(dataset.as_numpy_iterator())
+    batch = vector_batches(SENTENCES, batch_size, seed, **options)
+    return list(step_dataset(batch, first_step, steps).as_numpy_iterator())
 
 
 def which_sentence(words, mask):
@@ -156,9 +157,8 @@ def test_noise():
 )
 def test_wrong_arguments(change):
     arguments = {"images": IMAGES, "ids": IDS, "owners": OWNERS, "table": TABLE, **change}
-    for batches in (sentence_batches, vector_batches):
-        with pytest.raises(ValueError):
-            batches(**arguments, batch_size=2, seed=0, steps=1)
+    with pytest.raises(ValueError):
+        Sentences(**arguments)
 
 
 def test_unknown_kinds():
@@ -167,7 +167,5 @@ def test_unknown_kinds():
     with pytest.raises(ValueError, match="condition"):
         vectors(condition="words")
     with pytest.raises(ValueError, match="each of the 6 images"):
-        vector_batches(
-            np.concatenate([IMAGES, IMAGES[:1]]), IDS, OWNERS, TABLE, 2, 0, 1,
-            condition="captions",
-        )  # fmt: skip
+        more = Sentences(np.concatenate([IMAGES, IMAGES[:1]]), IDS, OWNERS, TABLE)
+        vector_batches(more, 2, 0, condition="captions")

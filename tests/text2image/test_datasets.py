@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from keras_gans.errors import InputError
-from keras_gans.text2image.datasets import CaptionedImages, describe, load_captioned_images
+from keras_gans.text2image.captioned_images import CaptionedImages, describe
+from keras_gans.text2image.datasets import load_captioned_images
 
 
 def refused(call, *args, **kwargs):
@@ -293,12 +294,12 @@ def test_flickr_mismatches(flickr):
 @pytest.mark.parametrize(
     "number, line, received",
     [
-        (1, "name,split,tags", "line 1: no column image"),
+        (1, "name,split,tags", "no column image; expected: image"),
         (3, "9.jpg,test,dog", "line 3: no image 9.jpg: remove the line"),
         (3, "0.jpg,test,dog", "line 3: a second line of 0.jpg: remove the line"),
         (3, "1.jpg,tset,dog", "line 3: split 'tset': train, test or val is expected"),
-        (3, "1.jpg,test", "line 3: 3 fields are expected"),
-        (3, "1.jpg,test,dog,cat", "line 3: 3 fields are expected"),
+        (3, "1.jpg,test", "line 3: 3 cells are expected"),
+        (3, "1.jpg,test,dog,cat", "line 3: 3 cells are expected"),
         (3, None, "no line of 1.jpg: add it"),
     ],
 )
