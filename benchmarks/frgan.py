@@ -75,13 +75,14 @@ def train_keras(folder, size, batch, consistency=True, se=True, pipeline=False):
 
     import keras
 
-    from keras_gans.frgan.data import semi_supervised_batches
+    from keras_gans.data.pipeline import step_dataset
+    from keras_gans.frgan.data import Views, semi_supervised_batches
     from keras_gans.frgan.model import FRGAN
     from keras_gans.layers import initialize_from_data
 
-    views = 2 if consistency else 1
+    views = Views(2 if consistency else 1)
     generator, discriminator = build_networks(size, se=se)
-    (labelled, labels), unlabelled = random_batch(batch, views)
+    (labelled, labels), unlabelled = random_batch(batch, views.count)
     initialize_from_data(discriminator, labelled[:COMPARED])
     initialize_from_data(generator, random_latents(1, COMPARED)[0])
     gan = FRGAN(generator, discriminator, consistency_weight=1.0 if consistency else 0.0)
@@ -91,9 +92,8 @@ def train_keras(folder, size, batch, consistency=True, se=True, pipeline=False):
     if pipeline:
         images = random_bytes(STORED)
         known = np.arange(STORED // 10)
-        batches = semi_supervised_batches(
-            images, known, known % CLASSES, batch, seed=0, steps=10**6, views=views
-        )
+        drawn = semi_supervised_batches(images, known, known % CLASSES, batch, 0, views)
+        batches = step_dataset(drawn, 0, 10**6)
 
     def fit(steps):
         gan.fit(batches, steps_per_epoch=steps, verbose=0, shuffle=False)

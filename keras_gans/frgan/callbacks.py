@@ -1,8 +1,9 @@
-"""What people watch while FR-GAN trains."""
+"""What a training of FR-GAN shows."""
 
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from keras_gans.frgan.evaluate import sample, test_error
 from keras_gans.report.pictures import sample_grid
@@ -19,7 +20,7 @@ class Monitor(keras.callbacks.Callback):
             generate.
     """
 
-    def __init__(self, images, labels, folder=None):
+    def __init__(self, images: np.ndarray, labels: np.ndarray, folder: Path | None = None):
         super().__init__()
         self.images, self.labels = images, labels
         self.folder = Path(folder) if folder else None

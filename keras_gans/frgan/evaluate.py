@@ -1,5 +1,8 @@
 """What tables 2 and 3 measure: test errors, samples and their Inception score."""
 
+from collections.abc import Callable
+
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -7,8 +10,10 @@ from keras_gans.data.levels import to_float, to_levels
 from keras_gans.metrics.inception_score import inception_score, score_name
 
 
-def test_error(discriminator, images, labels, batch_size=500):
-    """Percent of the images that are classified wrongly (table 3).
+def test_error(
+    discriminator: keras.Model, images: np.ndarray, labels: np.ndarray, batch_size: int = 500
+) -> float:
+    """Share of wrongly classified images in percent (table 3).
 
     Args:
         discriminator: model from images (N, S, S, C) in [-1, 1] to logits (N, K).
@@ -29,7 +34,9 @@ def test_error(discriminator, images, labels, batch_size=500):
     return 100 * float(np.mean(probabilities.argmax(axis=1) != labels))
 
 
-def predict_probabilities(discriminator, images, batch_size=500):
+def predict_probabilities(
+    discriminator: keras.Model, images: np.ndarray, batch_size: int = 500
+) -> np.ndarray:
     """p(y|x) (eq. 3) of images uint8 (N, S, S, C): float32 (N, K); see `test_error`."""
     classify = traced_classifier(discriminator)
     results = np.empty((len(images), discriminator.output_shape[-1]), np.float32)
@@ -38,10 +45,10 @@ def predict_probabilities(discriminator, images, batch_size=500):
     return results
 
 
-def traced_classifier(discriminator):
+def traced_classifier(discriminator: keras.Model) -> Callable:
     """A tf.function from images uint8 (N, S, S, C) to p(y|x), float32 (N, K).
 
-    It is traced once, for batches of all sizes, with what acts in training alone left out.
+    It is traced once for batches of all sizes, in inference mode.
     """
 
     @tf.function(input_signature=[tf.TensorSpec(discriminator.input_shape, tf.uint8)])
@@ -51,14 +58,14 @@ def traced_classifier(discriminator):
     return classify
 
 
-def sample(generator, count, seed, batch_size=500):
+def sample(generator: keras.Model, count: int, seed: int, batch_size: int = 500) -> np.ndarray:
     """Draws images from a generator.
 
-    z is the same for any batch size, and for a larger count begins with the same values.
+    z does not depend on the batch size. A larger count begins with the same images.
 
     Args:
         generator: model from z (N, L) to images (N, S, S, C) in [-1, 1].
-        count: of the images.
+        count: how many images.
         seed: of z, uniform in [-1, 1].
         batch_size: images at once; bounds the memory.
 
@@ -79,18 +86,24 @@ def sample(generator, count, seed, batch_size=500):
 
 
 def sample_scores(
-    images, probabilities_of, network, seed, splits=10, count=None, network_error=None
-):
+    images: np.ndarray,
+    probabilities_of: Callable,
+    network: str,
+    seed: int,
+    splits: int = 10,
+    count: int | None = None,
+    network_error: float | None = None,
+) -> dict:
     """The Inception score of images, with its conditions (table 2).
 
-    The images are mixed first, so that a set that lies in the order of its classes, as real
-    images may, has all of them in each split.
+    The images are shuffled first: real ones may lie in the order of their classes, and each
+    split should have all of them.
 
     Args:
         images: uint8 (N, S, S, 3), real or generated.
         probabilities_of: function from such images to p(y|x) (N, K).
         network: name of what computes it, see `score_name`.
-        seed: of the mixing.
+        seed: of the shuffling.
         splits: see `inception_score`.
         count: images to score, all by default.
         network_error: the network's own test error in percent, where it was trained here.

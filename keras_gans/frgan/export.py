@@ -1,8 +1,11 @@
 """FR-GAN's classifier as files: SavedModel for a server, TFLite for a phone."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import keras
 import numpy as np
+import pandas as pd
 import tensorflow as tf
 
 from keras_gans.data.levels import to_float
@@ -13,14 +16,14 @@ from keras_gans.export.tflite import PRECISIONS, convert, write_models
 
 
 def export_classifier(
-    discriminator,
-    classes,
-    base,
-    metadata,
-    representative,
-    test_images=None,
-    test_labels=None,
-):
+    discriminator: keras.Model,
+    classes: Sequence[str],
+    base: Path,
+    metadata: dict,
+    representative: np.ndarray,
+    test_images: np.ndarray | None = None,
+    test_labels: np.ndarray | None = None,
+) -> dict[str, Path]:
     """Exports the discriminator as what it is after training: a classifier.
 
     Writes
@@ -86,7 +89,7 @@ def export_classifier(
     return {"saved_model": version, **paths}
 
 
-def fit_size(images, size):
+def fit_size(images: tf.Tensor, size: int) -> tf.Tensor:
     """Brings images to the network's size, as the loader of folders does with its photographs.
 
     The largest square of the middle is reduced or enlarged in linear light by Lanczos' filter,
@@ -123,8 +126,10 @@ def _srgb(linear):
     return tf.where(linear <= 0.0031308, 12.92 * linear, curve)
 
 
-def convert_classifier(discriminator, precision, representative=None):
-    """Converts the classifier of one image to TFLite: bytes.
+def convert_classifier(
+    discriminator: keras.Model, precision: str, representative: np.ndarray | None = None
+) -> bytes:
+    """Converts the classifier, for one image at a time, to TFLite.
 
     In int8 the convolutions and the pooling are 8-bit; the recalibration, the dense layers and
     the softmax stay float.
@@ -147,7 +152,9 @@ def convert_classifier(discriminator, precision, representative=None):
     )
 
 
-def compare_classifier(discriminator, paths, images, labels):
+def compare_classifier(
+    discriminator: keras.Model, paths: dict[str, Path], images: np.ndarray, labels: np.ndarray
+) -> pd.DataFrame:
     """Size, latency, drift and accuracy of TFLite files against the Keras model.
 
     Args:
@@ -179,7 +186,7 @@ def compare_classifier(discriminator, paths, images, labels):
     )
 
 
-def print_classifiers(rows):
+def print_classifiers(rows: pd.DataFrame) -> None:
     """Prints what `compare_classifier` gives: the table, then a line a file."""
     print_parity(rows, "exported; probabilities against Keras, in percent", "points")
     for row in rows.itertuples():

@@ -10,7 +10,7 @@ from keras_gans.losses import consistency, feature_matching, k_plus_one_adversar
 from keras_gans.training.average import averaged_copy, move_average
 
 
-def ramp_up(step, steps: int, maximum: float) -> tf.Tensor:
+def ramp_up(step: tf.Tensor | float, steps: int, maximum: float) -> tf.Tensor:
     """Weight w(t) of the consistency term (eq. 9): `maximum exp(-5 (1 - t)^2)`.
 
     t rises from 0 to 1 within `steps` and stays there. Laine and Aila's form; the paper says
@@ -64,14 +64,14 @@ class FRGAN(keras.Model):
 
     def __init__(
         self,
-        generator,
-        discriminator,
-        consistency_weight=1.0,
-        ramp_steps=0,
-        adversarial_weight=1.0,
-        feature_matching=False,
-        average=0.0,
-        seed=0,
+        generator: keras.Model,
+        discriminator: keras.Model,
+        consistency_weight: float = 1.0,
+        ramp_steps: int = 0,
+        adversarial_weight: float = 1.0,
+        feature_matching: bool = False,
+        average: float = 0.0,
+        seed: int = 0,
     ):
         super().__init__()
         self.generator, self.discriminator = generator, discriminator
@@ -96,7 +96,7 @@ class FRGAN(keras.Model):
 
     @property
     def optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
-        """dict name -> optimizer, as checkpoints want them."""
+        """By the names that checkpoints give them."""
         return {"g_optimizer": self.g_optimizer, "d_optimizer": self.d_optimizer}
 
     @property

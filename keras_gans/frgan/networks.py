@@ -12,7 +12,9 @@ from keras_gans.layers import (
 )
 
 
-def build_generator(image_size=32, channels=3, width=128, latent=100):
+def build_generator(
+    image_size: int = 32, channels: int = 3, width: int = 128, latent: int = 100
+) -> keras.Model:
     """Builds the generator of table 1.
 
     The table's "ReLU, BN" is read as DCGAN's order, normalisation first: its "lReLU, WN" names
@@ -48,8 +50,14 @@ def build_generator(image_size=32, channels=3, width=128, latent=100):
 
 
 def build_discriminator(
-    image_size=32, channels=3, classes=10, width=64, se=True, dropout=0.2, noise=0.15
-):
+    image_size: int = 32,
+    channels: int = 3,
+    classes: int = 10,
+    width: int = 64,
+    se: bool = True,
+    dropout: float = 0.2,
+    noise: float = 0.15,
+) -> keras.Model:
     """Builds the discriminator of table 1, which gives one logit a class.
 
     The table has no pooling, the text has "convolution and pooling": a maximum over 2x2 before

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from keras_gans.errors import InputError
-from keras_gans.frgan.datasets import LabelledImages
+from keras_gans.frgan.labelled_images import LabelledImages
 
 NAME = "synthetic street digits"
 
@@ -51,7 +51,9 @@ LUMA = np.array([0.299, 0.587, 0.114])
 CHUNK = 1000  # images made at a time
 
 
-def synthetic_digits(train=6000, test=2000, seed=0, size=32):
+def synthetic_digits(
+    train: int = 6000, test: int = 2000, seed: int = 0, size: int = 32
+) -> LabelledImages:
     """Draws a set of street digits.
 
     Args:
@@ -71,14 +73,8 @@ def synthetic_digits(train=6000, test=2000, seed=0, size=32):
     _check(train, test, seed, size)
     train_images, train_labels = _draw(train, FONTS, size, [seed, 0])
     test_images, test_labels = _draw(test, FONTS + TEST_FONTS, size, [seed, 1])
-    return LabelledImages(
-        NAME,
-        tuple("0123456789"),
-        train_images,
-        train_labels,
-        test_images,
-        test_labels,
-    )
+    digits = tuple("0123456789")
+    return LabelledImages(NAME, digits, train_images, train_labels, test_images, test_labels)
 
 
 def _check(train, test, seed, size):
