@@ -1,6 +1,7 @@
 """Loss functions: pure, each with its formula and its source."""
 
 import math
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
@@ -8,12 +9,12 @@ from keras import ops
 
 
 @keras.saving.register_keras_serializable(package="keras_gans")
-def angular_error(illuminants_true, illuminants_pred):
+def angular_error(illuminants_true: tf.Tensor, illuminants_pred: tf.Tensor) -> tf.Tensor:
     """Angle in degrees between true and estimated illuminants (DSCNN, eq. 5).
 
-    `180/pi * arccos(<g, p> / (|g| |p|))`, computed as `atan2(|g x p|, <g, p>)`: the same
-    angle, with full float32 accuracy near 0 and, unlike arccos, a finite gradient there
-    (zero where the vectors are parallel).
+    `180/pi * arccos(<g, p> / (|g| |p|))`, computed as `atan2(|g x p|, <g, p>)`. Unlike arccos
+    this has full float32 accuracy near 0, and a finite gradient there (zero where the vectors
+    are parallel).
 
     Args:
         illuminants_true: (..., 3), any norm but zero.
@@ -29,24 +30,24 @@ def angular_error(illuminants_true, illuminants_pred):
         + ops.square(g[2] * p[0] - g[0] * p[2])
         + ops.square(g[0] * p[1] - g[1] * p[0])
     )
-    parallel = square == 0
-    sine = ops.where(parallel, 0.0, ops.sqrt(ops.where(parallel, 1.0, square)))
+    sine = _root(square)
     cosine = g[0] * p[0] + g[1] * p[1] + g[2] * p[2]
     return ops.arctan2(sine, cosine) * (180 / math.pi)
 
 
-def log_adversarial(logits, real, weights=None):
-    """Cross-entropy of a discriminator's logits (DefectGAN, eq. 1): mean of
-    `-log D` for real and `-log(1 - D)` for generated images, `D = sigmoid(logits)`.
+def log_adversarial(
+    logits: tf.Tensor, real: bool, weights: tf.Tensor | None = None
+) -> tf.Tensor:
+    """Cross-entropy of a discriminator's logits (DefectGAN, eq. 1).
 
-    For a generator call it with `real=True` on generated images: the non-saturating loss of
-    Goodfellow et al. 2014, which has the fixed points of eq. 1 and steeper slopes.
+    Mean of `-log D` for real and `-log(1 - D)` for generated images, `D = sigmoid(logits)`. A
+    generator's loss has `real=True` on generated images: the non-saturating loss of Goodfellow
+    et al. 2014, with the fixed points of eq. 1 and steeper slopes.
 
     Args:
         logits: any shape, one logit an image or patch.
-        real: bool, what the discriminator should say.
-        weights: of the logits, the same shape; the mean is then a weighted one, and 0 where
-            all weights are. By default all count alike.
+        real: what the discriminator should say.
+        weights: of the logits, same shape, for a weighted mean (0 if all weights are 0).
 
     Returns:
         scalar; `log 2` for logits of zero.
@@ -54,20 +55,21 @@ def log_adversarial(logits, real, weights=None):
     return _weighted_mean(ops.softplus(-logits if real else logits), weights)
 
 
-def least_squares_adversarial(logits, real):
-    """Least squares (Mao et al. 2017), CycleGAN's own choice: mean of `(logits - real)^2`.
+def least_squares_adversarial(logits: tf.Tensor, real: bool) -> tf.Tensor:
+    """Least squares (Mao et al. 2017), as in CycleGAN: mean of `(logits - real)^2`.
 
-    Args and returns as for `log_adversarial`; 1 or 0 for logits of zero.
+    Arguments as for `log_adversarial`. Scalar; 1 or 0 for logits of zero.
     """
     return ops.mean(ops.square(logits - float(real)))
 
 
-def euclidean_distance(images, others, weights=None):
-    """Euclidean distance of images (text to image, section 4.2: `|O - R|`), mean over images.
+def euclidean_distance(
+    images: tf.Tensor, others: tf.Tensor, weights: tf.Tensor | None = None
+) -> tf.Tensor:
+    """Mean Euclidean distance of images (text to image, section 4.2: `|O - R|`).
 
-    An image's distance is divided by the root of the number of its values, so that it does not
-    grow with its size: the root of the mean square. Where two images are equal the gradient is
-    zero.
+    Each distance is divided by the root of the number of values in an image: the root of the
+    mean square. The gradient is zero where two images are equal.
 
     Args:
         images, others: (..., H, W, C), of shapes that can be broadcast.
@@ -77,17 +79,15 @@ def euclidean_distance(images, others, weights=None):
         scalar; at most 2 for images in [-1, 1].
     """
     square = ops.mean(ops.square(images - others), axis=(-3, -2, -1))
-    equal = square == 0
-    distances = ops.where(equal, 0.0, ops.sqrt(ops.where(equal, 1.0, square)))
-    return _weighted_mean(distances, weights)
+    return _weighted_mean(_root(square), weights)
 
 
-def cycle_consistency(images, cycled):
-    """Mean absolute difference (CycleGAN's form of DefectGAN's eq. 2; also identity loss).
+def cycle_consistency(images: tf.Tensor, cycled: tf.Tensor) -> tf.Tensor:
+    """Mean absolute difference (DefectGAN, eq. 2 in CycleGAN's form); also the identity loss.
 
     Args:
         images: any shape.
-        cycled: the same shape, the images after both generators.
+        cycled: same shape, the images after both generators.
 
     Returns:
         scalar.
@@ -95,18 +95,18 @@ def cycle_consistency(images, cycled):
     return ops.mean(ops.abs(images - cycled))
 
 
-def k_plus_one_adversarial(logits, real):
-    """Adversarial loss of a classifier of K classes (FR-GAN, eq. 6): mean of `-log D` for
-    real and `-log(1 - D)` for generated images, `D = Z / (Z + 1)`, `Z = sum_k exp(l_k)`.
+def k_plus_one_adversarial(logits: tf.Tensor, real: bool) -> tf.Tensor:
+    """Adversarial loss of a classifier of K classes (FR-GAN, eq. 6).
 
-    With the logit of a (K+1)th class, "generated", held at zero, D is one minus that class's
-    probability; and D is the sigmoid of `log Z`, so that no exponential overflows. (Eq. 6 as
-    printed has `log(1 - D)` for real images too; the algorithm of section 2.2 has it right.)
+    Mean of `-log D` for real and `-log(1 - D)` for generated images, `D = Z / (Z + 1)`,
+    `Z = sum_k exp(l_k)`. With the logit of a (K+1)th class, "generated", held at zero, D is one
+    minus that class's probability. D is the sigmoid of `log Z`, so no exponential overflows.
+    Eq. 6 as printed has `log(1 - D)` for real images too, unlike the algorithm of section 2.2.
 
     Args:
         logits: (..., K).
-        real: bool; with `True` on generated images, the generator's loss, non-saturating (the
-            paper prints `log(-D)`, which is not defined).
+        real: `True` on generated images is the generator's non-saturating loss; the paper
+            prints `log(-D)`, which is undefined.
 
     Returns:
         scalar.
@@ -114,9 +114,10 @@ def k_plus_one_adversarial(logits, real):
     return log_adversarial(ops.logsumexp(logits, axis=-1), real)
 
 
-def consistency(logits, others):
-    """Squared distance of two predictions for the same images (FR-GAN, eq. 9 without w):
-    mean of `|z - z'|^2`, where z is the softmax of the logits.
+def consistency(logits: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
+    """Squared distance of two predictions for the same images (FR-GAN, eq. 9 without w).
+
+    Mean of `|z - z'|^2`, where z is the softmax of the logits.
 
     Args:
         logits, others: (N, K), from two passes under different noise, dropout and translation.
@@ -128,12 +129,12 @@ def consistency(logits, others):
     return ops.mean(ops.sum(ops.square(difference), axis=-1))
 
 
-def feature_matching(features, generated):
-    """Squared distance of mean features (Salimans et al. 2016, section 3.1).
+def feature_matching(features: tf.Tensor, generated: tf.Tensor) -> tf.Tensor:
+    """Mean squared difference of mean features (Salimans et al. 2016, section 3.1).
 
     Args:
         features: (N, F), of real images.
-        generated: (M, F), of generated ones.
+        generated: (M, F), of generated images.
 
     Returns:
         scalar.
@@ -142,32 +143,31 @@ def feature_matching(features, generated):
     return ops.mean(ops.square(difference))
 
 
-def wasserstein(real_scores, generated_scores):
-    """Estimate of the Wasserstein distance (Arjovsky et al. 2017): mean score of real images
-    minus mean score of generated ones. A critic maximises it: the first two terms of
-    OKD-SAGAN's eq. 5 are its negative.
+def wasserstein(real_scores: tf.Tensor, generated_scores: tf.Tensor) -> tf.Tensor:
+    """Estimate of the Wasserstein distance (Arjovsky et al. 2017).
 
-    Args:
-        real_scores, generated_scores: any shapes, one score an image.
-
-    Returns:
-        scalar.
+    Mean score of real images minus mean score of generated ones, of any shapes: a scalar. A
+    critic maximises it; the first two terms of OKD-SAGAN's eq. 5 are its negative.
     """
     return ops.mean(real_scores) - ops.mean(generated_scores)
 
 
-def gradient_penalty(critic, real, generated, epsilon):
-    """Penalty on slopes other than 1 (Gulrajani et al. 2017; OKD-SAGAN, eq. 5 and 8 without
-    lambda): mean of `(|grad critic(x)| - 1)^2` at `x = epsilon generated + (1 - epsilon) real`.
+def gradient_penalty(
+    critic: Callable[[tf.Tensor], tf.Tensor],
+    real: tf.Tensor,
+    generated: tf.Tensor,
+    epsilon: tf.Tensor,
+) -> tf.Tensor:
+    """Penalty on slopes other than 1 (Gulrajani et al. 2017; OKD-SAGAN, eq. 5 and 8).
 
-    The length of the gradient of one image's score by that image is `sqrt(sum of squares +
-    1e-12)`, whose own gradient is finite at 0. So no score may depend on other images: no batch
-    normalisation in the critic.
+    Mean of `(|grad critic(x)| - 1)^2` at `x = epsilon generated + (1 - epsilon) real`, without
+    lambda. The length is `sqrt(sum of squares + 1e-12)`, whose gradient is finite at 0. A score
+    must depend on its own image alone: no batch normalisation in the critic.
 
     Args:
         critic: function from images (N, S, S, C) to scores (N, 1).
         real, generated: images (N, S, S, C).
-        epsilon: (N, 1, 1, 1), one number an image, uniform in [0, 1).
+        epsilon: (N, 1, 1, 1), uniform in [0, 1).
 
     Returns:
         scalar, at least float32.
@@ -180,6 +180,12 @@ def gradient_penalty(critic, real, generated, epsilon):
     slopes = ops.cast(slopes, keras.backend.result_type(slopes.dtype, "float32"))
     lengths = ops.sqrt(ops.sum(ops.square(slopes), axis=(1, 2, 3)) + 1e-12)
     return ops.mean(ops.square(lengths - 1))
+
+
+def _root(square):
+    """Square root with gradient 0 at 0."""
+    zero = square == 0
+    return ops.where(zero, 0.0, ops.sqrt(ops.where(zero, 1.0, square)))
 
 
 def _weighted_mean(values, weights):

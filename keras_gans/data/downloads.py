@@ -23,21 +23,18 @@ TIMEOUT = 30  # seconds without a byte
 BLOCK = 1 << 18  # bytes read at a time
 
 
-def download(url, path, checksum, size=None):
-    """Fetches a file, unless it is there already.
+def download(url: str, path: str | os.PathLike, checksum: str, size: int | None = None) -> Path:
+    """Fetches a file over http or https, unless it is there already; gives its path.
 
-    What has arrived lies in `NAME.part` beside it. After an interruption the next call goes
-    on from there, if the server can do that (HTTP ranges). Only a file with the right
-    checksum gets its name. Bytes, speed and remaining time are shown on stderr.
+    What has arrived is in `NAME.part`, from where the next call goes on after an interruption
+    if the server knows HTTP ranges. Only a file with the right checksum gets its name. A
+    progress bar is shown on stderr.
 
     Args:
-        url: where it is, http or https.
+        url: address of the file.
         path: where to put it; folders are made.
         checksum: its MD5 or SHA-256, as hex digits.
-        size: its length in bytes, if it is known.
-
-    Returns:
-        `Path`, the file.
+        size: its length in bytes, if known.
 
     Raises:
         InputError: not reachable, refused, cut off, another checksum or size; a file with

@@ -1,31 +1,29 @@
 """Statistics of angular errors as the colour-constancy field reports them."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 STATISTICS = ("mean", "median", "trimean", "best25", "worst25", "p95")
 
 
-def angular_errors(illuminants_true, illuminants_pred):
-    """Angles in degrees between two arrays of vectors (N, 3), in float64: (N,)."""
+def angular_errors(illuminants_true: ArrayLike, illuminants_pred: ArrayLike) -> np.ndarray:
+    """Angles in degrees between two arrays of vectors (N, 3): float64 (N,)."""
     true = np.asarray(illuminants_true, np.float64)
     pred = np.asarray(illuminants_pred, np.float64)
     sine = np.linalg.norm(np.cross(true, pred), axis=-1)
     return np.degrees(np.arctan2(sine, np.sum(true * pred, axis=-1)))
 
 
-def angular_statistics(errors):
-    """Summarises angular errors as table 2 of the DSCNN paper does (section 4.3).
-
-    Args:
-        errors: (N,) angles in degrees.
+def angular_statistics(errors: ArrayLike) -> dict[str, float]:
+    """Summarises angular errors (N,) as table 2 of the DSCNN paper does (section 4.3).
 
     Returns:
-        dict with `mean`, `median`, `trimean` ((Q1 + 2 Q2 + Q3) / 4), `best25` and `worst25`
-        (means of the lowest and highest quarter, at least one error) and `p95` (the 95th
-        percentile), in degrees.
+        In the unit of the errors: `mean`, `median`, `trimean` ((Q1 + 2 Q2 + Q3) / 4), `best25`
+        and `worst25` (means of the lowest and highest quarter, at least one error) and `p95`
+        (the 95th percentile).
 
     Raises:
-        ValueError: if there are no errors, or some are not finite.
+        ValueError: no errors, or some are not finite.
     """
     errors = np.sort(np.asarray(errors, np.float64).ravel())
     if not errors.size or not np.isfinite(errors).all():

@@ -1,10 +1,12 @@
-"""Features of images: the networks that Frechet distance, KID and Inception score look with."""
+"""Features of images: the networks behind Frechet distance, KID and Inception score."""
 
 import functools
 import hashlib
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import keras
 import numpy as np
@@ -25,31 +27,26 @@ class Extractor:
     """A network that turns images into features.
 
     Attributes:
-        name: what it is called where its figures are given; see `metric_name`.
+        name: part of the names of its figures; see `metric_name`.
         digest: hex digits that tell its structure and weights from others'.
         features: function from images uint8 (N, H, W, 3) to float32 (N, D).
-        probabilities: function from the same to float32 (N, K), p(y|x), for the Inception
+        probabilities: function from the same to p(y|x), float32 (N, K), for the Inception
             score; `None` if the network does not classify.
-        image_size: (H, W) that images must have, `None` where any will do.
+        image_size: (H, W) that images must have, `None` for any.
     """
 
     name: str
     digest: str
-    features: Callable
-    probabilities: Callable | None = None
-    image_size: tuple | None = None
+    features: Callable[[np.ndarray], np.ndarray]
+    probabilities: Callable[[np.ndarray], np.ndarray] | None = None
+    image_size: tuple[int, int] | None = None
 
 
-def metric_name(metric, network):
-    """What a figure is called, so that its name says which network it was measured with.
+def metric_name(metric: Literal["frechet", "kid"], network: str) -> str:
+    """Name of a figure, which says by which network (an extractor's name) it was measured.
 
-    Args:
-        metric: `"frechet"` or `"kid"`.
-        network: the extractor's name.
-
-    Returns:
-        str: `fid`, `kid` only with the graph on which FID is defined; `fid_keras`, `kid_keras`
-        with the weights of keras.applications; else `frechet_<network>`, `kid_<network>`.
+    `fid`, `kid` only with the graph that defines FID; `fid_keras`, `kid_keras` with the weights
+    of keras.applications; else `frechet_<network>`, `kid_<network>`.
     """
     if metric not in ("frechet", "kid"):
         raise ValueError(f"`metric` must be frechet or kid. Received: {metric!r}")
@@ -59,16 +56,16 @@ def metric_name(metric, network):
     return f"{inception}_keras" if network == KERAS_INCEPTION else f"{metric}_{network}"
 
 
-def inception_extractor(path):
+def inception_extractor(path: str | os.PathLike) -> Extractor:
     """The Inception network from a file with its weights.
 
     Args:
-        path: `classify_image_graph_def.pb`, the graph of 2015 on which FID is defined; or
-            weights of keras.applications' InceptionV3 without its top (`.h5`), another network,
-            to which images are enlarged bilinearly.
+        path: `classify_image_graph_def.pb`, the graph of 2015 that defines FID; or weights of
+            keras.applications' InceptionV3 without its top (`.h5`), another network, for which
+            images are resized bilinearly.
 
     Returns:
-        `Extractor` named `INCEPTION_2015`, with probabilities; or `KERAS_INCEPTION`, without.
+        Extractor named `INCEPTION_2015`, with probabilities; or `KERAS_INCEPTION`, without.
 
     Raises:
         InputError: the file cannot be read, or is neither.
@@ -106,22 +103,24 @@ def inception_extractor(path):
     return Extractor(KERAS_INCEPTION, digest, _in_batches(run))
 
 
-def model_extractor(model, name=None, layer=None):
-    """Any Keras model that was trained on images, looked into.
+def model_extractor(
+    model: keras.Model | str | os.PathLike,
+    name: str | None = None,
+    layer: str | None = None,
+) -> Extractor:
+    """Features from within any Keras model trained on images.
 
     Args:
-        model: `keras.Model`, or the path of a `.keras` file, that takes images float32
-            (N, H, W, 3) in [-1, 1].
-        name: what to call it; by default the file's name without suffix, or the model's name.
-        layer: name of the layer whose output is taken. By default what its last Dense layer
-            takes, or, if there is none, what its last layer takes. Maps become their means
-            over all places.
+        model: the model or its `.keras` file; takes images float32 (N, H, W, 3) in [-1, 1].
+        name: by default the file's name without suffix, or the model's name.
+        layer: name of the layer whose output is taken. By default the input of the last Dense
+            layer, or of the last layer if there is none. Maps are averaged over all places.
 
     Returns:
-        `Extractor`, with probabilities if the model ends with a softmax.
+        Extractor, with probabilities if the model ends with a softmax.
 
     Raises:
-        InputError: the file cannot be read, is no model, or takes something else.
+        InputError: the file cannot be read or is no model, or the model takes other inputs.
         ValueError: no layer of that name.
     """
     if not isinstance(model, keras.Model):
@@ -161,20 +160,19 @@ def model_extractor(model, name=None, layer=None):
     )
 
 
-def extract(extractor, images, cache=None):
-    """Features of images, computed a batch at a time.
+def extract(
+    extractor: Extractor,
+    images: np.ndarray | Callable[[], Iterable[np.ndarray]],
+    cache: str | os.PathLike | None = None,
+) -> np.ndarray:
+    """Features of images, float32 (N, D), computed a batch at a time.
 
     Args:
-        extractor: `Extractor`.
-        images: uint8 (N, H, W, 3); or a function without arguments that gives an iterable of
-            such arrays, for images that should not all be in memory. It is called once more
-            if there is a cache.
-        cache: folder in which features are kept, for sets that are measured against again and
-            again, as real ones; `None` for none. They are found by a hash of the pixels and of
-            the network. The folder is made.
-
-    Returns:
-        float32 (N, D).
+        extractor: the network.
+        images: uint8 (N, H, W, 3); or a function that gives such arrays one by one, to save
+            memory. With a cache it is called twice.
+        cache: folder that keeps the features, for sets that are used again and again. They are
+            found by a hash of the pixels and the network. Made if missing.
 
     Raises:
         InputError: the cache cannot be written.
@@ -195,15 +193,10 @@ def extract(extractor, images, cache=None):
     return features
 
 
-def content_hash(extractor, batches):
-    """Hex digits that stand for images as a network sees them.
+def content_hash(extractor: Extractor, batches: Iterable[np.ndarray]) -> str:
+    """SHA-256 of a network's name and digest and of images, uint8 (n, H, W, 3), in their order.
 
-    Args:
-        extractor: `Extractor`.
-        batches: iterable of uint8 (n, H, W, 3); how they are divided makes no difference.
-
-    Returns:
-        str, SHA-256 of the network's name and digest and of the pixels, in their order.
+    How the images are divided into batches makes no difference.
     """
     content = hashlib.sha256(f"{extractor.name} {extractor.digest}".encode())
     for batch in batches:
@@ -213,7 +206,7 @@ def content_hash(extractor, batches):
     return content.hexdigest()
 
 
-def model_digest(model, *more):
+def model_digest(model: keras.Model, *more: str) -> str:
     """SHA-256 of a Keras model's structure and weights, and of `more` strings."""
     content = hashlib.sha256(model.to_json().encode())
     for text in more:

@@ -1,5 +1,6 @@
 """Distances between sets of images, as sets of features: Frechet distance (FID) and KID."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,17 +23,11 @@ class Moments:
     covariance: np.ndarray
 
 
-def moments(batches):
-    """Mean and covariance in float64, with no more than a batch in memory.
+def moments(batches: Iterable[np.ndarray] | np.ndarray) -> Moments:
+    """Mean and covariance of features (N, D) or batches (n, D), with one batch in memory.
 
-    Sums of squares are about the running mean (Chan, Golub and LeVeque 1983), so features far
-    from 0 lose no digits.
-
-    Args:
-        batches: iterable of (n, D) arrays, or one (N, D) array.
-
-    Returns:
-        `Moments`.
+    In float64. Sums of squares are about the running mean (Chan, Golub and LeVeque 1983), so
+    features far from 0 lose no digits.
 
     Raises:
         ValueError: fewer than two vectors, other shapes, NaN or infinity.
@@ -53,23 +48,18 @@ def moments(batches):
     return Moments(count, mean, squares / (count - 1))
 
 
-def frechet_distance(real, fake):
-    """Frechet distance of the normal distributions with the moments of two sets of features.
+def frechet_distance(real: np.ndarray | Moments, fake: np.ndarray | Moments) -> float:
+    """Frechet distance of two sets of features (N, D), taken as normal distributions.
 
     d = |m1 - m2|^2 + tr(C1) + tr(C2) - 2 tr((C1 C2)^(1/2))    (eq. 12; Heusel et al. 2017)
 
-    It is biased: more so, the fewer vectors there are. Compare values of equal numbers only.
+    At least 0. It is biased, and more so the fewer vectors there are: compare values of equal
+    N only.
 
-    The root itself is not needed. The eigenvalues of C1 C2 are those of the symmetric
-    C1^(1/2) C2 C1^(1/2). With no more vectors than dimensions in one of the sets, C1 C2 is
-    singular; then the trace is the sum of the singular values of A1 A2', for features A_i that
-    are centred and divided by sqrt(N_i - 1), as C_i = A_i' A_i.
-
-    Args:
-        real, fake: features (N, D), or `Moments`.
-
-    Returns:
-        float, at least 0.
+    The root itself is not needed: the eigenvalues of C1 C2 are those of the symmetric
+    C1^(1/2) C2 C1^(1/2). If a set has no more vectors than dimensions, C1 C2 is singular. Then
+    the trace is the sum of the singular values of A1 A2', where A_i are the features, centred
+    and divided by sqrt(N_i - 1), as C_i = A_i' A_i.
 
     Raises:
         ValueError: different D, fewer than two vectors, NaN or infinity.
@@ -78,42 +68,34 @@ def frechet_distance(real, fake):
     sizes = [each.mean.size if isinstance(each, Moments) else each.shape[1] for each in parts]
     if sizes[0] != sizes[1]:
         raise ValueError(f"Both need features of one size. Received: {sizes[0]} and {sizes[1]}")
-    if isinstance(real, Moments) or isinstance(fake, Moments):
-        few = False
-    else:
-        few = min(map(len, parts)) <= sizes[0]
-    means, traces, roots = [], [], []
-    for each in parts:
-        if few:
-            if len(each) < 2:
-                raise ValueError(f"At least two vectors are needed. Received: {len(each)}")
-            means.append(each.mean(axis=0))
-            roots.append((each - means[-1]) / np.sqrt(len(each) - 1))
-            traces.append((roots[-1] ** 2).sum())
-        else:
-            each = each if isinstance(each, Moments) else moments(each)
-            means.append(each.mean)
-            roots.append(each.covariance)
-            traces.append(np.trace(each.covariance))
+    features_alone = not any(isinstance(each, Moments) for each in parts)
+    few = features_alone and min(map(len, parts)) <= sizes[0]
+    means, traces, roots = zip(*map(_centred if few else _mean_and_covariance, parts))
     root = _nuclear_norm(*roots) if few else _trace_of_root(*roots)
     return max(float(((means[0] - means[1]) ** 2).sum() + sum(traces) - 2 * root), 0.0)
 
 
-def kid(real, fake, subsets=100, subset_size=1000, seed=0):
+def kid(
+    real: np.ndarray,
+    fake: np.ndarray,
+    subsets: int = 100,
+    subset_size: int = 1000,
+    seed: int = 0,
+) -> tuple[float, float]:
     """Kernel distance of two sets of features (Binkowski et al., Demystifying MMD GANs, 2018).
 
-    The unbiased estimate of MMD^2 with the kernel k(x, y) = (x'y / D + 1)^3, as the mean over
-    random subsets, drawn without repetition within a subset. Unlike the Frechet distance it has
-    no bias: it may be negative, and is 0 on average for equal distributions.
+    The unbiased estimate of MMD^2 with the kernel k(x, y) = (x'y / D + 1)^3, averaged over
+    random subsets. It may be negative, and is 0 on average for equal distributions.
 
     Args:
         real, fake: features (N, D), (M, D).
-        subsets: how many are drawn. Where a subset is all of both sets, one is enough.
-        subset_size: vectors of each set in a subset; fewer where a set has fewer.
-        seed: int, of the draw.
+        subsets: number of subsets; only one is used if a subset is all of both sets.
+        subset_size: vectors of each set in a subset, at most as many as a set has. They are
+            drawn without repetition.
+        seed: of the draw.
 
     Returns:
-        (mean, standard deviation) over the subsets.
+        Mean and standard deviation over the subsets.
 
     Raises:
         ValueError: different D, fewer than two vectors, NaN or infinity.
@@ -145,6 +127,21 @@ def _mmd(x, y):
         kernel = (each @ each.T / size + 1) ** 3
         within += (kernel.sum() - np.trace(kernel)) / (count * (count - 1))
     return within - 2 * ((x @ y.T / size + 1) ** 3).mean()
+
+
+def _centred(features):
+    """Mean, trace of the covariance, and A with A'A the covariance."""
+    if len(features) < 2:
+        raise ValueError(f"At least two vectors are needed. Received: {len(features)}")
+    mean = features.mean(axis=0)
+    root = (features - mean) / np.sqrt(len(features) - 1)
+    return mean, (root**2).sum(), root
+
+
+def _mean_and_covariance(features):
+    """Mean, trace of the covariance, and the covariance."""
+    each = features if isinstance(features, Moments) else moments(features)
+    return each.mean, np.trace(each.covariance), each.covariance
 
 
 def _trace_of_root(first, second):

@@ -1,6 +1,9 @@
 """Inception score (Salimans et al. 2016, https://arxiv.org/abs/1606.03498) and its network."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import tensorflow as tf
@@ -15,22 +18,22 @@ OUTPUTS = {"probabilities": 1008, "features": 2048}
 INPUT, POOL, LOGITS = "ExpandDims", "pool_3", "softmax/logits/MatMul"
 
 
-def inception_score(probabilities, splits=10):
-    """exp of the mean of KL(p(y|x) || p(y)) over images, for each split of them.
+def inception_score(probabilities: np.ndarray, splits: int = 10) -> tuple[float, float]:
+    """exp of the mean of KL(p(y|x) || p(y)) over the images of each split.
 
-    The images are divided as they stand, without scrambling: images in the order of their
-    classes have to be mixed before. As in the authors' code the scatter is of the splits, with
-    N in the denominator. The score grows with the number of images in a split.
+    The images are split in the order given: mix them before if they are sorted by class. The
+    score grows with the number of images in a split.
 
     Args:
         probabilities: (N, K), p(y|x) of each image; each row adds up to 1.
         splits: of equal size, or sizes that differ by 1.
 
     Returns:
-        mean and standard deviation over the splits; a score is between 1 and K.
+        Mean and standard deviation over the splits, as in the authors' code with N in the
+        denominator. A score is between 1 and K.
 
     Raises:
-        ValueError: if these are no probabilities, or fewer images than splits.
+        ValueError: not probabilities, or fewer images than splits.
     """
     p = np.asarray(probabilities, np.float64)
     if p.ndim != 2 or not (p >= 0).all() or not np.allclose(p.sum(axis=1), 1, atol=1e-3):
@@ -51,36 +54,38 @@ def inception_score(probabilities, splits=10):
     return float(np.mean(scores)), float(np.std(scores))
 
 
-def score_name(network):
-    """What a score is called: `inception_score` only with the graph it is defined on.
+def score_name(network: str) -> str:
+    """Name of a score: `inception_score` if `network` is `INCEPTION_2015`, which defines it.
 
-    Args:
-        network: `INCEPTION_2015`, or the name of another network, such as `"classifier"`.
+    For other networks, such as `"classifier"`, their name is part of it.
     """
     return "inception_score" if network == INCEPTION_2015 else f"inception_score_{network}"
 
 
-def inception_2015(path, output="probabilities", batch_size=50):
-    """Loads the published network on which the Inception score and FID are defined.
+def inception_2015(
+    path: str | os.PathLike,
+    output: Literal["probabilities", "features"] = "probabilities",
+    batch_size: int = 50,
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Loads the published network that defines the Inception score and FID.
 
-    What goes in and out is as in the code of Salimans et al.: the graph's own bilinear
-    resizing to 299x299 (corners not aligned, no half pixels) and scaling; the softmax of all
-    1008 logits without their bias.
-
-    The graph of 2015 runs in a session of its own: it has an operation that TensorFlow
-    computes only for graphs of that age, not within a `tf.function`.
+    As in the code of Salimans et al., the graph itself resizes to 299x299 (bilinear, corners
+    not aligned, no half pixels) and scales, and the softmax is of all 1008 logits without their
+    bias. The graph runs in a session of its own: TensorFlow computes one of its operations only
+    for graphs of its age, not within a `tf.function`.
 
     Args:
         path: the file `classify_image_graph_def.pb` of `inception-2015-12-05.tgz`.
-        output: `"probabilities"`, or `"features"`: the layer `pool_3`, of FID.
+        output: `"features"` are those of the layer `pool_3`, for FID.
         batch_size: images at once; bounds the memory.
 
     Returns:
-        function from images uint8 (N, H, W, 3) to float32 (N, 1008) or (N, 2048).
+        function from images uint8 (N, H, W, 3) to float32 (N, 1008) or (N, 2048). It raises
+        ValueError for other images.
 
     Raises:
-        InputError: if the file cannot be read, or is not that graph.
-        ValueError: for another `output`; the function, for other images.
+        InputError: the file cannot be read, or is not that graph.
+        ValueError: another `output`.
     """
     if output not in OUTPUTS:
         raise ValueError(f"`output` must be one of {list(OUTPUTS)}. Received: {output!r}")

@@ -1,19 +1,16 @@
 """Intersection over union of masks (DefectGAN, section III-C)."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 
-def iou(predicted, true):
-    """IoU(D, G) = A(D and G) / A(D or G) (eq. 4).
+def iou(predicted: ArrayLike, true: ArrayLike) -> float:
+    """IoU(D, G) = A(D and G) / A(D or G) of bool masks of one shape (eq. 4).
 
-    Args:
-        predicted, true: bool arrays of the same shape.
-
-    Returns:
-        float in [0, 1]; NaN where both masks are empty, as eq. 4 is 0 / 0 there.
+    In [0, 1]; NaN if both masks are empty, where eq. 4 is 0 / 0.
 
     Raises:
-        ValueError: if the shapes differ or a mask is not bool.
+        ValueError: the shapes differ or a mask is not bool.
     """
     predicted, true = np.asarray(predicted), np.asarray(true)
     if predicted.dtype != bool or true.dtype != bool or predicted.shape != true.shape:
