@@ -58,23 +58,26 @@ def train_keras(folder, batch_size, jit_compile=False, plain=False, pipeline=Fal
 
     import keras
 
-    from keras_gans.dscnn.data import Augmentation, Patches, training_batches
+    from keras_gans.data.pipeline import step_dataset
+    from keras_gans.dscnn.config import Augmentation
+    from keras_gans.dscnn.data import Patches, training_batches
     from keras_gans.dscnn.model import compile_dscnn
 
     network = with_keras_batch_normalization(dscnn()) if plain else dscnn()
-    compile_dscnn(network, 1e-3, jit_compile)
+    compile_dscnn(network, 1e-3)
+    network.jit_compile = jit_compile
     rng = np.random.default_rng(0)
     patches = Patches(
         rng.integers(0, 2**16, (2048, PATCH, PATCH, 3), np.uint16),
         rng.uniform(0.3, 1, (2048, 3)).astype(np.float32),
         rng.integers(0, 2, 2048).astype(np.int32),
     )
-    batch = next(iter(training_batches(patches, batch_size, 1, 0)))
-    data = {"run": tf.data.Dataset.from_tensors(batch).repeat()}
+    paper = training_batches(patches, batch_size, 0)
+    data = {"run": tf.data.Dataset.from_tensors(paper(np.int64(0))).repeat()}
     if pipeline:
-        forever = 10**6
-        data["paper"] = training_batches(patches, batch_size, forever, 0)
-        data["augmented"] = training_batches(patches, batch_size, forever, 0, Augmentation())
+        augmented = training_batches(patches, batch_size, 0, Augmentation())
+        for name, batch in (("paper", paper), ("augmented", augmented)):
+            data[name] = step_dataset(batch, 0, 10**6)
     keras.utils.disable_interactive_logging()
 
     def fit(dataset, steps):

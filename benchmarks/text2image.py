@@ -81,7 +81,8 @@ def train_keras(folder, size, batch, unroll=False, pipeline=False):
 
     import keras
 
-    from keras_gans.text2image.data import sentence_batches
+    from keras_gans.data.pipeline import step_dataset
+    from keras_gans.text2image.data import Sentences, sentence_batches
     from keras_gans.text2image.model import TextToImage
 
     gan = TextToImage(*build_networks(size, unroll=unroll))
@@ -91,9 +92,8 @@ def train_keras(folder, size, batch, unroll=False, pipeline=False):
     if pipeline:
         words, table, ids = random_sentences(STORED)
         images = random_bytes(size, STORED)
-        batches = sentence_batches(
-            images, ids, np.arange(STORED), table, batch, seed=0, steps=10**6
-        )
+        sentences = Sentences(images, ids, np.arange(STORED), table)
+        batches = step_dataset(sentence_batches(sentences, batch, seed=0), 0, 10**6)
 
     def fit(steps):
         gan.fit(batches, steps_per_epoch=steps, verbose=0, shuffle=False)
