@@ -26,7 +26,7 @@ def white_balance(
     model: Path | None = None,
     view: Literal["model", "whole", "native"] | int = "model",
     as_json: Annotated[bool, arg(name="json")] = False,
-):
+) -> None:
     """Takes the colour of the light out of photographs.
 
     Writes for every photo the corrected one, of the same name and format, and
@@ -65,7 +65,7 @@ def detect(
     min_area: int = 1,
     fail_on_defect: bool = False,
     as_json: Annotated[bool, arg(name="json")] = False,
-):
+) -> None:
     """Finds defects in images of a surface.
 
     Writes for every image NAME_overlay.png, the image with its defects outlined, and
@@ -104,7 +104,7 @@ def classify(
     model: Path | None = None,
     out: Path | None = None,
     as_json: Annotated[bool, arg(name="json")] = False,
-):
+) -> None:
     """Tells what is on images, of the classes that the model was trained on.
 
     Prints a table: the likeliest class of each image, its probability, and the second guess;
@@ -132,7 +132,7 @@ def generate(
     count: int = 24,
     seed: int = 0,
     label: str | None = None,
-):
+) -> None:
     """Makes images with a trained generator.
 
     Writes 00001.png, 00002.png and so on, and grid.png, the first 100 side by side. The same
@@ -167,7 +167,7 @@ def draw(
     file: Path | None = None,
     words: bool = False,
     size: int | None = None,
-):
+) -> None:
     """Draws sentences, with a model that was trained on images and their captions.
 
     Words that the model does not know are told; a sentence that has no other is refused.
@@ -201,7 +201,7 @@ def evaluate(
     seed: int = 0,
     cache: Path | None = None,
     as_json: Annotated[bool, arg(name="json")] = False,
-):
+) -> None:
     """Measures how near made images are to real ones: Frechet distance (FID) and KID.
 
     All images of both folders need one size. A network has to look at them: with the Inception
@@ -229,7 +229,7 @@ def evaluate(
 
 
 @report_input_errors
-def main(args=None):
+def main(args: list[str] | None = None) -> None:
     """Runs one subcommand.
 
     Args:

@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from keras_gans.errors import InputError
 
@@ -50,7 +51,7 @@ def write_json(path: Path, value) -> None:
         temporary.write_text(json.dumps(value, indent=2) + "\n")
 
 
-def remembered(path: Path, compute: Callable, digest: str | None = None):
+def remembered(path: Path, compute: Callable, digest: str | None = None) -> Any:
     """What was drawn or computed once: read from a JSON file, or computed and written there.
 
     Args:

@@ -9,10 +9,11 @@ import contextlib
 import importlib
 import os
 import sys
+from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def stderr_hidden():
+def stderr_hidden() -> Iterator[None]:
     """Hides what native libraries print on stderr, whatever their log level."""
     sys.stderr.flush()
     kept = os.dup(2)

@@ -3,6 +3,9 @@
 `estimate` is the one implementation: evaluation runs it, and every exported file holds it.
 """
 
+from collections.abc import Callable, Sequence
+
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -15,7 +18,7 @@ FLOOR = 0.01
 PATCHES_AT_ONCE = 512  # of several images; one alone always goes in one batch
 
 
-def estimate(network, images):
+def estimate(network: keras.Model, images: tf.Tensor) -> dict[str, tf.Tensor]:
     """Estimates the illuminants of linear images and removes them.
 
     The non-overlapping patches of all images go through the network in one batch; what is
@@ -69,7 +72,7 @@ def estimate(network, images):
     }
 
 
-def unit_lights(directions):
+def unit_lights(directions: tf.Tensor) -> tf.Tensor:
     """Brings directions (..., 3) to unit norm, none of the components below about 0.01.
 
     Only what no light can be is changed: (0, 0, 0) becomes grey.
@@ -78,7 +81,7 @@ def unit_lights(directions):
     return tf.math.l2_normalize(tf.maximum(directions, FLOOR), axis=-1)
 
 
-def masked_median(votes, mask):
+def masked_median(votes: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     """Median of the chosen vectors, channel by channel.
 
     Args:
@@ -99,7 +102,7 @@ def masked_median(votes, mask):
     return tf.reduce_sum(ordered * weights[:, None], axis=2)
 
 
-def correct(images, illuminants):
+def correct(images: tf.Tensor, illuminants: tf.Tensor) -> tf.Tensor:
     """W = I / L (eq. 1), L scaled to 1 in green; clipped to [0, 1].
 
     Args:
@@ -113,7 +116,7 @@ def correct(images, illuminants):
     return tf.clip_by_value(images * gains[:, None, None], 0.0, 1.0)
 
 
-def traced_estimate(network):
+def traced_estimate(network: keras.Model) -> Callable:
     """`estimate` of one network as a graph, traced once for images of all sizes.
 
     Returns:
@@ -128,7 +131,9 @@ def traced_estimate(network):
     return run
 
 
-def estimate_images(network, images):
+def estimate_images(
+    network: keras.Model, images: Sequence[np.ndarray]
+) -> tuple[np.ndarray, list[np.ndarray]]:
     """Estimates the illuminants of NumPy images of any sizes.
 
     Neighbours of equal size go together, up to `PATCHES_AT_ONCE` patches; the graph is

@@ -1,5 +1,11 @@
 """DSCNN as files: SavedModel for a server, TFLite for a phone. Whole images in."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
 import tensorflow as tf
 
 from keras_gans.dscnn.estimate import estimate, estimate_images
@@ -11,7 +17,12 @@ from keras_gans.metrics.angular import angular_errors
 OUTPUTS = ("illuminant", "local_map", "corrected")
 
 
-def export_dscnn(network, base, metadata, representative_images):
+def export_dscnn(
+    network: keras.Model,
+    base: Path,
+    metadata: dict,
+    representative_images: Sequence[np.ndarray],
+) -> dict[str, Path]:
     """Exports a network together with the estimate for whole images.
 
     Writes
@@ -49,7 +60,11 @@ def export_dscnn(network, base, metadata, representative_images):
     return {"saved_model": version, **write_models(models, base)}
 
 
-def convert_dscnn(network, precision, representative_images=None):
+def convert_dscnn(
+    network: keras.Model,
+    precision: str,
+    representative_images: Sequence[np.ndarray] | None = None,
+) -> bytes:
     """Converts a network and the estimate for one whole image to TFLite: bytes.
 
     In int8 only the network's convolutions and pooling are 8-bit. The gamma encoding before
@@ -72,7 +87,9 @@ def convert_dscnn(network, precision, representative_images=None):
     )
 
 
-def compare_dscnn(network, paths, images):
+def compare_dscnn(
+    network: keras.Model, paths: dict[str, Path], images: Sequence[np.ndarray]
+) -> pd.DataFrame:
     """Size, latency and drift of TFLite files against the Keras model.
 
     Args:

@@ -9,13 +9,15 @@ with derivative order n, Minkowski norm p and f smoothed by a Gaussian of sigma 
 Nothing in it is learned.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import ndimage
 
 SATURATION = 0.98  # a pixel with a channel at or above this value is clipped (ours)
 
 
-def methods(image_shape):
+def methods(image_shape: tuple[int, ...]) -> dict:
     """The members of the family that papers compare with, and their parameters.
 
     Every parameter is a published one; none was chosen on the pictures measured here.
@@ -50,7 +52,7 @@ def methods(image_shape):
     }
 
 
-def estimate_all(images):
+def estimate_all(images: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
     """Estimates the light of every picture by every method of `methods`.
 
     A picture of 1024 pixels or more on its longer side is averaged in blocks first:
@@ -87,7 +89,13 @@ def _averaged(image, factor):
     return small
 
 
-def grey_edge(image, order=0, norm=1, sigma=0.0, saturation=SATURATION):
+def grey_edge(
+    image: np.ndarray,
+    order: int = 0,
+    norm: float = 1,
+    sigma: float = 0.0,
+    saturation: float = SATURATION,
+) -> np.ndarray:
     """Estimates the light of a picture from its values (order 0) or edges (order 1, 2).
 
     The edge of order 1 is sqrt(fx^2 + fy^2), of order 2 sqrt(fxx^2 + 4 fxy^2 + fyy^2).

@@ -10,7 +10,9 @@ import unicodedata
 import zipfile
 import zlib
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from rich.console import Console
@@ -28,7 +30,7 @@ SPECIAL = ("", "<unknown>")  # and what stands there instead of words
 SEPARATORS = r"[^\p{L}\p{M}\p{N}]+"
 
 
-def tokenize(text):
+def tokenize(text: str) -> list[str]:
     """The words of a text, in lower case: runs of letters (with their marks) and digits.
 
     Letters are those of Unicode. Chinese, which is written without spaces, stays one run.
@@ -46,7 +48,7 @@ def tokenize(text):
     ).split()
 
 
-def count_words(captions):
+def count_words(captions: Iterable[str]) -> Counter:
     """How often each word occurs: `Counter` of str, in the order of first occurrence."""
     return Counter(itertools.chain.from_iterable(map(tokenize, captions)))
 
@@ -115,7 +117,14 @@ class Vocabulary:
         return {word: times for word, times in counts.most_common() if word not in self.index}
 
 
-def train_word2vec(captions, size=400, skip_gram=False, window=5, epochs=20, seed=0):
+def train_word2vec(
+    captions: Sequence[str],
+    size: int = 400,
+    skip_gram: bool = False,
+    window: int = 5,
+    epochs: int = 20,
+    seed: int = 0,
+) -> Vocabulary:
     """Trains word2vec (Mikolov et al., 2013) on captions, with gensim.
 
     Every word counts, however rare. One thread does the work, so that the same captions and
@@ -155,7 +164,7 @@ def train_word2vec(captions, size=400, skip_gram=False, window=5, epochs=20, see
     return build_vocabulary(model.wv.index_to_key, model.wv.vectors)
 
 
-def save_vocabulary(vocabulary, path):
+def save_vocabulary(vocabulary: Vocabulary, path: Path) -> None:
     """Writes a vocabulary as .npz, complete or not at all.
 
     Raises:
@@ -166,7 +175,7 @@ def save_vocabulary(vocabulary, path):
         np.savez(file, words=words, vectors=vocabulary.vectors)
 
 
-def load_vocabulary(path):
+def load_vocabulary(path: Path) -> Vocabulary:
     """Reads what `save_vocabulary` wrote.
 
     Raises:
@@ -185,7 +194,7 @@ def load_vocabulary(path):
         ) from None
 
 
-def build_vocabulary(words, vectors):
+def build_vocabulary(words: Sequence[str], vectors: np.ndarray) -> Vocabulary:
     """`Vocabulary` of words and their vectors, with the two special rows before them."""
     mean = np.mean(vectors, axis=0, dtype=np.float64)
     rows = [np.zeros_like(mean)[None], mean[None], vectors]

@@ -1,5 +1,6 @@
 """Captions in a text file an image, by class: Oxford 102 Flowers and CUB-200-2011."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ OXFORD = ("Oxford 102 Flowers", 8189, 102, 20)
 CUB = ("CUB-200-2011", 11788, 200, 50)
 
 
-def read_oxford(folder, text, seed):
+def read_oxford(folder: Path, text: Path, seed: int) -> tuple:
     images = {path.stem: path for path in list_images(folder / "jpg")}
     texts, classes = {}, {}
     for path in _class_texts(text):
@@ -28,7 +29,7 @@ def read_oxford(folder, text, seed):
     return _in_classes(folder, text, captions, labels, OXFORD, seed)
 
 
-def read_cub(folder, text, seed):
+def read_cub(folder: Path, text: Path, seed: int) -> tuple:
     images = {
         (path.parent.name, path.stem): path
         for label in class_folders(folder / "images")
@@ -57,7 +58,7 @@ def _class_texts(text):
     return [path for label in class_folders(text) for path in texts_in(label)]
 
 
-def match_captions(images, texts, expected):
+def match_captions(images: dict, texts: dict, expected: Callable) -> dict:
     """{image: its captions}, from the images and text files that have the same keys.
 
     Args:

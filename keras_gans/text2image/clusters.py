@@ -25,7 +25,7 @@ DIRECTIONS = 50  # principal components kept, at most
 BATCH = 32  # images at once; bounds the memory
 
 
-def build_vgg16(weights=None):
+def build_vgg16(weights: Path | None = None) -> keras.Model:
     """VGG16 (Simonyan and Zisserman, 2015) trained on ImageNet, up to its layer `fc1`.
 
     Args:
@@ -63,7 +63,9 @@ def build_vgg16(weights=None):
     return keras.Model(network.input, network.get_layer(VGG16_LAYER).output)
 
 
-def vgg16_features(images, weights=None, network=None):
+def vgg16_features(
+    images: np.ndarray, weights: Path | None = None, network: keras.Model | None = None
+) -> np.ndarray:
     """What VGG16's first fully connected layer says of images.
 
     Images are resized to 224x224 (bilinear, with antialiasing). A bar on a terminal shows the
@@ -103,7 +105,9 @@ def vgg16_features(images, weights=None, network=None):
     return np.concatenate([run(images[start : start + BATCH]).numpy() for start in starts])
 
 
-def choose_cluster(features, components=10, cluster=None, seed=0):
+def choose_cluster(
+    features: np.ndarray, components: int = 10, cluster: int | None = None, seed: int = 0
+) -> tuple:
     """Sorts images into clusters by a mixture of Gaussians, and chooses one.
 
     The report fits the mixture to the features as they are. With full covariances of 4096

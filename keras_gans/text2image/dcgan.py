@@ -82,8 +82,13 @@ class DCGAN(keras.Model):
 
 
 def discriminator_loss(
-    discriminator, real, generated, blurred=False, real_weights=None, generated_weights=None
-):
+    discriminator: keras.Model,
+    real: tf.Tensor,
+    generated: tf.Tensor,
+    blurred: bool = False,
+    real_weights: tf.Tensor | None = None,
+    generated_weights: tf.Tensor | None = None,
+) -> tf.Tensor:
     """What the discriminator minimises (algorithm 4.2): `-log D(x) - log(1 - D(G(z)))`, means.
 
     As in DCGAN, real and generated images go through it in batches of their own, so that batch
@@ -111,7 +116,7 @@ def discriminator_loss(
     return loss_on(real, True, real_weights) + fake
 
 
-def blur(images):
+def blur(images: tf.Tensor) -> tf.Tensor:
     """Images blurred by a Gaussian with a standard deviation of a 32nd of their side.
 
     The report does not say how it blurred. Beyond the edges the image is its mirror image.

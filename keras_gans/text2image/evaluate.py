@@ -1,5 +1,8 @@
 """What is measured on captions that were never trained on: pictures, distances, colours."""
 
+from collections.abc import Callable
+
+import keras
 import numpy as np
 import tensorflow as tf
 from skimage.color import rgb2lab
@@ -10,7 +13,7 @@ from keras_gans.text2image.synthetic import CENTRES, PETALS, places
 SHUFFLES = 200  # of the captions, for chance
 
 
-def traced_drawing(network, last=False):
+def traced_drawing(network: keras.Model, last: bool = False) -> Callable:
     """A tf.function from word vectors (N, W, D) and mask (N, W) to pictures.
 
     It is traced once, for batches of all sizes.
@@ -32,7 +35,9 @@ def traced_drawing(network, last=False):
     return drawing
 
 
-def draw(network, table, ids, batch_size=32):
+def draw(
+    network: keras.Model, table: np.ndarray, ids: np.ndarray, batch_size: int = 32
+) -> np.ndarray:
     """Draws a picture for every word of sentences.
 
     Args:
@@ -47,12 +52,16 @@ def draw(network, table, ids, batch_size=32):
     return _batched(traced_drawing(network), _sentences(table), ids, batch_size)
 
 
-def draw_last(network, table, ids, batch_size=32):
+def draw_last(
+    network: keras.Model, table: np.ndarray, ids: np.ndarray, batch_size: int = 32
+) -> np.ndarray:
     """As `draw`, but the picture of the last word alone: uint8 (N, S, S, 3)."""
     return _batched(traced_drawing(network, last=True), _sentences(table), ids, batch_size)
 
 
-def draw_vectors(generator, vectors, batch_size=200):
+def draw_vectors(
+    generator: keras.Model, vectors: np.ndarray, batch_size: int = 200
+) -> np.ndarray:
     """Draws a picture for each vector, with a network without sentences (DCGAN, GNN).
 
     Args:
@@ -87,7 +96,13 @@ def _batched(drawing, inputs, items, batch_size):
     return pictures
 
 
-def distances(pictures, owners, images, train_images, seed=0):
+def distances(
+    pictures: np.ndarray,
+    owners: np.ndarray,
+    images: np.ndarray,
+    train_images: np.ndarray,
+    seed: int = 0,
+) -> dict:
     """How far pictures of captions are from their own images, and from those of others.
 
     Every caption is compared with its own image and, as a control, with the image of another
@@ -154,7 +169,7 @@ def distances(pictures, owners, images, train_images, seed=0):
     }
 
 
-def derangement(count, seed):
+def derangement(count: int, seed: int) -> np.ndarray:
     """A random order in which nothing stays at its place: int64 (count,), one cycle.
 
     Raises:
@@ -168,7 +183,7 @@ def derangement(count, seed):
     return others
 
 
-def mean_image(images, batch_size=500):
+def mean_image(images: np.ndarray, batch_size: int = 500) -> np.ndarray:
     """Mean of images uint8 (N, S, S, 3), float32 (S, S, 3) in 0 to 255."""
     total = np.zeros(images.shape[1:])
     for start in range(0, len(images), batch_size):
@@ -187,7 +202,7 @@ def _rms(pictures, chosen, images, batch_size=200):
     return results
 
 
-def nearest_colours(pictures):
+def nearest_colours(pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Which colours a drawn flower has, whatever was asked for.
 
     The mean colours of the ring where petals are and of the disc where the centre is, see
@@ -208,7 +223,9 @@ def nearest_colours(pictures):
     return tuple(found)
 
 
-def colour_agreement(pictures, petals, centres, seed=0):
+def colour_agreement(
+    pictures: np.ndarray, petals: np.ndarray, centres: np.ndarray, seed: int = 0
+) -> dict:
     """How often drawn flowers have the colours that their captions name.
 
     Chance is measured: the same pictures with the captions shuffled. It is what a network

@@ -12,12 +12,19 @@ from keras_gans.export.saved_model import export_saved_model, output_folder
 from keras_gans.export.tflite import convert, write_models
 from keras_gans.files import replacing
 from keras_gans.layers import PeepholeConvLSTM2D
-from keras_gans.text2image.captions import SEPARATORS
+from keras_gans.text2image.captions import SEPARATORS, Vocabulary
 
 PRECISIONS = ("float32", "float16")  # in int8 the noise of rounding would be in the picture
 
 
-def export_text_to_image(network, vocabulary, base, metadata, length=25, examples=None):
+def export_text_to_image(
+    network: keras.Model,
+    vocabulary: Vocabulary,
+    base: Path | str,
+    metadata: dict,
+    length: int = 25,
+    examples: list[str] | None = None,
+) -> dict[str, Path]:
     """Exports a model that draws sentences.
 
     Writes
@@ -130,7 +137,7 @@ class SentenceReader(tf.Module):
         return words, self.table.lookup(words), count
 
 
-def split_words(captions):
+def split_words(captions: tf.Tensor) -> tf.RaggedTensor:
     """`captions.tokenize` as a graph, and the same in whatever language the machine is set to.
 
     Args:
@@ -144,7 +151,7 @@ def split_words(captions):
     return tf.strings.split(tf.strings.lower(text, encoding="utf-8"))
 
 
-def convert_text_to_image(network, precision):
+def convert_text_to_image(network: keras.Model, precision: str) -> bytes:
     """Converts a network to TFLite, for one sentence: bytes.
 
     Args:
@@ -166,7 +173,7 @@ def convert_text_to_image(network, precision):
     return convert(draw, signature, network, precision)
 
 
-def unrolled(network):
+def unrolled(network: keras.Model) -> keras.Model:
     """The same network with its ConvLSTM's steps one after the other instead of a loop.
 
     Args:
@@ -186,7 +193,9 @@ def unrolled(network):
     return result
 
 
-def compare_text_to_image(network, paths, vocabulary, sentences):
+def compare_text_to_image(
+    network: keras.Model, paths: dict[str, Path], vocabulary: Vocabulary, sentences: list[str]
+):
     """Size, latency and drift of TFLite files against the Keras model.
 
     Args:
@@ -219,7 +228,7 @@ def compare_text_to_image(network, paths, vocabulary, sentences):
     return compare(paths, singles, expected.numpy(), difference)
 
 
-def mean_vectors(vectors, mask):
+def mean_vectors(vectors: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     """What a generator is given for a sentence: the mean of its words' vectors.
 
     Args:

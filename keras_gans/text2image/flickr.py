@@ -1,6 +1,7 @@
 """One file of captions for all images: Flickr8k and Flickr30k."""
 
 import re
+from pathlib import Path
 
 from keras_gans.data.images import list_images
 from keras_gans.data.tables import read_lines, read_rows
@@ -21,7 +22,7 @@ PARTS = {"train": "Flickr_8k.trainImages.txt", "test": "Flickr_8k.testImages.txt
 LOST = "2258277193_586949ec62.jpg.1"
 
 
-def flickr_captions(folder):
+def flickr_captions(folder: Path) -> list[Path]:
     """The files that may hold the captions; not the lemmas that Flickr8k comes with."""
     inner = _flickr_images(folder)
     for place in (folder, inner.parent, inner) if inner != folder else (folder,):
@@ -41,7 +42,7 @@ def _flickr_images(folder):
     return folder
 
 
-def read_flickr(folder, seed):
+def read_flickr(folder: Path, seed: int) -> tuple:
     files = flickr_captions(folder)
     if len(files) > 1:
         raise InputError(f"{files[1]}: captions, as {files[0].name} has: keep one of them")

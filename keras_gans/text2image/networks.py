@@ -9,7 +9,13 @@ from keras_gans.layers import FusedBatchNormalization, PeepholeConvLSTM2D
 BLOCK = 32  # words are packed in multiples of it, so that few shapes occur
 
 
-def build_generator(vector_size=400, image_size=64, width=64, channels=3, activation="tanh"):
+def build_generator(
+    vector_size: int = 400,
+    image_size: int = 64,
+    width: int = 64,
+    channels: int = 3,
+    activation: str = "tanh",
+) -> keras.Model:
     """Builds figure 1: a dense layer and three transposed convolutions of stride 2.
 
     As in DCGAN they are 5x5, and batch normalisation and ReLU follow all but the last. At the
@@ -38,7 +44,7 @@ def build_generator(vector_size=400, image_size=64, width=64, channels=3, activa
     return keras.Model(vectors, maps, name="generator")
 
 
-def build_discriminator(image_size=64, width=64):
+def build_discriminator(image_size: int = 64, width: int = 64) -> keras.Model:
     """Builds the discriminator, the generator's mirror image.
 
     The report says only that it is DCGAN's: 5x5 convolutions of stride 2, LeakyReLU of slope
@@ -66,14 +72,14 @@ def build_discriminator(image_size=64, width=64):
 
 
 def build_text_to_image(
-    words=25,
-    vector_size=400,
-    image_size=64,
-    width=64,
-    convlstm="refined",
-    filters=3,
-    unroll=False,
-):
+    words: int = 25,
+    vector_size: int = 400,
+    image_size: int = 64,
+    width: int = 64,
+    convlstm: str = "refined",
+    filters: int = 3,
+    unroll: bool = False,
+) -> keras.Model:
     """Builds figure 2: one generator for all words, a ConvLSTM over what it gives for them.
 
     Padding costs nothing and counts nowhere while it trains: generator and refinement see only
@@ -139,7 +145,7 @@ def build_text_to_image(
     return keras.Model([vectors, mask], x, name="text_to_image")
 
 
-def pack_words(values, mask):
+def pack_words(values: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """What the slots with words hold, without padding between.
 
     Args:

@@ -1,6 +1,7 @@
 """Which images are for training, which for testing; and tags."""
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 
@@ -14,7 +15,7 @@ TEST_SHARE = 0.1  # of the images, where the set defines no test images
 OTHER_PARTS = ("val", "valid", "validation", "dev")  # of index.csv; left out
 
 
-def draw_parts(captions, seed):
+def draw_parts(captions: dict, seed: int) -> dict[Path, str]:
     """{image: its part}: a tenth of them to test on, one at least."""
     paths = sorted(captions)
     if len(paths) < 2:
@@ -24,7 +25,7 @@ def draw_parts(captions, seed):
     return {path: "test" if i in drawn else "train" for i, path in enumerate(paths)}
 
 
-def read_index(folder, captions):
+def read_index(folder: Path, captions: dict) -> tuple[dict | None, dict | None]:
     """({image: its part}, {image: set of its tags}) of `index.csv`, `None` for what is not."""
     path = folder / "index.csv"
     if not path.exists():
@@ -47,7 +48,9 @@ def read_index(folder, captions):
     return None if None in parts.values() else parts, tags if "tags" in columns else None
 
 
-def with_tag(folder, paths, captions, tags, tag):
+def with_tag(
+    folder: Path, paths: list[Path], captions: dict, tags: dict | None, tag: str
+) -> list[Path]:
     """Those of the images that have a tag."""
     if tags is not None:
         where, wanted = folder / "index.csv", tag.casefold().strip()

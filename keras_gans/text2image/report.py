@@ -26,7 +26,7 @@ DISTANCES = ("matched", "shuffled", "ratio", "nearer", "mean_image", "diversity"
 COLOURS = ("petals", "centres", "both")
 
 
-def word_grid(path, sentences, pictures, real):
+def word_grid(path: Path, sentences: list[str], pictures: np.ndarray, real: np.ndarray) -> None:
     """Writes a row for each sentence as a PNG: every word's picture above the word.
 
     Rows end at the right, so that the pictures of last words, in red frames, stand one above
@@ -92,7 +92,7 @@ def _fitting(text, width):
     return font, text[:kept] + "…"
 
 
-def table(rows):
+def table(rows: dict[str, dict]) -> pd.DataFrame:
     """The figures of several models, a row each.
 
     Args:
@@ -105,7 +105,7 @@ def table(rows):
     return pd.DataFrame([{"model": name, **figures} for name, figures in rows.items()])
 
 
-def write_table(folder, rows, title):
+def write_table(folder: Path, rows: dict[str, dict], title: str) -> None:
     """Prints the figures of models with what they are to be compared with, writes `table.csv`.
 
     Args:
