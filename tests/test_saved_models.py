@@ -20,13 +20,18 @@ def images():
     return np.stack(synthetic_scenes(20, size=(64, 64), seed=3).images)
 
 
+def newest(name):
+    """The signatures of a model's last version, and its description."""
+    version = max((SAVED_MODELS / name).glob("[0-9]*"), key=lambda path: int(path.name))
+    text = (version / "assets.extra" / "model.json").read_text()
+    assert "/" not in text, "a path of the machine that trained"
+    return tf.saved_model.load(version).signatures, json.loads(text)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_saved_model_serves_any_size(name, images):
-    version = max((SAVED_MODELS / name).glob("[0-9]*"), key=lambda path: int(path.name))
-    description = json.loads((version / "assets.extra" / "model.json").read_text())
+    signatures, description = newest(name)
     assert (description["patch_size"], description["view"]) == (64, "whole")
-    assert "/" not in json.dumps(description), "a path of the machine that trained"
-    signatures = tf.saved_model.load(version).signatures
     assert set(signatures) >= {"serving_default", "illuminant", "local_map", "corrected"}
     wide = tf.constant(np.concatenate([images[:4], images[4:8], images[8:12, :, :7]], axis=2))
     served = signatures["serving_default"](images=wide)
@@ -37,8 +42,7 @@ def test_saved_model_serves_any_size(name, images):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_tflite_files_are_small_and_near_the_saved_model(name, images):
-    version = max((SAVED_MODELS / name).glob("[0-9]*"), key=lambda path: int(path.name))
-    signatures = tf.saved_model.load(version).signatures
+    signatures, _ = newest(name)
     expected = signatures["illuminant"](images=tf.constant(images))["illuminant"]
     # kB, mean drift in degrees. int8 was calibrated on pictures of another kind than these
     # rendered ones, which to the model for finished photos are all of a strange colour
@@ -62,10 +66,8 @@ def test_defectgan_finds_a_scratch_across_its_texture():
     )
     along, across = columns + rows - 50, columns - rows - 10
     scratch = (np.abs(across) < 22) & (np.abs(along) < 2)
-    version = max((SAVED_MODELS / "defectgan").glob("[0-9]*"), key=lambda path: int(path.name))
-    description = json.loads((version / "assets.extra" / "model.json").read_text())
-    assert "/" not in json.dumps(description), "a path of the machine that trained"
-    serve = tf.saved_model.load(version).signatures["serving_default"]
+    signatures, description = newest("defectgan")
+    serve = signatures["serving_default"]
 
     def found(image):
         pixels = np.clip(np.rint(image), 0, 255).astype(np.uint8)

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from keras_gans.layers import FusedBatchNormalization
+from tests.layers.shared import assert_same, outputs_and_gradients, reloaded
 
 SHAPE = (4, 5, 6, 3)
 
@@ -27,27 +28,18 @@ def pair(shape=SHAPE, **kwargs):
     return layers
 
 
-def outputs_and_gradients(layer, x, training):
-    """y, then the gradients to x and the trainable weights of a loss that uses all of y."""
-    x = tf.convert_to_tensor(x)
-    factors = tf.random.stateless_normal(x.shape, seed=(1, 2))
-    with tf.GradientTape() as tape:
-        tape.watch(x)
-        y = layer(x, training=training)
-        loss = tf.reduce_sum(y * factors)
-    variables = [v.value for v in layer.trainable_variables]
-    return [y, *tape.gradient(loss, [x, *variables])]
-
-
 @pytest.mark.parametrize("kind", ["eager", "graph", "xla"])
 @pytest.mark.parametrize("training", [True, False])
 def test_equals_keras(training, kind):
     results = []
     for layer in pair(momentum=0.9):
+        factors = tf.random.stateless_normal(SHAPE, seed=(1, 2))
         run = outputs_and_gradients
         if kind != "eager":
             run = tf.function(run, jit_compile=kind == "xla")
-        results.append([*run(layer, images(), training), *layer.get_weights()])
+        results.append(
+            [*run(layer, images(), factors, training=training), *layer.get_weights()]
+        )
 
     for ours, expected in zip(*results, strict=True):
         np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-4)
@@ -85,8 +77,7 @@ def test_frozen_layer_uses_and_keeps_its_moving_statistics():
     y = fused(images(), training=True)
 
     np.testing.assert_allclose(y, keras_layer(images(), training=True), rtol=1e-4, atol=1e-5)
-    for old, new in zip(before, fused.get_weights()):
-        np.testing.assert_array_equal(old, new)
+    assert_same(before, fused.get_weights())
 
 
 @pytest.mark.parametrize("shape", [(4, 3), (4, 6, 3)])
@@ -126,9 +117,7 @@ def test_fit_and_file_round_trip(tmp_path):
     )
     model.compile("sgd", "mse", jit_compile=False)
     model.fit(np.ones((4, 8, 8, 3)), np.ones((4, 6, 6, 3)), verbose=0)
-    model.save(tmp_path / "model.keras")
-
-    loaded = keras.models.load_model(tmp_path / "model.keras")
+    loaded = reloaded(model, tmp_path)
 
     x = np.random.default_rng(0).normal(size=(2, 8, 8, 3))
     np.testing.assert_array_equal(loaded(x), model(x))

@@ -4,16 +4,16 @@ import pytest
 import tensorflow as tf
 
 from keras_gans.layers import PeepholeConvLSTM2D
+from tests.layers.shared import built, check_slopes, outputs_and_gradients, reloaded
 
 X = np.random.default_rng(0).normal(size=(2, 5, 4, 6, 3)).astype("float32")
 FRONT = np.array([[False, False, True, True, True], [True] * 5])
 HOLES = np.array([[True, False, True, True, False], [False, True, False, False, True]])
 
 
-def built(filters=2, peepholes=True, shape=X.shape, **kwargs):
+def random_layer(filters=2, peepholes=True, shape=X.shape, **kwargs):
     """A layer with random weights, always the same."""
-    layer = PeepholeConvLSTM2D(filters, **kwargs)
-    layer.build(shape)
+    layer = built(PeepholeConvLSTM2D(filters, **kwargs), shape)
     rng = np.random.default_rng(1)
     for weight in layer.weights:
         if peepholes or "peephole" not in weight.name:
@@ -21,19 +21,10 @@ def built(filters=2, peepholes=True, shape=X.shape, **kwargs):
     return layer
 
 
-def outputs_and_gradients(layer, x, **kwargs):
-    """h, then the gradients to x and the weights of a loss that uses all of h."""
-    x = tf.convert_to_tensor(x)
-    with tf.GradientTape() as tape:
-        tape.watch(x)
-        h = layer(x, **kwargs)
-        loss = tf.reduce_sum(h * factors_of(h))
-    variables = [v.value for v in layer.trainable_variables]
-    return [h, *tape.gradient(loss, [x, *variables])]
-
-
-def factors_of(h):
-    return tf.constant(np.random.default_rng(4).normal(size=h.shape), h.dtype)
+def run(layer, x, **kwargs):
+    """h, then the gradients of a loss that uses all of h."""
+    factors = np.random.default_rng(4).normal(size=(*x.shape[:-1], layer.filters))
+    return outputs_and_gradients(layer, x, tf.constant(factors, layer.compute_dtype), **kwargs)
 
 
 # The equations ------------------------------------------------------------------------------
@@ -76,7 +67,7 @@ def by_hand(layer, sequences, mask):
 @pytest.mark.parametrize("unroll", [False, True])
 @pytest.mark.parametrize("kernel_size", [3, 5])
 def test_the_equations_by_hand(kernel_size, unroll):
-    layer = built(kernel_size=kernel_size, unroll=unroll)
+    layer = random_layer(kernel_size=kernel_size, unroll=unroll)
     assert [weight.shape[-1] for weight in layer.weights] == [8, 8, 8, 2, 2, 2]
     everything = by_hand(layer, X, np.ones((2, 5), bool))
     np.testing.assert_allclose(layer(X), everything, rtol=1e-4, atol=1e-6)
@@ -86,42 +77,27 @@ def test_the_equations_by_hand(kernel_size, unroll):
         assert np.abs(expected - everything).max() > 0.05
 
 
-def test_gradients_are_the_slopes():
-    layer = built(dtype="float64")
-    x = np.float64(X)
-    rng = np.random.default_rng(2)
-    for mask in (None, HOLES):
-        _, *gradients = outputs_and_gradients(layer, x, mask=mask)
-        for position, gradient in enumerate(gradients):
-            assert np.any(gradient)
-            direction = rng.normal(size=gradient.shape)
-            losses = []
-            for step in (1e-5, -1e-5):
-                moved = x
-                if position == 0:
-                    moved = x + step * direction
-                else:
-                    weight = layer.trainable_variables[position - 1]
-                    kept = weight.numpy()
-                    weight.assign(kept + step * direction)
-                h = layer(moved, mask=mask)
-                if position:
-                    weight.assign(kept)
-                losses.append(np.sum(h * factors_of(h)))
-            slope = (losses[0] - losses[1]) / 2e-5
-            assert slope == pytest.approx(np.sum(gradient * direction), rel=1e-6)
+@pytest.mark.parametrize("mask", [None, HOLES])
+def test_gradients_are_the_slopes(mask):
+    layer, x = random_layer(dtype="float64"), keras.Variable(X, dtype="float64")
+    factors = np.random.default_rng(4).normal(size=(*X.shape[:-1], 2))
+
+    def loss():
+        return tf.reduce_sum(layer(x.value, mask=mask) * factors)
+
+    check_slopes(loss, [x, *layer.trainable_variables])
 
 
 @pytest.mark.parametrize("mask", [None, FRONT, HOLES])
 def test_without_peepholes_it_is_convlstm2d(mask):
-    ours = built(4, peepholes=False)
+    ours = random_layer(4, peepholes=False)
     theirs = keras.layers.ConvLSTM2D(4, 3, padding="same", return_sequences=True)
     theirs.build(X.shape)
     theirs.set_weights(ours.get_weights()[:3])
 
-    found = outputs_and_gradients(ours, X, mask=mask)
+    found = run(ours, X, mask=mask)
     theirs.supports_masking = True  # else it warns
-    expected = outputs_and_gradients(theirs, X, mask=mask)
+    expected = run(theirs, X, mask=mask)
 
     np.testing.assert_allclose(found[0], expected[0], rtol=1e-5, atol=1e-6)
     for gradient, other in zip(found[1:], expected[1:]):
@@ -146,33 +122,32 @@ def test_it_starts_like_convlstm2d():
 def test_looped_and_unrolled_are_the_same(mask):
     results = []
     for unroll in (False, True):
-        run = tf.function(outputs_and_gradients)
-        results.append(run(built(unroll=unroll), X, mask=mask))
+        results.append(tf.function(run)(random_layer(unroll=unroll), X, mask=mask))
     for ours, theirs in zip(*results, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
 
 
 def test_under_xla():
-    layer, x, mask = built(), X[:, :3], FRONT[:, :3]
-    compiled = tf.function(outputs_and_gradients, jit_compile=True)
-    found, expected = (run(layer, x, mask=mask) for run in (compiled, outputs_and_gradients))
+    layer, x, mask = random_layer(), X[:, :3], FRONT[:, :3]
+    compiled = tf.function(run, jit_compile=True)
+    found, expected = (each(layer, x, mask=mask) for each in (compiled, run))
     for ours, theirs in zip(found, expected, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
 def test_steps_and_count_may_be_unknown():
-    layer = built()
+    layer = random_layer()
     shape = (None, None, *X.shape[2:])
-    run = tf.function(lambda x: layer(x), input_signature=[tf.TensorSpec(shape)])
-    np.testing.assert_allclose(run(X[:, :3]), layer(X)[:, :3], rtol=1e-5, atol=1e-6)
+    traced = tf.function(lambda x: layer(x), input_signature=[tf.TensorSpec(shape)])
+    np.testing.assert_allclose(traced(X[:, :3]), layer(X)[:, :3], rtol=1e-5, atol=1e-6)
 
 
 def test_mixed_precision():
-    layer = built(dtype="mixed_bfloat16")
+    layer = random_layer(dtype="mixed_bfloat16")
     assert layer.kernel.dtype == "float32"
     h = layer(X, mask=HOLES)
     assert h.dtype == "bfloat16"
-    np.testing.assert_allclose(tf.cast(h, "float32"), built()(X, mask=HOLES), atol=0.03)
+    np.testing.assert_allclose(tf.cast(h, "float32"), random_layer()(X, mask=HOLES), atol=0.03)
 
 
 # Padding ------------------------------------------------------------------------------------
@@ -180,19 +155,19 @@ def test_mixed_precision():
 
 @pytest.mark.parametrize("unroll", [False, True])
 def test_padding_in_front_changes_nothing(unroll):
-    expected = built()(X)
+    expected = random_layer()(X)
     rng = np.random.default_rng(3)
     for front in (1, 4):
         padding = rng.normal(size=(2, front, *X.shape[2:]))
         mask = np.pad(np.ones((2, 5), bool), [(0, 0), (front, 0)])
-        layer = built(unroll=unroll, shape=(2, 5 + front, *X.shape[2:]))
+        layer = random_layer(unroll=unroll, shape=(2, 5 + front, *X.shape[2:]))
         h = layer(np.concatenate([padding, X], axis=1), mask=mask)
         np.testing.assert_array_equal(h[:, :front], np.zeros((2, front, 4, 6, 2)))
         np.testing.assert_allclose(h[:, front:], expected, rtol=1e-5, atol=1e-6)
 
 
 def test_padding_has_no_gradient():
-    _, gradient, *_ = outputs_and_gradients(built(), X, mask=FRONT)
+    _, gradient, *_ = run(random_layer(), X, mask=FRONT)
     has_gradient = np.any(gradient, axis=(2, 3, 4))
     np.testing.assert_array_equal(has_gradient, FRONT)
 
@@ -203,11 +178,10 @@ def test_padding_has_no_gradient():
 @pytest.mark.parametrize("unroll", [False, True])
 def test_through_a_keras_file(tmp_path, unroll):
     maps, mask = keras.Input(X.shape[1:]), keras.Input((5,), dtype="bool")
-    layer = built(unroll=unroll, kernel_size=5)
+    layer = random_layer(unroll=unroll, kernel_size=5)
     model = keras.Model([maps, mask], layer(maps, mask=mask))
     assert model.output.shape == (None, 5, 4, 6, 2)
-    model.save(tmp_path / "model.keras")
-    again = keras.models.load_model(tmp_path / "model.keras")
+    again = reloaded(model, tmp_path)
     assert (again.layers[-1].unroll, again.layers[-1].kernel_size) == (unroll, 5)
     np.testing.assert_array_equal(again([X, FRONT]), model([X, FRONT]))
     np.testing.assert_array_equal(again([X, FRONT]), layer(X, mask=FRONT))

@@ -1,10 +1,8 @@
 """Instance normalisation: `keras.layers.GroupNormalization(groups=-1)`, and ours, faster.
 
-`tfa_golden.npz` was made with tensorflow-addons 0.23.0 on tensorflow-cpu 2.15.1. There,
-`InstanceNormalization` has a scale and an offset and epsilon 1e-3; the papers use 1e-5.
+In tensorflow-addons `InstanceNormalization` has a scale and an offset and epsilon 1e-3; the
+papers use 1e-5.
 """
-
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -12,21 +10,18 @@ import pytest
 import tensorflow as tf
 
 from keras_gans.layers import InstanceNormalization
-
-GOLDEN = np.load(Path(__file__).parent / "tfa_golden.npz")
+from tests.layers.shared import GOLDEN, X, built, reloaded
 
 
 def built_layer(**kwargs):
-    layer = keras.layers.GroupNormalization(groups=-1, **kwargs)
-    layer.build(GOLDEN["x"].shape)
-    return layer
+    return built(keras.layers.GroupNormalization(groups=-1, **kwargs))
 
 
 def test_equals_tensorflow_addons():
     layer = built_layer(epsilon=float(GOLDEN["in_eps"]))
     layer.set_weights([GOLDEN["in_gamma"], GOLDEN["in_beta"]])
 
-    np.testing.assert_allclose(layer(GOLDEN["x"]), GOLDEN["in_y"], rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(layer(X), GOLDEN["in_y"], rtol=1e-5, atol=1e-5)
 
 
 def test_default_epsilon_is_that_of_tensorflow_addons_not_of_the_papers():
@@ -35,7 +30,7 @@ def test_default_epsilon_is_that_of_tensorflow_addons_not_of_the_papers():
 
 @pytest.mark.parametrize("contrast", [1.0, 0.01])
 def test_epsilon_of_the_papers(contrast):
-    x = contrast * GOLDEN["x"].astype("float64")
+    x = contrast * X.astype("float64")
     variance = x.var((1, 2), keepdims=True)
     expected = (x - x.mean((1, 2), keepdims=True)) / np.sqrt(variance + 1e-5)
 
@@ -47,9 +42,7 @@ def test_epsilon_of_the_papers(contrast):
 def test_each_image_is_normalised_on_its_own():
     layer = built_layer(epsilon=1e-5)
 
-    np.testing.assert_allclose(
-        layer(GOLDEN["x"])[:1], layer(GOLDEN["x"][:1]), rtol=1e-5, atol=1e-6
-    )
+    np.testing.assert_allclose(layer(X)[:1], layer(X[:1]), rtol=1e-5, atol=1e-6)
 
 
 # keras_gans.layers.InstanceNormalization, without scale and offset ---------------------------
@@ -64,7 +57,7 @@ def random_images(*shape):
 @both_modes
 @pytest.mark.parametrize("count", [1, 2])
 def test_ours_equals_tensorflow_addons(training, count):
-    y = InstanceNormalization(float(GOLDEN["in_eps"]))(GOLDEN["x"][:count], training=training)
+    y = InstanceNormalization(float(GOLDEN["in_eps"]))(X[:count], training=training)
     np.testing.assert_allclose(
         y * GOLDEN["in_gamma"] + GOLDEN["in_beta"],
         GOLDEN["in_y"][:count],
@@ -125,8 +118,7 @@ def test_ours_in_a_keras_file(tmp_path):
     model = keras.Model(images, InstanceNormalization(epsilon=0.5, name="norm")(images))
     assert model.output_shape == (None, None, None, 2)
     assert not model.weights
-    model.save(tmp_path / "model.keras")
-    again = keras.models.load_model(tmp_path / "model.keras")
+    again = reloaded(model, tmp_path)
     assert again.get_layer("norm").epsilon == 0.5
     x = random_images(2, 4, 7, 2)
     np.testing.assert_array_equal(again(x), model(x))

@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 
 from keras_gans.layers import SqueezeExcite
+from tests.layers.shared import reloaded
 
 
 @pytest.fixture
@@ -48,7 +49,6 @@ def test_the_papers_reduction():
 
 
 def test_weights_are_between_0_and_1_and_start_apart(images):
-    keras.utils.set_random_seed(0)
     layer = SqueezeExcite(reduction=2)
     scaled = layer(images).numpy() / images
     np.testing.assert_allclose(scaled, scaled[:, :1, :1] + 0 * scaled, rtol=1e-4)
@@ -83,8 +83,7 @@ def test_through_a_keras_file(tmp_path, images):
     assert model.output_shape == (None, None, None, 8)
     for weight in model.weights:
         weight.assign(np.random.default_rng(2).normal(size=weight.shape))
-    model.save(tmp_path / "model.keras")
-    again = keras.models.load_model(tmp_path / "model.keras")
+    again = reloaded(model, tmp_path)
     assert again.get_layer("se").reduction == 3
     np.testing.assert_array_equal(again(images), model(images))
 

@@ -1,16 +1,13 @@
 """Weight normalisation against tensorflow-addons and worked-out values.
 
-`tfa_golden.npz` was made with tensorflow-addons 0.23.0 on tensorflow-cpu 2.15.1: outputs
-and gradients without (`nodi`) and with (`di`) data-dependent initialisation. Two things
-of that `WeightNormalization` are not reproduced:
+The golden arrays are outputs and gradients without (`nodi`) and with (`di`) data-dependent
+initialisation. Two things of tensorflow-addons' `WeightNormalization` are not reproduced:
 
 - Its data-dependent g lacks the factor |v|, so that the golden outputs leave with
   standard deviations of 0.76 to 1.37; in the paper, and here, they are 1.
 - Its Conv2DTranspose has one length per input channel; the paper has one per output
   channel.
 """
-
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -23,9 +20,8 @@ from keras_gans.layers import (
     WeightNormDense,
     initialize_from_data,
 )
+from tests.layers.shared import GOLDEN, X, assert_same, built, check_slopes, reloaded
 
-GOLDEN = np.load(Path(__file__).parent / "tfa_golden.npz")
-X = GOLDEN["x"]
 LAYERS = {
     "conv": lambda **kw: WeightNormConv2D(5, 3, **kw),
     "transpose": lambda **kw: WeightNormConv2DTranspose(5, 4, strides=2, padding="same", **kw),
@@ -33,11 +29,8 @@ LAYERS = {
 }
 
 
-def built(name, **kwargs):
-    keras.utils.set_random_seed(3)
-    layer = LAYERS[name](**kwargs)
-    layer.build(X.shape)
-    return layer
+def new(name, **kwargs):
+    return built(LAYERS[name](**kwargs))
 
 
 def golden_arrays(name, mode):
@@ -49,7 +42,7 @@ def golden_arrays(name, mode):
 @pytest.mark.parametrize("name", ["conv", "dense"])
 def test_equals_tensorflow_addons(name, mode):
     golden = golden_arrays(name, mode)
-    layer = built(name)
+    layer = new(name)
     layer.v.assign(golden["v"])
     layer.g.assign(golden["g"])
     layer.bias.assign(golden["bias"])
@@ -67,7 +60,7 @@ def test_equals_tensorflow_addons(name, mode):
 @pytest.mark.parametrize("name", ["conv", "dense"])
 def test_initial_g_equals_tensorflow_addons(name):
     golden = golden_arrays(name, "nodi")
-    layer = built(name, kernel_initializer=lambda shape, dtype: golden["v0"])
+    layer = new(name, kernel_initializer=lambda shape, dtype: golden["v0"])
 
     np.testing.assert_allclose(layer.g, golden["g"], rtol=1e-6)
 
@@ -75,7 +68,7 @@ def test_initial_g_equals_tensorflow_addons(name):
 @pytest.mark.parametrize("name", ["conv", "dense"])
 def test_initialize_from_data_equals_tensorflow_addons_but_for_the_factor_it_lacks(name):
     golden = golden_arrays(name, "di")
-    layer = built(name)
+    layer = new(name)
     layer.v.assign(golden["v0"])
 
     layer.initialize_from_data(X)
@@ -87,14 +80,14 @@ def test_initialize_from_data_equals_tensorflow_addons_but_for_the_factor_it_lac
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_new_layer_computes_what_the_plain_one_does(name):
-    layer = built(name)
+    layer = new(name)
 
     np.testing.assert_allclose(layer.kernel, layer.v, rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_g_is_the_length_of_each_output_channel(name):
-    layer = built(name)
+    layer = new(name)
     layer.g.assign([1.0, 2.0, 3.0, 4.0, 5.0])
 
     kernel = np.moveaxis(layer.kernel, layer.output_axis, -1).reshape(-1, 5)
@@ -103,32 +96,19 @@ def test_g_is_the_length_of_each_output_channel(name):
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_gradient_equals_finite_differences(name):
-    layer = built(name, dtype="float64")
+    layer = new(name, dtype="float64")
     x = X.astype("float64")
 
     def loss():
         return tf.reduce_sum(tf.sin(layer(x)))
 
-    with tf.GradientTape() as tape:
-        value = loss()
-    for variable, gradient in zip(
-        (layer.v, layer.g), tape.gradient(value, [layer.v.value, layer.g.value])
-    ):
-        start = variable.numpy()
-        direction = np.random.default_rng(0).normal(size=start.shape)
-        variable.assign(start + 1e-6 * direction)
-        above = loss()
-        variable.assign(start - 1e-6 * direction)
-        below = loss()
-        variable.assign(start)
-        difference = float(above - below) / 2e-6
-        assert (gradient.numpy() * direction).sum() == pytest.approx(difference, rel=1e-6)
+    check_slopes(loss, [layer.v, layer.g])
 
 
 @pytest.mark.parametrize("use_bias", [True, False])
 @pytest.mark.parametrize("name", LAYERS)
 def test_initialize_from_data(name, use_bias):
-    layer = built(name, activation="relu", use_bias=use_bias)
+    layer = new(name, activation="relu", use_bias=use_bias)
     layer.g.assign(7 * layer.g)
     x = 3 * X + 1
 
@@ -143,7 +123,7 @@ def test_initialize_from_data(name, use_bias):
 
 
 def small_network(**kwargs):
-    keras.utils.set_random_seed(4)
+    keras.utils.set_random_seed(4)  # the same for another type
     return keras.Sequential(
         [
             keras.Input((8, 8, 3)),
@@ -168,8 +148,7 @@ def test_initialize_a_whole_model_from_data():
     np.testing.assert_allclose(np.std(output, axis=0), 1.0, rtol=1e-3)
     before = network.get_weights()
     network(10 * images())  # later calls leave it alone
-    for old, new in zip(before, network.get_weights()):
-        np.testing.assert_array_equal(old, new)
+    assert_same(before, network.get_weights())
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])
@@ -179,13 +158,10 @@ def test_fit_and_file_round_trip(tmp_path, jit_compile):
     start = network.get_weights()
     network.fit(images(), np.ones((16, 2)), batch_size=16, epochs=2, verbose=0)
     assert all(np.any(a != b) for a, b in zip(start, network.get_weights()))
-    network.save(tmp_path / "network.keras")
-
-    loaded = keras.models.load_model(tmp_path / "network.keras")
+    loaded = reloaded(network, tmp_path)
 
     assert len(loaded.weights) == 9
-    for ours, expected in zip(loaded.get_weights(), network.get_weights()):
-        np.testing.assert_array_equal(ours, expected)
+    assert_same(loaded.get_weights(), network.get_weights())
     np.testing.assert_array_equal(loaded(images()), network(images()))
 
 
