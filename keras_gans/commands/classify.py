@@ -15,6 +15,7 @@ from rich.console import Console
 
 from keras_gans.commands import models, results
 from keras_gans.data import images
+from keras_gans.data.folders import list_images
 from keras_gans.data.squares import read_levels
 from keras_gans.errors import InputError
 from keras_gans.files import check_folder
@@ -92,7 +93,7 @@ def classify_files(paths, out=None, model=None, as_json: bool = False) -> list[d
     Raises:
         InputError: an image, the model or the CSV file cannot be used.
     """
-    paths = images.list_images(paths)
+    paths = list_images(paths)
     if out is not None:
         out = Path(out)
         _check_report(out, paths)

@@ -18,6 +18,7 @@ from scipy import ndimage
 
 from keras_gans.commands import models, results
 from keras_gans.data import images
+from keras_gans.data.folders import list_images
 from keras_gans.data.write import write_png
 from keras_gans.errors import InputError
 from keras_gans.files import check_folder, replacing
@@ -124,7 +125,7 @@ def detect_files(
     out = Path(out)
     if min_area < 1:
         raise InputError(f"--min-area must be at least 1 pixel. Received: {min_area}")
-    paths = images.list_images(paths, SUFFIXES)
+    paths = list_images(paths, SUFFIXES)
     targets = output_paths(paths, out)
     detector = Detector.find(model)
     check_folder(out)

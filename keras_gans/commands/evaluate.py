@@ -8,7 +8,7 @@ from rich.console import Console
 
 from keras_gans.commands import results
 from keras_gans.commands.generate import GRID
-from keras_gans.data import images
+from keras_gans.data.folders import list_images
 from keras_gans.data.squares import read_levels
 from keras_gans.errors import InputError
 from keras_gans.files import check_folder
@@ -92,7 +92,7 @@ def default_cache() -> Path:
 
 
 def _list(folder):
-    files = [file for file in images.list_images(folder) if file.name != GRID]
+    files = [file for file in list_images(folder) if file.name != GRID]
     if len(files) < 2:
         raise InputError(f"{folder}: images in this folder: {len(files)}; give 2 or more")
     return files

@@ -19,6 +19,7 @@ from rich.console import Console
 
 from keras_gans.commands import models, results
 from keras_gans.data import images
+from keras_gans.data.folders import list_images
 from keras_gans.data.squares import area_average
 from keras_gans.data.srgb import linear_to_srgb, srgb_to_linear
 from keras_gans.data.write import quantize, write_image, write_png
@@ -129,7 +130,7 @@ def white_balance(
         InputError: a photo, the model or the output folder cannot be used.
     """
     out = Path(out)
-    paths = images.list_images(photos)
+    paths = list_images(photos)
     targets = output_paths(paths, out)
     kinds = ["srgb" if images.bit_depth(path) <= 8 else "linear" for path in paths]
     estimators = {k: WhiteBalance.find(model, view, MODELS[k]) for k in set(kinds)}

@@ -1,5 +1,6 @@
 """Folders of images, as people keep them."""
 
+import os
 import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -40,6 +41,44 @@ def images_in(folder: Path, suffixes: Sequence[str] = SUFFIXES) -> list[Path]:
     """The images in a folder, sorted by name; there may be none."""
     found = visible(folder)
     return [path for path in found if path.suffix.lower() in suffixes and path.is_file()]
+
+
+def list_images(paths, suffixes: Sequence[str] = SUFFIXES) -> list[Path]:
+    """Lists image files.
+
+    Args:
+        paths: a path or an iterable of paths; of a folder, its images (not those of
+            folders inside it, nor hidden files) sorted by name.
+        suffixes: of the files that count, in lower case; any case is found.
+
+    Returns:
+        list of `Path` in the order given, each file once.
+
+    Raises:
+        InputError: a path does not exist, a folder holds no image, a file has none of
+            the `suffixes`, nothing is listed.
+    """
+    if isinstance(paths, (str, os.PathLike)):
+        paths = [paths]
+    images, known = [], " ".join(suffixes)
+    for path in map(Path, paths):
+        if path.is_dir():
+            found = images_in(path, suffixes)
+            if not found:
+                raise InputError(f"{path}: no images in this folder ({known} are read)")
+            images += found
+        elif not path.exists():
+            raise InputError(f"{path}: no such file or folder")
+        elif path.suffix.lower() not in suffixes:
+            raise InputError(f"{path}: not an image that can be read ({known} are)")
+        else:
+            images.append(path)
+    if not images:
+        raise InputError("no image is given: name files or folders")
+    once = {}
+    for image in images:
+        once.setdefault(image.resolve(), image)
+    return list(once.values())
 
 
 def in_threads(read: Callable, items: Sequence, description: str = "reading") -> Iterator:

@@ -8,11 +8,9 @@ channel are sRGB-encoded, 16 bits and floats are linear. Whatever cannot be read
 
 import contextlib
 import logging
-import os
 import struct
 import warnings
 import zlib
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -42,50 +40,6 @@ DAMAGE = (
 
 # A damaged TIFF is reported by the exception alone, not by lines of logging before it.
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
-
-
-def list_images(paths, suffixes: Sequence[str] = SUFFIXES) -> list[Path]:
-    """Lists image files.
-
-    Args:
-        paths: a path or an iterable of paths; of a folder, its images (not those of
-            folders inside it, nor hidden files) sorted by name.
-        suffixes: of the files that count, in lower case; any case is found.
-
-    Returns:
-        list of `Path` in the order given, each file once.
-
-    Raises:
-        InputError: a path does not exist, a folder holds no image, a file has none of
-            the `suffixes`, nothing is listed.
-    """
-    if isinstance(paths, (str, os.PathLike)):
-        paths = [paths]
-    images, known = [], " ".join(suffixes)
-    for path in map(Path, paths):
-        if path.is_dir():
-            found = sorted(
-                file
-                for file in path.iterdir()
-                if file.suffix.lower() in suffixes
-                and not file.name.startswith(".")
-                and file.is_file()
-            )
-            if not found:
-                raise InputError(f"{path}: no images in this folder ({known} are read)")
-            images += found
-        elif not path.exists():
-            raise InputError(f"{path}: no such file or folder")
-        elif path.suffix.lower() not in suffixes:
-            raise InputError(f"{path}: not an image that can be read ({known} are)")
-        else:
-            images.append(path)
-    if not images:
-        raise InputError("no image is given: name files or folders")
-    once = {}
-    for image in images:
-        once.setdefault(image.resolve(), image)
-    return list(once.values())
 
 
 def bit_depth(path: Path) -> int:

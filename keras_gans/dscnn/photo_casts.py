@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gans.data.images import list_images, read_srgb
+from keras_gans.data.folders import list_images
+from keras_gans.data.images import read_srgb
 from keras_gans.data.squares import area_average
 from keras_gans.dscnn.scenes import Scenes, checked_scenes
 from keras_gans.errors import InputError

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from keras_gans.data.images import list_images, read_linear
+from keras_gans.data.folders import list_images
+from keras_gans.data.images import read_linear
 from keras_gans.data.tables import read_rows, whole_number
 from keras_gans.dscnn.scenes import (
     LazyImages,

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gans.data.folders import images_in, natural, subfolders
-from keras_gans.data.images import list_images
+from keras_gans.data.folders import images_in, list_images, natural, subfolders
 from keras_gans.data.squares import read_squares
 from keras_gans.errors import InputError
 from keras_gans.files import remembered

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gans.data.folders import images_in, subfolders
-from keras_gans.data.images import list_images
+from keras_gans.data.folders import images_in, list_images, subfolders
 from keras_gans.data.tables import read_lines
 from keras_gans.errors import InputError
 from keras_gans.text2image.captioned_images import checked_caption

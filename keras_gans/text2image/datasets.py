@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gans.data.images import SUFFIXES, list_images
+from keras_gans.data.folders import list_images
+from keras_gans.data.images import SUFFIXES
 from keras_gans.data.squares import read_squares
 from keras_gans.errors import InputError
 from keras_gans.files import remembered

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from keras_gans.data.images import list_images
+from keras_gans.data.folders import list_images
 from keras_gans.data.tables import read_lines, read_rows
 from keras_gans.errors import InputError
 from keras_gans.text2image.captioned_images import checked_caption

@@ -8,6 +8,7 @@ import tifffile
 from PIL import Image, ImageCms
 
 from keras_gans.data import images
+from keras_gans.data.folders import list_images
 from keras_gans.data.squares import area_average
 from keras_gans.data.srgb import linear_to_srgb, srgb_to_linear
 from keras_gans.data.write import quantize, write_image, write_png
@@ -48,19 +49,19 @@ def test_list_images_sorts_folders_and_knows_suffixes_in_any_case(tmp_path):
     for name in ("b.PNG", "a.jpg", "c.Tiff", "notes.txt", ".hidden.jpg"):
         (tmp_path / name).write_bytes(b"x")
     (tmp_path / "folder.png").mkdir()
-    listed = images.list_images(tmp_path)
+    listed = list_images(tmp_path)
     assert [path.name for path in listed] == ["a.jpg", "b.PNG", "c.Tiff"]
-    listed = images.list_images([tmp_path / "b.PNG", str(tmp_path)])
+    listed = list_images([tmp_path / "b.PNG", str(tmp_path)])
     assert [path.name for path in listed] == ["b.PNG", "a.jpg", "c.Tiff"]
 
 
 def test_list_images_refuses(tmp_path):
-    fails(images.list_images, tmp_path / "missing.png", "no such file")
-    fails(images.list_images, tmp_path, "no images")
+    fails(list_images, tmp_path / "missing.png", "no such file")
+    fails(list_images, tmp_path, "no images")
     (tmp_path / "notes.txt").write_text("x")
-    fails(images.list_images, tmp_path / "notes.txt", "not an image")
+    fails(list_images, tmp_path / "notes.txt", "not an image")
     with pytest.raises(InputError, match="no image is given"):
-        images.list_images([])
+        list_images([])
 
 
 def test_16_bit_png_keeps_every_bit(tmp_path):
