@@ -14,7 +14,7 @@ import lazy_loader
 __version__ = "0.1.0"
 
 # TensorFlow leaves oneDNN off on processors without AVX512_VNNI, BF16 or AMX, where its own
-# kernels take up to four times as long. It reads this when it is imported.
+# kernels are slower. It reads this when it is imported.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

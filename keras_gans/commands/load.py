@@ -45,7 +45,14 @@ def load(name: str | Path) -> Model:
         folder,
         str(name),
         "python train_*.py",
-        lambda description: next(kind for key, kind in KINDS.items() if key in description),
+        _kind,
         "not the description of a model",
     )[1]
     return kind.find(folder)
+
+
+def _kind(description):
+    for key, kind in KINDS.items():
+        if key in description:
+            return kind
+    raise ValueError(description)

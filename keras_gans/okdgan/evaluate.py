@@ -8,7 +8,6 @@ import numpy as np
 import tensorflow as tf
 
 from keras_gans.data.levels import to_levels
-from keras_gans.data.order import spread
 from keras_gans.metrics.features import Extractor, extract
 from keras_gans.metrics.frechet import frechet_distance, kid
 from keras_gans.okdgan.config import Config
@@ -95,7 +94,7 @@ def measure_gans(
     if config.mirror:
         known = np.concatenate([known, known[:, :, ::-1]])
     measured, nearest = {}, []
-    shown = [crops.images[spread(len(crops), COLUMNS)]]
+    shown = [crops.images[np.linspace(0, len(crops) - 1, COLUMNS).astype(int)]]
     for name, gan in gans.items():
         samples = sample(gan.averaged, config.score_images, seed, labels)
         figures = measure(extractor, real, samples, seed, held_out)

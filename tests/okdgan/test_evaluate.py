@@ -3,6 +3,7 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 from keras_gans.metrics.features import model_extractor
 from keras_gans.okdgan import evaluate
@@ -85,7 +86,9 @@ def test_mirrored_crops_count_for_a_gan_that_saw_them(tmp_path, monkeypatch):
         config = Config(score_images=5, mirror=mirror)
         measured, _ = measure_gans(config, tmp_path, {"one": gan}, extractor, Data(crops))
         assert measured["one"]["near_copies"] == copies
-    assert (tmp_path / "nearest.png").exists() and (tmp_path / "samples.png").exists()
+    assert (tmp_path / "nearest.png").exists()
+    with Image.open(tmp_path / "samples.png") as page:  # two rows of twelve, though of 8 crops
+        assert page.width > 5 * page.height
 
 
 def parrot(image):
