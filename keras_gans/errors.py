@@ -9,6 +9,14 @@ class InputError(Exception):
     """Bad input or settings. The message is one line: the file, what was received, the mend."""
 
 
+def printable(text) -> str:
+    """Text on one line: line ends, other controls and bytes that are not UTF-8 as escapes."""
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode()
+        for each in str(text)
+    )
+
+
 def report_input_errors(main: Callable) -> Callable:
     """Wraps a command's `main`: `InputError` becomes one line on stderr and exit code 2.
 
@@ -20,7 +28,7 @@ def report_input_errors(main: Callable) -> Callable:
         try:
             return main(*args, **kwargs)
         except InputError as error:
-            print(f"keras_gans: error: {error}", file=sys.stderr)
+            print(f"keras_gans: error: {printable(error)}", file=sys.stderr)
             sys.exit(2)
         except KeyboardInterrupt:
             print("keras_gans: interrupted", file=sys.stderr)
