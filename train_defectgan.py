@@ -13,8 +13,9 @@ DIR is DAGM 2007, the magnetic tiles, or has the folders positive/ (defect-free)
 paper's. Every setting stands in keras_gans/defectgan/config.py.
 """
 
+from keras_gans.program import command_line, report_input_errors
+
 from keras_gans.defectgan.config import WARMUP_RATE, Config
-from keras_gans.training.settings import command_line
 
 if __name__ == "__main__":  # before TensorFlow is imported: it takes seconds
     config = command_line(Config)
@@ -41,10 +42,9 @@ from keras_gans.defectgan.networks import (
 )
 from keras_gans.defectgan.schedules import TwoPhases
 from keras_gans.defectgan.tiles import cut_tiles
-from keras_gans.errors import report_input_errors
 from keras_gans.export.parity import print_parity
 from keras_gans.training.fit import fit
-from keras_gans.training.run_folder import RunFolder, model_card
+from keras_gans.training.run_folder import RunFolder
 
 
 def build_defectgan(config, steps):
@@ -105,10 +105,11 @@ def cleaner_of(config, gan, training):
     return Cleaner(generator, config.view)
 
 
-def export(config, surfaces, training, cleaner, calibration, figures):
+def export(run, surfaces, training, cleaner, calibration, figures):
     """Writes SavedModel and TFLite files; prints what they cost and how far they drift."""
+    config = run.config
     base = config.export / ("defectgan" if config.data else "defectgan-synthetic")
-    card = model_card(config, f"{surfaces.name}, {len(training)} images", figures)
+    card = run.model_card(f"{surfaces.name}, {len(training)} images", figures)
     images = training.spread(80).images
     paths = export_defectgan(cleaner, calibration, base, card, images[::2])
     saved_model = paths.pop("saved_model")
@@ -118,7 +119,7 @@ def export(config, surfaces, training, cleaner, calibration, figures):
         f"{config.image_size} pixels; distance from the Keras model",
         "grey levels",
     )
-    print(f"SavedModel: {saved_model}")
+    return [saved_model]
 
 
 @report_input_errors
@@ -139,8 +140,7 @@ def main(config):
         measured = run_detectors([defectgan_detector(cleaner, calibration), *others], surfaces)
         cleaning = cleaning_distance(surfaces, cleaner)
         figures = report.write(run.path, config, surfaces, measured, cleaning)
-        if config.export:
-            export(config, surfaces, training, cleaner, calibration, figures)
+        run.export(export, surfaces, training, cleaner, calibration, figures)
         print(f"figures and pictures: {run.path}")
 
 

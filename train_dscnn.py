@@ -11,8 +11,9 @@ ICAART 2019.
 The settings stand in keras_gans/dscnn/config.py, the paper's ablations in studies/dscnn.py.
 """
 
+from keras_gans.program import command_line, report_input_errors
+
 from keras_gans.dscnn.config import Config
-from keras_gans.training.settings import command_line
 
 if __name__ == "__main__":  # before TensorFlow is imported, which takes seconds
     config = command_line(Config)
@@ -35,10 +36,9 @@ from keras_gans.dscnn.export import compare_dscnn, export_dscnn
 from keras_gans.dscnn.model import SCHEDULES, compile_dscnn
 from keras_gans.dscnn.networks import build_dscnn
 from keras_gans.dscnn.statistical import estimate_all
-from keras_gans.errors import report_input_errors
 from keras_gans.export.parity import print_parity
 from keras_gans.training.fit import fit
-from keras_gans.training.run_folder import RunFolder, model_card
+from keras_gans.training.run_folder import RunFolder
 
 
 def train(config, folder, scenes, selection, augmentation=None):
@@ -98,12 +98,12 @@ def run_protocols(config, folder, scenes):
     return results, network
 
 
-def export(config, scenes, network, figures):
+def export(run, scenes, network, figures):
     """Writes SavedModel and TFLite files; prints what they cost and how far they drift."""
+    config = run.config
     small = max(scenes.images[0].shape[:2]) < 2 * config.patch_size
     count = len(scenes) if config.measured_lights else int(np.sum(scenes.folds != 1))
-    card = model_card(
-        config,
+    card = run.model_card(
         f"{scenes.name}, {count} scenes",
         {"held_out_errors_degrees": figures.loc["DSCNN"].round(3).to_dict()},
         patch_size=config.patch_size,
@@ -120,7 +120,7 @@ def export(config, scenes, network, figures):
         "angle to the Keras model",
         "degrees",
     )
-    print(f"SavedModel: {saved_model}")
+    return [saved_model]
 
 
 @report_input_errors
@@ -132,8 +132,7 @@ def main(config):
         results, network = run_protocols(config, run.path, scenes)
         baselines = estimate_all(scenes.images)
         figures = report.write(run.path, scenes, results, baselines, config.seed)
-        if config.export:
-            export(config, scenes, network, figures)
+        run.export(export, scenes, network, figures)
         print(f"figures and pictures: {run.path}")
 
 

@@ -12,8 +12,9 @@ and, if you like, unlabelled/; see docs/frgan.md. The settings stand in
 keras_gans/frgan/config.py, the paper's tables in studies/frgan.py.
 """
 
+from keras_gans.program import command_line, report_input_errors
+
 from keras_gans.frgan.config import Config
-from keras_gans.training.settings import command_line
 
 if __name__ == "__main__":  # before TensorFlow is imported, which takes seconds
     config = command_line(Config)
@@ -24,7 +25,6 @@ import keras
 import numpy as np
 
 from keras_gans.data.order import spread
-from keras_gans.errors import report_input_errors
 from keras_gans.export.generator import export_generator
 from keras_gans.files import write_json
 from keras_gans.frgan import datasets
@@ -38,7 +38,7 @@ from keras_gans.frgan.networks import build_discriminator, build_generator
 from keras_gans.frgan.report import print_result
 from keras_gans.layers import initialize_from_data
 from keras_gans.training.fit import fit
-from keras_gans.training.run_folder import RunFolder, model_card
+from keras_gans.training.run_folder import RunFolder
 
 
 def build_classifier(config, images):
@@ -117,18 +117,17 @@ def run(config, folder, images):
     }
 
 
-def export(config, images, gan, figures):
+def export(run, images, gan, figures):
     """Writes SavedModels and TFLite files; prints what they cost and how far they drift."""
-    card = model_card(config, images.name, figures)
-    suffix = "" if config.data else "-synthetic"
+    card = run.model_card(images.name, figures)
+    folder, suffix = run.config.export, "" if run.config.data else "-synthetic"
     some = images.train_images[spread(len(images.train_images), 200)]
-    paths = export_classifier(
-        gan.averaged, images.classes, config.export / f"frgan-classifier{suffix}", card, some,
+    classifier = export_classifier(
+        gan.averaged, images.classes, folder / f"frgan-classifier{suffix}", card, some,
         images.test_images[:2000], images.test_labels[:2000],
     )  # fmt: skip
-    print(f"SavedModel: {paths['saved_model']}")
-    paths = export_generator(gan.generator, config.export / f"frgan-generator{suffix}", card)
-    print(f"SavedModel: {paths['saved_model']}")
+    generator = export_generator(gan.generator, folder / f"frgan-generator{suffix}", card)
+    return [classifier["saved_model"], generator["saved_model"]]
 
 
 @report_input_errors
@@ -141,8 +140,8 @@ def main(config):
         gan, figures = run(config, folder.path, images)
         write_json(folder.path / "result.json", figures)
         print_result(figures, gan is not None)
-        if gan and config.export:
-            export(config, images, gan, figures)
+        if gan:
+            folder.export(export, images, gan, figures)
         print(f"figures and pictures: {folder.path}")
 
 

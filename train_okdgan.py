@@ -12,8 +12,9 @@ DIR has CODEBRIM as published, a folder per class, photos, or images/ and crops.
 docs/okdgan.md. The settings stand in keras_gans/okdgan/config.py, the sweeps in studies/.
 """
 
+from keras_gans.program import command_line, report_input_errors
+
 from keras_gans.okdgan.config import Config
-from keras_gans.training.settings import command_line
 
 if __name__ == "__main__":  # before TensorFlow is imported, which takes seconds
     config = command_line(Config)
@@ -22,7 +23,6 @@ from keras_gans.training.device import set_up, xla
 
 import keras
 
-from keras_gans.errors import report_input_errors
 from keras_gans.export.generator import export_generator
 from keras_gans.files import write_json
 from keras_gans.okdgan import datasets
@@ -37,7 +37,7 @@ from keras_gans.okdgan.networks import build_critic, build_generator
 from keras_gans.okdgan.report import report
 from keras_gans.okdgan.sagan import SAGAN
 from keras_gans.training.fit import fit
-from keras_gans.training.run_folder import RunFolder, model_card
+from keras_gans.training.run_folder import RunFolder
 
 
 def build_gan(config, classes, number):
@@ -114,8 +114,9 @@ def prepare(config, folder, crops):
     return Data(crops, labels, held_out)
 
 
-def export(config, data, gans, figures):
+def export(folder, data, gans, figures):
     """Writes SavedModels and TFLite files of all students; the best gets the plain name."""
+    config, written = folder.config, []
     students = [gan for name, gan in gans.items() if name != "single"] or [*gans.values()]
     best = figures["best"] or 1
     base = f"okd-{config.base}" if config.students else config.base
@@ -123,9 +124,10 @@ def export(config, data, gans, figures):
     for number, gan in enumerate(students, 1):
         kind = "generator" if number == best else f"student-{number}"
         path = config.export / f"{base}-{kind}{'' if config.data else '-synthetic'}"
-        card = model_card(config, data.crops.name, figures, student=number, best=number == best)
+        card = folder.model_card(data.crops.name, figures, student=number, best=number == best)
         paths = export_generator(gan.averaged, path, card, "normal", classes)
-        print(f"SavedModel: {paths['saved_model']}")
+        written.append(paths["saved_model"])
+    return written
 
 
 @report_input_errors
@@ -140,8 +142,7 @@ def main(config):
         gans, figures = run(config, folder.path, data, extractor)
         figures["network_held_out_accuracy"] = accuracy
         write_json(folder.path / "result.json", figures)
-        if config.export:
-            export(config, data, gans, figures)
+        folder.export(export, data, gans, figures)
         print(f"figures and pictures: {folder.path}")
 
 

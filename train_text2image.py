@@ -11,8 +11,9 @@ NAME.jpg and NAME.txt; see docs/text2image.md. The settings stand in
 keras_gans/text2image/config.py, the report's comparisons in studies/text2image.py.
 """
 
+from keras_gans.program import command_line, report_input_errors
+
 from keras_gans.text2image.config import Config
-from keras_gans.training.settings import command_line
 
 if __name__ == "__main__":  # before TensorFlow is imported, which takes seconds
     config = command_line(Config)
@@ -22,7 +23,6 @@ from keras_gans.training.device import set_up, xla
 import keras
 
 from keras_gans.data.order import spread
-from keras_gans.errors import report_input_errors
 from keras_gans.export.generator import export_generator
 from keras_gans.files import write_json
 from keras_gans.text2image import datasets
@@ -41,7 +41,7 @@ from keras_gans.text2image.networks import (
 )
 from keras_gans.text2image.report import draw_sentences, vectors_of, word_grid, write_table
 from keras_gans.training.fit import fit
-from keras_gans.training.run_folder import RunFolder, model_card
+from keras_gans.training.run_folder import RunFolder
 
 SHOWN = 8  # held-out sentences drawn after every epoch
 
@@ -113,9 +113,9 @@ def run(config, folder, images, vocabulary):
     }
 
 
-def export(config, images, vocabulary, network, figures):
+def export(folder, images, vocabulary, network, figures):
     """Writes a SavedModel and TFLite files; prints what they cost and how far they drift."""
-    card = model_card(config, images.name, figures)
+    config, card = folder.config, folder.model_card(images.name, figures)
     suffix = "" if config.data else "-synthetic"
     base = config.export / f"text2image{'' if config.model == 'full' else f'-{config.model}'}"
     if config.model == "dcgan" and config.condition == "noise":
@@ -124,7 +124,7 @@ def export(config, images, vocabulary, network, figures):
         examples, _ = images.take(images.split == "test").some_captions(50)
         path = f"{base}{suffix}"
         paths = export_text_to_image(network, vocabulary, path, card, config.words, examples)
-    print(f"SavedModel: {paths['saved_model']}")
+    return [paths["saved_model"]]
 
 
 @report_input_errors
@@ -138,8 +138,7 @@ def main(config):
         write_json(folder.path / "result.json", figures)
         title = f"{images.name}, captions kept from training"
         write_table(folder.path, {config.model: figures}, title)
-        if config.export:
-            export(config, images, vocabulary, network, figures)
+        folder.export(export, images, vocabulary, network, figures)
         print(f"figures and pictures: {folder.path}")
 
 

@@ -3,14 +3,14 @@
 Each subcommand imports what it needs only when it is called.
 """
 
+from keras_gans.program import report_input_errors
+
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
 from tyro.conf import Positional, arg
-
-from keras_gans.errors import report_input_errors
 
 app = tyro.extras.SubcommandApp()
 

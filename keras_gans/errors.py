@@ -1,12 +1,18 @@
 """Errors that a user can mend, shown as one line instead of a traceback."""
 
 import functools
+import signal
 import sys
+import threading
 from collections.abc import Callable
 
 
 class InputError(Exception):
     """Bad input or settings. The message is one line: the file, what was received, the mend."""
+
+
+class OutputError(InputError):
+    """Results cannot be written. The run that would write them can be resumed."""
 
 
 def printable(text) -> str:
@@ -17,21 +23,37 @@ def printable(text) -> str:
     )
 
 
+class Terminated(BaseException):
+    """SIGTERM: a cluster wants the machine back."""
+
+
+def _terminate(*_):
+    raise Terminated
+
+
 def report_input_errors(main: Callable) -> Callable:
     """Wraps a command's `main`: `InputError` becomes one line on stderr and exit code 2.
 
-    Ctrl-C ends with exit code 130. Every other exception keeps its traceback: it is a bug.
+    Ctrl-C ends with exit code 130, SIGTERM with 143; what a run has saved stays. Every other
+    exception keeps its traceback: it is a bug.
     """
 
     @functools.wraps(main)
     def wrapper(*args, **kwargs):
+        main_thread = threading.current_thread() is threading.main_thread()
+        before = signal.signal(signal.SIGTERM, _terminate) if main_thread else None
         try:
             return main(*args, **kwargs)
         except InputError as error:
-            print(f"keras_gans: error: {printable(error)}", file=sys.stderr)
-            sys.exit(2)
+            end, code = f"error: {printable(error)}", 2
         except KeyboardInterrupt:
-            print("keras_gans: interrupted", file=sys.stderr)
-            sys.exit(130)
+            end, code = "interrupted", 130
+        except Terminated:
+            end, code = "terminated", 143
+        finally:
+            if main_thread:
+                signal.signal(signal.SIGTERM, before)
+        print(f"keras_gans: {end}", file=sys.stderr)
+        sys.exit(code)
 
     return wrapper

@@ -1,28 +1,96 @@
 """Files that are written completely or not at all."""
 
 import contextlib
+import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+import platform
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from keras_gans.data.reading import reading
 from keras_gans.errors import InputError
 
 
 def check_folder(folder: Path | str) -> None:
     """Finds out whether files can be written in a folder, or it can be made; makes nothing.
 
+    What a killed process left there is removed.
+
     Raises:
         InputError: if not.
     """
-    folder = Path(folder).absolute()
+    asked = folder = Path(folder).absolute()
     while not folder.exists():
         folder = folder.parent
     if not folder.is_dir():
         raise InputError(f"{folder}: a file, where a folder is needed; name another folder")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(f"{folder}: this folder is not writable; name another folder")
+    if folder == asked:
+        remove_leftovers(folder.iterdir())
+
+
+def unfinished(path: Path) -> Path:
+    """A hidden name beside `path`, of this process alone, for what is being written.
+
+    `remove_leftovers` knows such names.
+    """
+    name = os.fsencode(path.name)
+    name = path.name if len(name) < 160 else hashlib.sha256(name).hexdigest()
+    return path.with_name(f".{name}.{_machine()}-{os.getpid()}.part")
+
+
+def remove_leftovers(paths: Iterable[Path]) -> None:
+    """Removes those files and folders that a killed process was writing.
+
+    They are named as by `unfinished`. What another process is writing stays; so does what
+    another machine has written to within a day.
+    """
+    for path in paths:
+        match = re.fullmatch(r"\..+\.(\w*)-([0-9]+)\.part", path.name, re.DOTALL)
+        if not match and not re.fullmatch(r"\..+\.[0-9]+\.part|\.export-\w{8}", path.name):
+            continue  # the second are those of version 0.1
+        with contextlib.suppress(OSError):
+            if match and _may_be_writing(*match.groups(), path.lstat().st_mtime):
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+
+def _machine():
+    return re.sub(r"\W", "", platform.node())[:40]
+
+
+def _may_be_writing(machine, process, written):
+    if machine != _machine():
+        return time.time() - written < 24 * 3600
+    if int(process) == os.getpid():  # in a container every process may have this number
+        return False
+    if os.name != "posix":  # nothing there asks without harm
+        return time.time() - written < 3600
+    try:
+        os.kill(int(process), 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def numbered(folder: Path) -> dict[int, Path]:
+    """The folders in `folder` whose names are plain numbers, as TensorFlow Serving counts."""
+    return {
+        int(child.name): child
+        for child in (folder.iterdir() if folder.is_dir() else ())
+        if re.fullmatch("[0-9]{1,18}", child.name) and child.is_dir()
+    }
 
 
 @contextlib.contextmanager
@@ -35,7 +103,7 @@ def replacing(path: Path | str) -> Iterator[Path]:
         InputError: for an `OSError` of the body or the move.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = unfinished(path)
     try:
         yield temporary
         os.replace(temporary, path)
@@ -49,6 +117,19 @@ def write_json(path: Path, value) -> None:
     """Writes JSON, completely or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(value, indent=2) + "\n")
+
+
+def read_json(path: Path, kind: type = dict):
+    """Reads a JSON file that holds a dict, or a list.
+
+    Raises:
+        InputError: it cannot be read, is damaged, or holds something else.
+    """
+    with reading(path, "JSON file"):
+        value = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(value, kind):
+            raise TypeError
+    return value
 
 
 def remembered(path: Path, compute: Callable, digest: str | None = None) -> Any:

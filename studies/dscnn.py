@@ -6,8 +6,9 @@ The settings are those of train_dscnn.py. Each variant is trained with them; wit
 interrupted study goes on.
 """
 
+from keras_gans.program import command_line, report_input_errors
+
 from keras_gans.dscnn.config import StudyConfig
-from keras_gans.training.settings import command_line
 
 if __name__ == "__main__":  # before TensorFlow is imported, which takes seconds
     config = command_line(StudyConfig)
@@ -26,7 +27,6 @@ from matplotlib.figure import Figure
 from keras_gans.dscnn import datasets
 from keras_gans.dscnn.estimate import estimate_images, traced_estimate
 from keras_gans.dscnn.report import show_frame
-from keras_gans.errors import report_input_errors
 from keras_gans.files import remembered, write_json
 from keras_gans.metrics.angular import angular_errors
 from keras_gans.report.pictures import save_figure

@@ -8,8 +8,9 @@ The settings are those of train_frgan.py, and more: see `StudyConfig`. With `--r
 interrupted study goes on, run by run.
 """
 
+from keras_gans.program import command_line, report_input_errors
+
 from keras_gans.frgan.config import StudyConfig
-from keras_gans.training.settings import command_line
 
 if __name__ == "__main__":  # before TensorFlow is imported, which takes seconds
     config = command_line(StudyConfig)
@@ -22,7 +23,7 @@ from keras_gans.training.device import set_up
 import numpy as np
 
 from keras_gans.data.order import spread
-from keras_gans.errors import InputError, report_input_errors
+from keras_gans.errors import InputError
 from keras_gans.files import remembered
 from keras_gans.frgan import datasets
 from keras_gans.frgan.evaluate import (

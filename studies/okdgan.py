@@ -7,8 +7,9 @@ The settings are those of train_okdgan.py, and more: see `StudyConfig`. With `--
 interrupted study goes on.
 """
 
+from keras_gans.program import command_line, report_input_errors
+
 from keras_gans.okdgan.config import StudyConfig
-from keras_gans.training.settings import command_line
 
 if __name__ == "__main__":  # before TensorFlow is imported, which takes seconds
     config = command_line(StudyConfig)
@@ -17,7 +18,6 @@ from dataclasses import replace
 
 from keras_gans.training.device import set_up
 
-from keras_gans.errors import report_input_errors
 from keras_gans.files import remembered, write_json
 from keras_gans.okdgan import augmentation_study, datasets
 from keras_gans.okdgan.classifier import extractor_for, named_extractor

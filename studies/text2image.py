@@ -7,8 +7,9 @@
 The settings are those of train_text2image.py. With `--resume` an interrupted study goes on.
 """
 
+from keras_gans.program import command_line, report_input_errors
+
 from keras_gans.text2image.config import StudyConfig
-from keras_gans.training.settings import command_line
 
 if __name__ == "__main__":  # before TensorFlow is imported, which takes seconds
     config = command_line(StudyConfig)
@@ -19,7 +20,6 @@ from dataclasses import replace
 
 from keras_gans.training.device import set_up
 
-from keras_gans.errors import report_input_errors
 from keras_gans.files import remembered, write_json
 from keras_gans.text2image import datasets
 from keras_gans.text2image.report import write_table

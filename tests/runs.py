@@ -1,17 +1,36 @@
 """What the tests of the training scripts share: a run is read, waited for, killed."""
 
 import json
+import multiprocessing
+import os
+import shutil
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
 from keras_gans.training.settings import command_line
 
 REPOSITORY = Path(__file__).parents[1]
+
+SERVER = multiprocessing.get_context("forkserver")
+SERVER.set_forkserver_preload(
+    [f"train_{room}" for room in ("dscnn", "defectgan", "frgan", "okdgan", "text2image")]
+)
+PROGRAM = """
+import importlib, os
+from keras_gans.training.settings import command_line
+script = importlib.import_module(module)
+os.chdir(folder)
+for stream, kind in ((1, "out"), (2, "err")):
+    os.dup2(os.open(f"{name}.{kind}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), stream)
+script.main(command_line(script.Config, arguments))
+"""
 
 
 def checkpoint_values(folder):
@@ -21,21 +40,51 @@ def checkpoint_values(folder):
     return {name: reader.get_tensor(name) for name in names}
 
 
-def wait_for(condition, process):
-    """Waits until a condition holds, which must be before the process ends."""
-    until = time.monotonic() + 300
-    while not condition():
-        assert process.poll() is None, "the run ended before it could be killed"
-        assert time.monotonic() < until
-        time.sleep(0.01)
+class Process:
+    """A training script in a process of its own, in a folder; it need not import anew.
+
+    What it prints goes to NAME.out and NAME.err in the folder.
+    """
+
+    def __init__(self, module, folder, name, *arguments):
+        self.folder, self.name = folder, name
+        words = " ".join(map(str, arguments)).split()
+        known = {"module": module, "folder": str(folder), "name": name, "arguments": words}
+        self.process = SERVER.Process(target=exec, args=(PROGRAM, known))
+        self.process.start()
+
+    def wait_for(self, condition):
+        """Waits until a condition holds, which must be before the process ends."""
+        until = time.monotonic() + 300
+        while not condition():
+            assert self.process.exitcode is None, "the run ended too early"
+            assert time.monotonic() < until
+            time.sleep(0.005)
+
+    def kill(self):
+        self.process.kill()
+        self.process.join()
+
+    def copy(self, run, copy):
+        """Copies its run's folder as it lies on the disk now: what a SIGKILL would leave."""
+        os.kill(self.process.pid, signal.SIGSTOP)
+        shutil.copytree(self.folder / run, self.folder / copy)
+        os.kill(self.process.pid, signal.SIGCONT)
+
+    def finish(self):
+        """Waits for its end, which must be a good one; what it has printed."""
+        self.process.join()
+        assert self.process.exitcode == 0, (self.folder / f"{self.name}.err").read_text()
+        return (self.folder / f"{self.name}.out").read_text()
 
 
-def kill_when(condition, command, folder):
-    """Starts a command in a folder, and kills it as soon as a condition holds."""
-    quiet = dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    with subprocess.Popen(command, cwd=folder, **quiet) as process:
-        wait_for(condition, process)
-        process.kill()
+def equal_checkpoints(one, other):
+    """The values of two runs' newest checkpoints, which must be the same to the bit."""
+    ours, theirs = checkpoint_values(one), checkpoint_values(other)
+    assert ours.keys() == theirs.keys()
+    for name in theirs:
+        np.testing.assert_array_equal(ours[name], theirs[name], err_msg=name)
+    return theirs
 
 
 def rows(path):

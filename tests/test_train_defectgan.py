@@ -2,9 +2,7 @@
 
 import json
 import re
-import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -14,9 +12,8 @@ from PIL import Image
 import train_defectgan
 from keras_gans.defectgan.config import Config
 from keras_gans.training.settings import command_line
-from tests.runs import checkpoint_values, kill_when, rows
+from tests.runs import Process, equal_checkpoints, rows
 
-SCRIPT = train_defectgan.__file__
 SMALL = (
     "--image-size 32 --reduce 2 --channels 1 --width 2 --blocks 1 --critic-width 2 --epochs 3 "
     "--steps-per-epoch 30 --critic-warmup 15 --pool 3 --candidates 2 --patch-share 0.5 "
@@ -25,14 +22,6 @@ SMALL = (
     "--cam-steps 10 --cam-stages 1 --mirror turn "
     "--hold-out stain --export None"
 )
-
-
-def command(*arguments):
-    return [sys.executable, SCRIPT, *" ".join(map(str, arguments)).split()]
-
-
-def run(folder, *arguments):
-    return subprocess.run(command(*arguments), cwd=folder, capture_output=True, text=True)
 
 
 def save(path, pixels):
@@ -67,28 +56,21 @@ def test_resume_after_sigkill_equals_the_run_never_interrupted(
     tmp_path, data, monkeypatch, capsys
 ):
     arguments = [f"--data {data}", SMALL]
-    with ThreadPoolExecutor() as pool:  # beside the run that is killed
-        whole = pool.submit(run, tmp_path, *arguments, "--run-dir whole")
-        # after the first checkpoint: in the midst of the second epoch
-        saved = tmp_path / "parts" / "defectgan" / "checkpoints" / "checkpoint"
-        kill_when(saved.exists, command(*arguments, "--run-dir parts"), tmp_path)
-        assert not (tmp_path / "parts" / "segnet").exists()
-
-        resumed = run(tmp_path, *arguments, "--run-dir parts --resume")
-    done = whole.result()
-    assert done.returncode == 0, done.stderr
-    assert "testing 5 + 2" in done.stdout and "training 3 defective + 4 free" in done.stdout
-    assert resumed.returncode == 0, resumed.stderr
-    goes_on = re.search(
-        r"defectgan: 3 epochs of 30 steps, going on after epoch (\d+)", resumed.stdout
-    )
+    process = Process("train_defectgan", tmp_path, "whole", *arguments, "--run-dir whole")
+    # what a SIGKILL in the midst of the second epoch would leave
+    process.wait_for((tmp_path / "whole/defectgan/checkpoints/checkpoint").exists)
+    process.copy("whole", "parts")
+    assert not (tmp_path / "parts" / "segnet").exists()
+    again = [*arguments, "--run-dir parts --resume"]
+    resumed = Process("train_defectgan", tmp_path, "parts", *again).finish()
+    output = process.finish()
+    assert "testing 5 + 2" in output and "training 3 defective + 4 free" in output
+    goes_on = re.search(r"defectgan: 3 epochs of 30 steps, going on after epoch (\d+)", resumed)
     assert 1 <= int(goes_on[1]) < 3
     for training, epochs in (("defectgan", 3), ("segnet", 10), ("cam", 10)):
-        ours = checkpoint_values(tmp_path / "parts" / training / "checkpoints")
-        theirs = checkpoint_values(tmp_path / "whole" / training / "checkpoints")
-        assert ours.keys() == theirs.keys()
-        for name in theirs:
-            np.testing.assert_array_equal(ours[name], theirs[name], err_msg=name)
+        theirs = equal_checkpoints(
+            *(tmp_path / name / training / "checkpoints" for name in ("parts", "whole"))
+        )
         optimizers = ["g_optimizer", "d_optimizer"]
         for name in optimizers if training == "defectgan" else ["optimizer"]:
             assert sum(key.startswith(f"{name}/") for key in theirs) > 10

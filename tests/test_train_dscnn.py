@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ import pytest
 import train_dscnn
 from keras_gans.dscnn.config import Config, StudyConfig
 from studies import dscnn as study
-from tests.runs import Script, checkpoint_values, helps_at_once, kill_when, read_json
+from tests.runs import Process, Script, equal_checkpoints, helps_at_once, read_json
 
 SCRIPT = train_dscnn.__file__
 SMALL = "--patch-size 16 --modules 1 --patches 192 --batch-size 16 --augment --export None"
@@ -43,35 +42,31 @@ def data(tmp_path):
     return tmp_path / "small.npz"
 
 
-def test_resume_after_sigkill_equals_the_run_never_interrupted(tmp_path, data):
+def test_resume_after_sigkill_equals_the_run_never_interrupted(
+    tmp_path, data, monkeypatch, capsys
+):
     arguments = [f"--data {data} --epochs 8", SMALL]
-    with ThreadPoolExecutor() as pool:  # beside the run that is killed
-        whole = pool.submit(run, tmp_path, *arguments, "--run-dir whole")
-        # in the second training of the run, in the midst of its fourth epoch
-        log = tmp_path / "parts" / "fold-0" / "metrics.jsonl"
-        kill_when(
-            lambda: log.exists() and log.read_text().count("\n") >= 3,
-            command(*arguments, "--run-dir parts"),
-            tmp_path,
-        )
-        assert not (tmp_path / "parts" / "errors.csv").exists()
+    whole = Process("train_dscnn", tmp_path, "whole", *arguments, "--run-dir whole")
+    parts = Process("train_dscnn", tmp_path, "parts", *arguments, "--run-dir parts")
+    # in the second training of the run, in the midst of its fourth epoch
+    log = tmp_path / "parts" / "fold-0" / "metrics.jsonl"
+    parts.wait_for(lambda: log.exists() and log.read_text().count("\n") >= 3)
+    parts.kill()
+    assert not (tmp_path / "parts" / "errors.csv").exists()
 
-        resumed = run(tmp_path, *arguments, "--run-dir parts --resume")
-    whole = whole.result()
-    assert whole.returncode == 0, whole.stderr
-    assert resumed.returncode == 0, resumed.stderr
-    goes_on = re.search(r"fold-0: 8 epochs .* going on after epoch (\d+)", resumed.stdout)
+    again = [*arguments, "--run-dir parts --resume"]
+    resumed = Process("train_dscnn", tmp_path, "parts", *again).finish()
+    output = whole.finish()
+    goes_on = re.search(r"fold-0: 8 epochs .* going on after epoch (\d+)", resumed)
     assert 2 <= int(goes_on[1]) < 8  # the third checkpoint may not have been complete
-    assert "paper: 8 epochs of 8 steps, going on after epoch 8" in resumed.stdout
+    assert "paper: 8 epochs of 8 steps, going on after epoch 8" in resumed
     trainings = sorted(log.parent.name for log in tmp_path.glob("whole/*/metrics.jsonl"))
     assert trainings == ["all", "fold-0", "fold-1", "paper"]
     for training in trainings:
-        ours = checkpoint_values(tmp_path / "parts" / training / "checkpoints")
-        theirs = checkpoint_values(tmp_path / "whole" / training / "checkpoints")
+        theirs = equal_checkpoints(
+            *(tmp_path / name / training / "checkpoints" for name in ("parts", "whole"))
+        )
         assert len(theirs) > 30
-        assert ours.keys() == theirs.keys()
-        for name in theirs:
-            np.testing.assert_array_equal(ours[name], theirs[name], err_msg=name)
         rows = (tmp_path / "parts" / training / "metrics.jsonl").read_text().splitlines()
         assert [json.loads(row)["epoch"] for row in rows] == list(range(1, 9))
     figures = [(tmp_path / run / "result.json").read_text() for run in ("whole", "parts")]
@@ -79,12 +74,12 @@ def test_resume_after_sigkill_equals_the_run_never_interrupted(tmp_path, data):
 
     # what a finished run must hold, and how it refuses other settings
     for protocol in ("paper", "held-out"):
-        assert f"protocol `{protocol}`" in whole.stdout
+        assert f"protocol `{protocol}`" in output
     for picture in ("error_curves.png", "samples.png"):
         assert (tmp_path / "whole" / picture).read_bytes().startswith(b"\x89PNG")
-    other = run(tmp_path, *arguments, "--run-dir parts --resume --learning-rate 0.5")
-    assert other.returncode == 2
-    assert "--learning-rate was 0.001, now 0.5" in other.stderr
+    script = Script(train_dscnn, Config, monkeypatch, capsys)
+    changed = [*arguments, f"--run-dir {tmp_path}/parts --resume --learning-rate 0.5"]
+    assert "--learning-rate was 0.001, now 0.5" in script.refused(*changed)
 
 
 @pytest.mark.parametrize(

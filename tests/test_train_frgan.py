@@ -4,8 +4,6 @@ import dataclasses
 import json
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +19,7 @@ from keras_gans.frgan.datasets import load_labelled_images
 from keras_gans.training.schedule import Schedule
 from studies import frgan as study
 from studies import frgan_tables as tables
-from tests.runs import Script, checkpoint_values, helps_at_once, kill_when, read_json, rows
+from tests.runs import Process, Script, equal_checkpoints, helps_at_once, read_json, rows
 
 SCRIPT = train_frgan.__file__
 SMALL = (
@@ -29,14 +27,6 @@ SMALL = (
     "--epochs 3 --steps-per-epoch 3 --ramp-epochs 2 --export None"
 )
 FULL = "--average 0.9 --label-noise 0.5"
-
-
-def command(*arguments):
-    return [sys.executable, SCRIPT, *" ".join(map(str, arguments)).split()]
-
-
-def run(folder, *arguments):
-    return subprocess.run(command(*arguments), cwd=folder, capture_output=True, text=True)
 
 
 def save(path, pixels):
@@ -59,12 +49,17 @@ def write_images(folder, seed=0):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """`small`: images; `whole`: a run that was never interrupted, with all that there is."""
+    """`small`: images; `whole`: a run that was never interrupted, with all that there is.
+
+    `parts`: what a SIGKILL after its first checkpoint would have left of it.
+    """
     path = tmp_path_factory.mktemp("frgan")
     write_images(path / "small")
-    whole = run(path, f"--data {path}/small", SMALL, FULL, "--run-dir whole")
-    assert whole.returncode == 0, whole.stderr
-    (path / "output.txt").write_text(whole.stdout)
+    arguments = f"--data {path}/small", SMALL, FULL, "--run-dir whole"
+    process = Process("train_frgan", path, "whole", *arguments)
+    process.wait_for((path / "whole/frgan/checkpoints/checkpoint").exists)
+    process.copy("whole", "parts")
+    process.finish()
     return path
 
 
@@ -82,7 +77,7 @@ def study_script(monkeypatch, capsys):
 
 
 def test_what_a_run_shows_and_leaves(folder):
-    output = (folder / "output.txt").read_text()
+    output = (folder / "whole.out").read_text()
     assert "small: 3 classes (bolt, nut, washer), 16x16" in output
     assert "training 6 labelled + 24 unlabelled, testing 12" in output
     assert "frgan: 3 epochs of 3 steps" in output
@@ -121,28 +116,18 @@ def test_labels_are_balanced_and_half_of_them_wrong(folder):
 
 def test_resume_after_sigkill_equals_the_run_never_interrupted(folder, script):
     arguments = [f"--data {folder}/small", SMALL, FULL]
-    # after the first checkpoint: while the next epochs are on their way
-    saved = folder / "parts" / "frgan" / "checkpoints" / "checkpoint"
-    kill_when(saved.exists, command(*arguments, "--run-dir parts"), folder)
     assert not (folder / "parts" / "labels-only").exists()
-
-    resumed = run(folder, *arguments, "--run-dir parts --resume")
-    assert resumed.returncode == 0, resumed.stderr
-    goes_on = re.search(
-        r"frgan: 3 epochs of 3 steps, going on after epoch (\d)", resumed.stdout
-    )
+    again = [*arguments, "--run-dir parts --resume"]
+    output = Process("train_frgan", folder, "parts", *again).finish()
+    goes_on = re.search(r"frgan: 3 epochs of 3 steps, going on after epoch (\d)", output)
     assert 1 <= int(goes_on[1]) < 3
     for part, optimizers in (
         ("frgan", ["g_optimizer", "d_optimizer"]),
         ("labels-only", ["optimizer"]),
     ):
-        ours, theirs = (
-            checkpoint_values(folder / name / part / "checkpoints")
-            for name in ("parts", "whole")
+        theirs = equal_checkpoints(
+            *(folder / name / part / "checkpoints" for name in ("parts", "whole"))
         )
-        assert ours.keys() == theirs.keys()
-        for name in theirs:
-            np.testing.assert_array_equal(ours[name], theirs[name], err_msg=name)
         for name in optimizers:
             assert sum(key.startswith(f"{name}/") for key in theirs) > 10
         # the averaged weights of the discriminator are there, and differ from the others

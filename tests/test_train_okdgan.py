@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import multiprocessing
 import re
 import shutil
 
@@ -21,19 +20,8 @@ from keras_gans.okdgan.classifier import build_classifier
 from keras_gans.okdgan.config import BUILT_IN, REDUCED, Config, StudyConfig
 from keras_gans.training.schedule import Schedule
 from studies import okdgan as study
-from tests.runs import Script, checkpoint_values, helps_at_once, read_json, rows, wait_for
+from tests.runs import Process, Script, equal_checkpoints, helps_at_once, read_json, rows
 
-# Processes that need not import everything anew
-SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(["train_okdgan"])
-PROGRAM = """
-import os, train_okdgan
-from keras_gans.training.settings import command_line
-os.chdir(folder)
-for stream, file in ((1, "output.txt"), (2, "errors.txt")):
-    os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), stream)
-train_okdgan.main(command_line(train_okdgan.Config, arguments))
-"""
 SMALL = (
     "--image-size 16 --width 2 --latent 3 --attention --students 2 --batch-size 4 --steps 6 "
     "--every 2 --count 12 --score-images 6 --classifier-epochs 1"
@@ -42,25 +30,6 @@ FULL = (
     "--base acgan --no-single --average 0.9 --augment color cutout --mirror --hold-out 0.34 "
     "--export None"
 )
-
-
-def begin(folder, *arguments):
-    """Starts the script in a process of its own; what it prints goes to files in the folder."""
-    arguments = " ".join(map(str, arguments)).split()
-    process = SERVER.Process(
-        target=exec, args=(PROGRAM, {"folder": str(folder), "arguments": arguments})
-    )
-    process.start()
-    process.poll = lambda: process.exitcode  # as subprocess.Popen has it
-    return process
-
-
-def run(folder, *arguments):
-    """Runs the script in a process of its own; what it has printed."""
-    process = begin(folder, *arguments)
-    process.join()
-    assert process.exitcode == 0, (folder / "errors.txt").read_text()
-    return (folder / "output.txt").read_text()
 
 
 def write_photos(folder, seed=0):
@@ -76,11 +45,17 @@ def write_photos(folder, seed=0):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """`photos`; `whole`: a run that was never interrupted, with all that there is."""
+    """`photos`; `whole`: a run that was never interrupted, with all that there is.
+
+    `parts`: what a SIGKILL after its first checkpoint would have left of it.
+    """
     path = tmp_path_factory.mktemp("okdgan")
     write_photos(path / "photos")
-    output = run(path, f"--data {path}/photos", SMALL, FULL, "--run-dir whole")
-    (path / "whole.txt").write_text(output)
+    arguments = f"--data {path}/photos", SMALL, FULL, "--run-dir whole"
+    process = Process("train_okdgan", path, "whole", *arguments)
+    process.wait_for((path / "whole/students/checkpoints/checkpoint").exists)
+    process.copy("whole", "parts")
+    process.finish()
     return path
 
 
@@ -98,7 +73,7 @@ def study_script(monkeypatch, capsys):
 
 
 def test_what_a_run_shows_and_leaves(folder):
-    output = (folder / "whole.txt").read_text()
+    output = (folder / "whole.out").read_text()
     assert "photos: 12 crops of 16x16 from 6 photos; bar 6, crack 6" in output
     assert re.search(r"crop_classifier: \d+\.\d % of 2 held-out crops right", output)
     assert "students: 3 epochs of 2 steps" in output
@@ -140,23 +115,14 @@ def test_what_a_run_shows_and_leaves(folder):
 
 def test_resume_after_sigkill_equals_the_run_never_interrupted(folder, script):
     arguments = [f"--data {folder}/photos", SMALL, FULL]
-    process = begin(folder, *arguments, "--run-dir parts")
-    # after the first checkpoint: while the next epochs are on their way
-    wait_for((folder / "parts" / "students" / "checkpoints" / "checkpoint").exists, process)
-    process.kill()
-    process.join()
     assert not (folder / "parts" / "table.csv").exists()
-
-    output = run(folder, *arguments, "--run-dir parts --resume")
+    arguments = [*arguments, "--run-dir parts --resume"]
+    output = Process("train_okdgan", folder, "parts", *arguments).finish()
     goes_on = re.search(r"students: 3 epochs of 2 steps, going on after epoch (\d)", output)
     assert 1 <= int(goes_on[1]) < 3
-    ours, theirs = (
-        checkpoint_values(folder / name / "students" / "checkpoints")
-        for name in ("parts", "whole")
+    theirs = equal_checkpoints(
+        *(folder / name / "students" / "checkpoints" for name in ("parts", "whole"))
     )
-    assert ours.keys() == theirs.keys()
-    for name in theirs:
-        np.testing.assert_array_equal(ours[name], theirs[name], err_msg=name)
     for name in ("g_optimizer", "d_optimizer", "c_optimizer"):
         assert sum(key.startswith(f"{name}/") for key in theirs) > 10
     logs = [pd.DataFrame(rows(folder / name / "students" / "metrics.jsonl"))
@@ -166,7 +132,7 @@ def test_resume_after_sigkill_equals_the_run_never_interrupted(folder, script):
     for name in ("result.json", "crops.csv", "samples.png", "nearest.png", "table.csv"):
         assert (folder / "parts" / name).read_bytes() == (folder / "whole" / name).read_bytes()
 
-    changed = [*arguments, f"--run-dir {folder}/whole --resume --rho 1"]
+    changed = [*arguments, f"--run-dir {folder}/whole --rho 1"]
     assert "--rho was 0.1, now 1.0" in script.refused(*changed)
 
 

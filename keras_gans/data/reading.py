@@ -37,7 +37,9 @@ def reading(path: Path | str, kind: str) -> Iterator[None]:
     except InputError:
         raise
     except MemoryError:
-        raise InputError(f"{path}: too large for the memory there is: make it smaller") from None
+        raise InputError(
+            f"{path}: too large for the memory there is: make it smaller"
+        ) from None
     except Unsupported as error:
         raise InputError(f"{path}: {error}") from None
     except Exception as error:  # a parser raises nearly every type there is

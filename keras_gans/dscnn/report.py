@@ -121,6 +121,8 @@ def draw_error_curves(histories: dict, errors_by_method: dict, path: Path) -> No
     epochs, shares = figure.subplots(1, 2)
     for name, log in histories.items():
         rows = pd.DataFrame([json.loads(line) for line in Path(log).read_text().splitlines()])
+        if "angular_error" not in rows:  # the log was damaged
+            continue
         (line,) = epochs.plot(rows["epoch"], rows["angular_error"], label=name)
         if "val_angular_error" in rows:
             epochs.plot(rows["epoch"], rows["val_angular_error"], "--", color=line.get_color())

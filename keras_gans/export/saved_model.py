@@ -4,13 +4,13 @@ import contextlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import keras
 
 from keras_gans.errors import InputError
+from keras_gans.files import numbered, read_json, remove_leftovers, unfinished
 
 
 def export_saved_model(
@@ -27,7 +27,8 @@ def export_saved_model(
         endpoints: signature name -> (function, list of `tf.TensorSpec`). A function takes
             the tensors in that order and returns named tensors. `serving_default` is the
             server's default.
-        metadata: written as JSON to `assets.extra/model.json`, which the server ignores.
+        metadata: written as JSON to `assets.extra/model.json`, which the server ignores. A
+            run that was killed while it exported finds what it has written by "run".
 
     Returns:
         The version's folder.
@@ -36,6 +37,9 @@ def export_saved_model(
         InputError: `base` cannot be written.
     """
     with output_folder(base) as (base, temporary):
+        newest = max(numbered(base).items(), default=(0, base))[1]
+        if metadata.get("run") and metadata["run"] == _run_of(newest):
+            return newest
         archive = keras.export.ExportArchive()
         archive.track(track)
         for name, (function, signature) in endpoints.items():
@@ -61,7 +65,9 @@ def output_folder(base: str | os.PathLike) -> Iterator[tuple[Path, Path]]:
     base = Path(base)
     try:
         base.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=".export-", dir=base))
+        remove_leftovers(base.iterdir())
+        temporary = unfinished(base / "export")
+        temporary.mkdir()
         try:
             yield base, temporary
         finally:
@@ -72,9 +78,15 @@ def output_folder(base: str | os.PathLike) -> Iterator[tuple[Path, Path]]:
         ) from error
 
 
+def _run_of(version):
+    try:
+        return read_json(version / "assets.extra" / "model.json").get("run")
+    except InputError:
+        return None
+
+
 def _rename_to_next_version(model, base):
-    numbers = [int(child.name) for child in base.iterdir() if child.name.isdigit()]
-    version = max(numbers, default=0) + 1
+    version = max(numbered(base), default=0) + 1
     while True:  # another process may take the same number
         target = base / str(version)
         try:

@@ -1,5 +1,6 @@
 """What a run writes and shows while it trains."""
 
+import contextlib
 import json
 import math
 import time
@@ -26,11 +27,19 @@ class MetricsLog(keras.callbacks.Callback):
         self.path = Path(path)
 
     def keep_epochs(self, count):
-        """Drops the rows of all epochs but the first `count`."""
-        if self.path.exists():
-            rows = self.path.read_text().splitlines(keepends=True)[:count]
-            with replacing(self.path) as temporary:
-                temporary.write_text("".join(rows))
+        """Drops the rows of all epochs but the first `count`.
+
+        A row that a kill or a full disk has cut short becomes `{"epoch": N}`.
+        """
+        lines = self.path.read_bytes().splitlines() if self.path.exists() else []
+        rows = dict(filter(None, map(_row, lines)))
+        lost = [epoch for epoch in range(1, count + 1) if epoch not in rows]
+        if lost:
+            print(f"note: {self.path}: the figures of epochs {lost} are damaged or missing")
+        kept = (rows.get(epoch, {"epoch": epoch}) for epoch in range(1, count + 1))
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(self.path) as temporary:
+            temporary.write_text("".join(json.dumps(row) + "\n" for row in kept))
 
     def on_epoch_end(self, epoch, logs=None):
         row = {"epoch": epoch + 1}
@@ -39,6 +48,15 @@ class MetricsLog(keras.callbacks.Callback):
             row[name] = value if math.isfinite(value) else None
         with self.path.open("a") as file:
             file.write(json.dumps(row) + "\n")
+
+
+def _row(line):
+    """(epoch, figures) of a line of the log; `None` if it is damaged."""
+    with contextlib.suppress(ValueError, RecursionError):
+        row = json.loads(line)
+        if isinstance(row, dict) and isinstance(row.get("epoch"), int):
+            if all(isinstance(value, (int, float, type(None))) for value in row.values()):
+                return row["epoch"], row
 
 
 class Speed(keras.callbacks.Callback):

@@ -1,14 +1,20 @@
 """`Model.fit` with what every training of the house shows and writes."""
 
+import contextlib
+import os
 import sys
 from collections.abc import Callable, Sequence
+from errno import EACCES, EDQUOT, EFBIG, EIO, ENOSPC, EROFS
 from pathlib import Path
 
 import keras
+import tensorflow as tf
 
 from keras_gans.data.pipeline import step_dataset
+from keras_gans.errors import OutputError
 from keras_gans.training.callbacks import MetricsLog, Speed, StopOnNaN
 from keras_gans.training.checkpoint import EpochCheckpoint
+from keras_gans.training.run_folder import fingerprint
 from keras_gans.training.schedule import Schedule
 
 
@@ -33,32 +39,52 @@ def fit(
 
     Returns:
         epochs that were done before.
+
+    Raises:
+        InputError: see `EpochCheckpoint.restore`.
+        OutputError: the disk is full. What was saved stays.
     """
     steps_per_epoch, epochs = schedule.steps_per_epoch, schedule.epochs
     optimizers = getattr(model, "optimizers", None) or {"optimizer": model.optimizer}
-    checkpoint = EpochCheckpoint(model, optimizers, folder / "checkpoints")
+    checkpoint = EpochCheckpoint(model, optimizers, folder / "checkpoints", fingerprint(folder))
     first = checkpoint.restore()
     print(f"\n{folder.name}: {epochs} epochs of {steps_per_epoch} steps"
           + (f", going on after epoch {first}" if first else ""))  # fmt: skip
-    if first == epochs:
-        return first
     log = MetricsLog(folder / "metrics.jsonl")
     log.keep_epochs(first)
-    model.fit(
-        step_dataset(batch, first * steps_per_epoch, schedule.steps),
-        steps_per_epoch=steps_per_epoch,
-        epochs=epochs,
-        initial_epoch=first,
-        validation_data=validation_data,
-        callbacks=[
-            StopOnNaN(),
-            Speed(schedule.batch_size),
-            *callbacks,
-            log,
-            keras.callbacks.TensorBoard(folder / "tensorboard", profile_batch=0),
-            checkpoint,
-        ],
-        verbose=1 if sys.stdout.isatty() else 2,
-        shuffle=False,
-    )
+    if first == epochs:
+        return first
+    with _disk_reported(folder):
+        model.fit(
+            step_dataset(batch, first * steps_per_epoch, schedule.steps),
+            steps_per_epoch=steps_per_epoch,
+            epochs=epochs,
+            initial_epoch=first,
+            validation_data=validation_data,
+            callbacks=[
+                StopOnNaN(),
+                Speed(schedule.batch_size),
+                *callbacks,
+                log,
+                keras.callbacks.TensorBoard(folder / "tensorboard", profile_batch=0),
+                checkpoint,
+            ],
+            verbose=1 if sys.stdout.isatty() else 2,
+            shuffle=False,
+        )
     return first
+
+
+@contextlib.contextmanager
+def _disk_reported(folder):
+    """A disk that is full becomes one line. The run stays, to go on when there is room."""
+    try:
+        yield
+    except (OSError, tf.errors.OpError) as error:
+        known = (os.strerror(code) for code in (ENOSPC, EDQUOT, EFBIG, EROFS, EIO, EACCES))
+        reason = next((text for text in known if text in str(error)), None)
+        if reason is None:
+            raise
+        raise OutputError(
+            f"{folder}: cannot be written ({reason}); make room, then go on with --resume"
+        ) from None

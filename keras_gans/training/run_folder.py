@@ -1,9 +1,12 @@
 """A run is a folder: its settings, its figures, its pictures, its checkpoints."""
 
 import dataclasses
+import hashlib
 import json
 import platform
 import shutil
+import uuid
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import get_args, get_type_hints
 
@@ -11,7 +14,7 @@ import filelock
 
 from keras_gans import machine
 from keras_gans.errors import InputError
-from keras_gans.files import write_json
+from keras_gans.files import numbered, read_json, remove_leftovers, write_json
 
 NOT_SETTINGS = ("resume", "run_dir", "export")  # where things lie, not what is computed
 
@@ -31,6 +34,7 @@ class RunFolder:
 
     Attributes:
         path: the folder.
+        config: as given.
 
     Raises:
         InputError: if the folder exists already (new run), does not exist or was made with
@@ -39,18 +43,24 @@ class RunFolder:
 
     def __init__(self, script, config, root="runs"):
         settings = to_json(config)
+        self.config = config
         self.path = config.run_dir
         try:
             if config.resume:
                 self.path = self.path or newest(Path(root) / script)
                 self._check(settings)
                 self._lock()
+                remove_leftovers(self.path.rglob(".*.part"))
             else:
                 self.path = self._make(Path(root) / script)
                 self._lock()
                 write_json(
                     self.path / "config.json",
-                    {"settings": settings, "environment": environment()},
+                    {
+                        "settings": settings,
+                        "environment": environment(),
+                        "run": uuid.uuid4().hex,
+                    },
                 )
         except OSError as error:
             raise InputError(
@@ -63,9 +73,49 @@ class RunFolder:
 
     def __exit__(self, error, *_):
         self._held.release()
-        # bad input found after the folder was made, before anything was trained
-        if error is InputError and not any(self.path.rglob("checkpoints/checkpoint")):
+        # bad input found after this process made the folder, before anything was trained
+        trained = any(self.path.rglob("checkpoints/checkpoint"))
+        if error is InputError and not self.config.resume and not trained:
             shutil.rmtree(self.path)
+
+    def export(self, write: Callable[..., Sequence[Path]], *trained) -> None:
+        """Exports what was trained, if `--export` asks for it and it is not done yet.
+
+        Args:
+            write: function of this run and `trained` that writes the models, and returns the
+                folders of their SavedModels.
+            *trained: what it needs.
+        """
+        if self.config.export is None:
+            return
+        done = self.path / "exported.json"
+        folders = [Path(str(each)) for each in read_json(done, list)] if done.exists() else []
+        asked = self.config.export.resolve()
+        if folders and all(each.is_dir() and asked in each.parents for each in folders):
+            print("exported before:", *folders)
+            return
+        folders = write(self, *trained)
+        print("SavedModel:", *folders)
+        write_json(done, [str(folder.resolve()) for folder in folders])
+
+    def model_card(self, trained_on: str, figures: dict, **more) -> dict:
+        """What an exported model tells of itself, as a dict for its `model.json`.
+
+        Args:
+            trained_on: str, the data.
+            figures: dict, what was measured.
+            **more: further entries.
+        """
+        hints = get_type_hints(type(self.config))  # paths are of this machine: left out
+        paths = {name for name, hint in hints.items() if Path in (hint, *get_args(hint))}
+        settings = to_json(self.config)
+        return {
+            "trained_on": trained_on,
+            "test_figures": figures,
+            "settings": {name: settings[name] for name in settings if name not in paths},
+            "run": read_json(self.path / "config.json").get("run"),
+            **more,
+        }
 
     def _make(self, parent):
         if self.path is not None:
@@ -77,8 +127,7 @@ class RunFolder:
             self.path.mkdir(parents=True)
             return self.path
         parent.mkdir(parents=True, exist_ok=True)
-        numbers = [int(child.name) for child in parent.iterdir() if child.name.isdigit()]
-        number = max(numbers, default=0) + 1
+        number = max(numbered(parent), default=0) + 1
         while True:  # another process may take the same number
             path = parent / f"{number:03d}"
             try:
@@ -88,7 +137,10 @@ class RunFolder:
                 number += 1
 
     def _lock(self):
-        self._held = filelock.FileLock(self.path / "lock")
+        path = self.path / "lock"
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            raise InputError(f"{path}: not the lock of a run; remove it")
+        self._held = filelock.FileLock(path)
         try:
             self._held.acquire(timeout=0)
         except filelock.Timeout:
@@ -101,22 +153,19 @@ class RunFolder:
         if not self.path.is_dir():
             raise InputError(f"{self.path}: no such run; start it without --resume")
         path = self.path / "config.json"
-        try:
-            recorded = json.loads(path.read_text())
-            before = recorded["settings"]
-        except (OSError, ValueError, KeyError):
-            raise InputError(
-                f"{path}: not the settings of a run; start it without --resume"
-            ) from None
+        recorded = read_json(path)
+        before = recorded.get("settings")
+        if not isinstance(before, dict):
+            raise InputError(f"{path}: not the settings of a run; start it without --resume")
         changed = [
-            f"--{key.replace('_', '-')} was {before.get(key)}, now {settings.get(key)}"
+            f"--{key.replace('_', '-')} was {before.get(key)!s:.60}, now {settings.get(key)}"
             for key in sorted({*before, *settings})
             if before.get(key) != settings.get(key)
         ]
         if changed:
             raise InputError(
-                f"{self.path}: made with other settings ({'; '.join(changed)}); give the same "
-                "ones, or start a new run without --resume"
+                f"{self.path}: made with other settings ({'; '.join(changed)[:500]}); give the "
+                "same ones, or start a new run without --resume"
             )
         if recorded.get("environment") != environment():
             print(f"note: {self.path} was begun on another machine or with other versions; "
@@ -125,10 +174,25 @@ class RunFolder:
 
 def newest(parent: Path) -> Path:
     """The newest numbered run below `parent` (raises `InputError` if there is none)."""
-    runs = [p for p in parent.iterdir() if p.name.isdigit()] if parent.is_dir() else []
+    runs = numbered(parent)
     if not runs:
         raise InputError(f"{parent}: no run to resume; start one without --resume")
-    return max(runs, key=lambda path: int(path.name))
+    return runs[max(runs)]
+
+
+def fingerprint(folder: Path) -> str:
+    """What the checkpoints of a training are known by: its run's settings and its name.
+
+    Args:
+        folder: of the training, inside a run's folder. Outside one, the name alone counts.
+
+    Raises:
+        InputError: the run's config.json is damaged.
+    """
+    run = next((each for each in folder.parents if (each / "config.json").is_file()), None)
+    settings = read_json(run / "config.json").get("settings") if run else None
+    name = folder.relative_to(run).as_posix() if run else folder.name
+    return hashlib.sha256(json.dumps([settings, name], sort_keys=True).encode()).hexdigest()
 
 
 def environment() -> dict:
@@ -152,18 +216,3 @@ def to_json(config) -> dict:
     for key in NOT_SETTINGS:
         values.pop(key, None)
     return json.loads(json.dumps(values, default=str))
-
-
-def model_card(config, trained_on: str, figures: dict, **more) -> dict:
-    """What an exported model tells of itself, as a dict for its `model.json`.
-
-    Args:
-        config: the script's dataclass; its paths are left out, they are of this machine.
-        trained_on: str, the data.
-        figures: dict, what was measured.
-        **more: further entries.
-    """
-    hints = get_type_hints(type(config))
-    paths = {name for name, hint in hints.items() if Path in (hint, *get_args(hint))}
-    settings = {name: value for name, value in to_json(config).items() if name not in paths}
-    return {"trained_on": trained_on, "test_figures": figures, "settings": settings, **more}

@@ -17,6 +17,19 @@ def test_metrics_log_appends_and_drops_repeated_epochs(tmp_path):
     assert rows == [{"epoch": 1, "loss": 0.0, "bad": None}, {"epoch": 2, "loss": 9.0}]
 
 
+@pytest.mark.parametrize(
+    "half", ['{"epoch": 2, "lo', "", "\0" * 20, "[2]", '{"epoch": []}', "[" * 9999, "\udcff"]
+)
+def test_a_damaged_row_is_left_out(tmp_path, capsys, half):
+    log = MetricsLog(tmp_path / "metrics.jsonl")
+    text = f'{{"epoch": 1, "loss": 0.5}}\n{half}\n{{"epoch": 3, "loss": 0.25}}\n{{"ep'
+    log.path.write_bytes(text.encode(errors="surrogateescape"))
+    log.keep_epochs(3)
+    rows = [json.loads(line) for line in log.path.read_text().splitlines()]
+    assert rows == [{"epoch": 1, "loss": 0.5}, {"epoch": 2}, {"epoch": 3, "loss": 0.25}]
+    assert capsys.readouterr().out.count("figures of epochs [2] are damaged") == 1
+
+
 def test_speed_leaves_the_first_step_out(monkeypatch, capsys):
     times = iter([0.0, 7.0, 7.0, 8.0, 9.0, 20.0, 21.0])
     monkeypatch.setattr("time.perf_counter", lambda: next(times))

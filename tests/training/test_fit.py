@@ -1,0 +1,55 @@
+import resource
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_gans.errors import OutputError
+from keras_gans.training.fit import fit
+from keras_gans.training.schedule import Schedule
+
+
+def train(folder, callbacks=()):
+    """Three epochs of two steps; the weights, and the epochs that were done before."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(500)])
+    model.compile(keras.optimizers.Adam(0.01), "mse", jit_compile=False)
+    model.optimizer.build(model.trainable_variables)
+
+    def batch(step):
+        x = tf.random.stateless_normal([8, 4], tf.stack([tf.constant(1, tf.int64), step]))
+        return x, tf.repeat(x[:, :1], 500, axis=1)
+
+    first = fit(folder, model, batch, Schedule(8, 2, 3), callbacks)
+    return model.get_weights(), first
+
+
+class DiskFull(keras.callbacks.Callback):
+    """No file may grow beyond some bytes from the second epoch on."""
+
+    def __init__(self, limit):
+        super().__init__()
+        self.limit = limit
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 1:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (self.limit, resource.RLIM_INFINITY))
+
+
+@pytest.mark.parametrize("limit", [100, 5_000])  # no log; a log, but no checkpoint
+def test_a_full_disk_is_one_line_and_the_run_goes_on_later(tmp_path, limit, capsys):
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        with pytest.raises(OutputError, match="full: cannot be written .*go on with --resume"):
+            train(tmp_path / "full", [DiskFull(limit)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+    names = {path.name for path in (tmp_path / "full" / "checkpoints").iterdir()}
+    assert names == {"checkpoint", "ckpt-1.index", "ckpt-1.data-00000-of-00001"}
+    weights, first = train(tmp_path / "full")
+    assert first == 1
+    for ours, theirs in zip(weights, train(tmp_path / "whole")[0], strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    log = (tmp_path / "full" / "metrics.jsonl").read_text().splitlines()
+    assert len(log) == 3
