@@ -63,7 +63,7 @@ def read_json(path: Path | str) -> Any:
         raise ValueError(constant)
 
     with reading(path, "JSON file"):
-        return json.loads(Path(path).read_text(encoding="utf-8"), parse_constant=refuse)
+        return json.loads(Path(path).read_bytes(), parse_constant=refuse)
 
 
 def remembered(
