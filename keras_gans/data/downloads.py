@@ -169,7 +169,11 @@ class _WebAlone(urllib.request.HTTPRedirectHandler):
     """Follows a server to http and https alone, and from https to https alone."""
 
     def redirect_request(self, req, fp, code, msg, headers, newurl):
-        _check_protocol(newurl, req.full_url)
+        try:
+            _check_protocol(newurl, req.full_url)
+        except InputError:
+            fp.close()
+            raise
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 

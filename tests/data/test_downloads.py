@@ -1,4 +1,5 @@
 import hashlib
+import io
 import os
 import re
 import threading
@@ -202,8 +203,8 @@ def test_a_secure_server_cannot_send_to_an_insecure_one(path):
     handler = _WebAlone()
     asked = Request("https://example.org/a")
     with pytest.raises(InputError, match="sent on to http://example.org/b"):
-        handler.redirect_request(asked, None, 302, "Found", {}, "http://example.org/b")
-    assert handler.redirect_request(asked, None, 302, "", {}, "https://example.org/b")
+        handler.redirect_request(asked, io.BytesIO(), 302, "Found", {}, "http://example.org/b")
+    assert handler.redirect_request(asked, io.BytesIO(), 302, "", {}, "https://example.org/b")
 
 
 def test_no_pipe_or_link_is_written_to(server, path, tmp_path):
