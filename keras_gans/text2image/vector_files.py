@@ -11,7 +11,10 @@ from keras_gans.data.reading import reading
 from keras_gans.errors import InputError
 from keras_gans.text2image.captions import SPECIAL, Vocabulary, build_vocabulary
 
-KINDS = "word2vec text or binary, GloVe text (each also as .gz) or gensim's .kv"
+KINDS = (
+    "word2vec text or binary, GloVe text (each also as .gz) or, with --trust-vectors, "
+    "gensim's .kv"
+)
 
 LONGEST = 1 << 20  # bytes of a line; longer ones are no text
 
@@ -202,6 +205,7 @@ def _binary_entries(file, path, count, size):
 def _numbers(fields, size):
     """float32 (size,), or `None` if these are not so many numbers."""
     try:
-        return np.array(fields, np.float32) if size and len(fields) == size else None
+        with np.errstate(over="ignore"):  # infinity then, which is refused
+            return np.array(fields, np.float32) if size and len(fields) == size else None
     except ValueError:
         return None

@@ -133,6 +133,12 @@ def test_another_file_is_refused(tmp_path):
         path.write_bytes(content)
         with pytest.raises(InputError, match="not the Inception graph of 2015"):
             inception_2015(path)
+    write_graph(path)
+    graph = tf.compat.v1.GraphDef.FromString(path.read_bytes())
+    graph.node.add(name="more", op="WriteFile")
+    path.write_bytes(graph.SerializeToString())
+    with pytest.raises(InputError, match=r"it has the operation WriteFile\)"):
+        inception_2015(path)
     write_graph(path, classes=10)
     with pytest.raises(InputError, match=r"\(its last layer is \(2048, 10\)\); give"):
         inception_2015(path)

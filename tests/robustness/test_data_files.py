@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import pickle
+import re
 import zipfile
 
 import numpy as np
@@ -20,7 +21,9 @@ from keras_gans.dscnn.datasets import load_scenes
 from keras_gans.dscnn.scene_arrays import load_npz
 from keras_gans.errors import InputError, printable
 from keras_gans.files import read_json, remembered
-from keras_gans.frgan.datasets import load_labelled_images
+from keras_gans.frgan.config import Config
+from keras_gans.frgan.datasets import labelled_subset, load_labelled_images
+from keras_gans.frgan.labelled_images import LabelledImages
 from keras_gans.okdgan.crop_list import save as save_list
 from keras_gans.okdgan.crops import digest
 from keras_gans.okdgan.datasets import load_crops, load_list
@@ -141,8 +144,11 @@ READERS = {
 }
 
 
-@pytest.mark.parametrize("seed", range(8))
-@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize(
+    "name, seed",
+    # a MATLAB file takes half a second: it is read in a process of its own first
+    [(name, seed) for name in READERS for seed in range(2 if name == "matrix.mat" else 8)],
+)
 def test_random_damage(tmp_path, name, seed):
     make, read = READERS[name]
     path = tmp_path / name
@@ -151,7 +157,7 @@ def test_random_damage(tmp_path, name, seed):
     if seed == 0:
         read(path)  # undamaged
     rng = np.random.default_rng([seed, len(name)])
-    for _ in range(1 if name == "matrix.mat" else 5):  # half a second each
+    for _ in range(1 if name == "matrix.mat" else 5):
         path.write_bytes(damage(content, rng))
         try:
             read(path)
@@ -245,7 +251,7 @@ def test_newer_mat(tmp_path):
     assert "a MATLAB 7.3 file (HDF5)" in line_of(read_mat, tmp_path / "a.mat", ["X"])
 
 
-@pytest.mark.parametrize("kind", [10, 11, 19, 24, 2**31])
+@pytest.mark.parametrize("kind", [24, 2**31])
 def test_mat_that_ends_the_reader(tmp_path, kind):
     """SciPy takes a type of data that there is not for an address, and crashes."""
     path = tmp_path / "a.mat"
@@ -396,6 +402,7 @@ def test_text_that_is_too_large(tmp_path):
     "text", ["1" * 5000, "1" * 16, "-1", "1e3", "²", "٣" * 20, "", " 1", "1_0"]
 )
 def test_numbers(text):
+    """Those of many digits would take Python long, or raise."""
     line = line_of(whole_number, text, "x", "a.csv: line 2")
     assert line.startswith("a.csv: line 2: x is ") and len(line) < 100
 
@@ -439,6 +446,50 @@ def test_json_in_other_encodings(tmp_path):
     for encoding in ("utf-8-sig", "utf-16", "utf-32"):
         (tmp_path / "a.json").write_text('{"é": 1}', encoding)
         assert read_json(tmp_path / "a.json") == {"é": 1}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None, [], {}, {"indices": [], "labels": []}, {"indices": [0], "labels": [0, 1]},
+        {"indices": [4], "labels": [0]}, {"indices": [-1], "labels": [0]},
+        {"indices": [0.5], "labels": [0]}, {"indices": [True], "labels": [0]},
+        {"indices": [0], "labels": [2]}, {"indices": [0], "labels": [-2]},
+        {"indices": [[0]], "labels": [0]}, {"indices": "0", "labels": "0"},
+        {"indices": [0], "labels": [None]},
+    ],
+)  # fmt: skip
+def test_odd_records_of_labels(tmp_path, value):
+    pixels, labels = np.zeros((4, 8, 8, 3), np.uint8), np.array([0, 1, 0, 1])
+    images = LabelledImages("set", ("a", "b"), pixels, labels, pixels, labels)
+    config = Config(labels=2)
+    assert len(labelled_subset(config, tmp_path, images)[0]) == 2
+    path = tmp_path / "labelled.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"value": value}))
+    line = line_of(labelled_subset, config, tmp_path, images)
+    assert line.startswith(f"{path}: truncated or damaged record of a run")
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (b"red 1e60 2 3\n", "3 finite numbers are expected"),
+        (b"red 1e999 2 3\n", "3 finite numbers are expected"),
+        (b"1" * 5000 + b" 3\nred 1 2 3\n", "none of the 1 words"),
+        (b"99999999999999 3\nred " + bytes(12), "truncated at vector 2 of 99999999999999"),
+        (b"99999999999999 3\nred 1 2 3\n", "truncated: 1 vectors, line 1 says 99999999999999"),
+        (b"PK\x03\x04", "not a file of word vectors"),
+        ("red 1 2 3\n".encode("utf-16"), "not a file of word vectors"),
+        (b"red " + b"1 " * (1 << 20), "not a file of word vectors"),
+        (gzip.compress(gzip.compress(b"red 1 2 3\n")), "not a file of word vectors"),
+        (gzip.compress(bytes(1 << 26)), "not a file of word vectors"),
+        (gzip.compress(b"\x80\x04K\x01."), "a pickle, .* give --trust-vectors"),
+    ],
+)
+def test_odd_vectors(tmp_path, content, message):
+    (tmp_path / "v").write_bytes(content)
+    line = line_of(load_vectors, tmp_path / "v", ["red"])
+    assert re.match(f"{tmp_path / 'v'}: .*{message}", line)
 
 
 # Names ------------------------------------------------------------------------------------
