@@ -53,17 +53,13 @@ def write_json(path: Path, value) -> None:
 
 
 def read_json(path: Path | str) -> Any:
-    """Reads JSON.
+    """Reads JSON, in any of its encodings.
 
     Raises:
-        InputError: the file cannot be read, or is no JSON; NaN and infinity are none.
+        InputError: the file cannot be read, or is no JSON.
     """
-
-    def refuse(constant):
-        raise ValueError(constant)
-
     with reading(path, "JSON file"):
-        return json.loads(Path(path).read_bytes(), parse_constant=refuse)
+        return json.loads(Path(path).read_bytes())
 
 
 def remembered(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gans.data.folders import in_threads, subfolders
+from keras_gans.data.folders import check_data_folder, in_threads, subfolders
 from keras_gans.data.images import read_grey_or_rgb
 from keras_gans.defectgan.config import Config
 from keras_gans.defectgan.dagm import is_dagm, list_dagm
@@ -102,11 +102,7 @@ def load_surfaces(folder: Path, test_share: float = 0.3, seed: int = 0) -> Surfa
     folder = Path(folder)
     if not 0 <= test_share < 1:
         raise InputError(f"test share must be from 0 to below 1. Received: {test_share}")
-    if not folder.exists():
-        raise InputError(f"{folder}: no such folder")
-    if not folder.is_dir():
-        raise InputError(f"{folder}: a file, where a folder of images is expected")
-
+    check_data_folder(folder, LAYOUTS)
     files = _list_files(folder)
     if not files:
         raise InputError(f"{folder}: no images ({' '.join(SUFFIXES)} are read)")
