@@ -119,40 +119,53 @@ def write_json(path: Path, value) -> None:
         temporary.write_text(json.dumps(value, indent=2) + "\n")
 
 
-def read_json(path: Path, kind: type = dict):
-    """Reads a JSON file that holds a dict, or a list.
+def read_json(path: Path | str, kind: type | None = None) -> Any:
+    """Reads JSON, in any of its encodings.
+
+    Args:
+        path: the file.
+        kind: what it must hold, such as `dict`; by default anything.
 
     Raises:
-        InputError: it cannot be read, is damaged, or holds something else.
+        InputError: the file cannot be read, is no JSON, or holds something else.
     """
     with reading(path, "JSON file"):
-        value = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(value, kind):
+        value = json.loads(Path(path).read_bytes())
+        if kind and not isinstance(value, kind):
             raise TypeError
     return value
 
 
-def remembered(path: Path, compute: Callable, digest: str | None = None) -> Any:
+def remembered(
+    path: Path,
+    compute: Callable,
+    digest: str | None = None,
+    fits: Callable[[Any], bool] | None = None,
+) -> Any:
     """What was drawn or computed once: read from a JSON file, or computed and written there.
 
     Args:
         path: `Path` of the file; its folder is made.
         compute: function without arguments to what JSON can hold.
         digest: of the data it is made of, str. The file keeps it.
+        fits: function from a value that was read to whether it can be used; it may raise
+            anything for one that cannot.
 
     Returns:
         the value, as JSON gives it back.
 
     Raises:
-        InputError: what is there was made of other data.
+        InputError: what is there was made of other data, is damaged or does not fit.
     """
     if not path.exists():
         value = compute()
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path, value if digest is None else {"sha256": digest, "value": value})
-    stored = json.loads(path.read_text())
-    if digest is None:
-        return stored
-    if stored["sha256"] != digest:
-        raise InputError(f"{path}: made of other data; start a new run for these")
-    return stored["value"]
+    stored = read_json(path)
+    with reading(path, "record of a run"):
+        value = stored if digest is None else stored["value"]
+        if digest is not None and stored["sha256"] != digest:
+            raise InputError(f"{path}: made of other data; start a new run for these")
+        if fits and not fits(value):
+            raise ValueError(value)
+    return value

@@ -80,7 +80,7 @@ def output_folder(base: str | os.PathLike) -> Iterator[tuple[Path, Path]]:
 
 def _run_of(version):
     try:
-        return read_json(version / "assets.extra" / "model.json").get("run")
+        return read_json(version / "assets.extra" / "model.json", dict).get("run")
     except InputError:
         return None
 

@@ -1,5 +1,6 @@
 """Features of images: the networks behind Frechet distance, KID and Inception score."""
 
+import contextlib
 import functools
 import hashlib
 import os
@@ -12,7 +13,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_gans.data.arrays import read_npy
 from keras_gans.data.levels import to_float
+from keras_gans.data.reading import check_regular
 from keras_gans.errors import InputError
 from keras_gans.files import check_folder, replacing
 from keras_gans.metrics.inception_score import INCEPTION_2015, inception_2015
@@ -127,10 +130,12 @@ def model_extractor(
         path = Path(model)
         _file_digest(path)
         try:
-            model = keras.saving.load_model(path, compile=False)
+            # safe_mode: no layer that is code (Lambda) is made
+            model = keras.saving.load_model(path, compile=False, safe_mode=True)
         except Exception:  # Keras raises nearly every type there is on other files
             raise InputError(
-                f"{path}: not a model that Keras can load: save one with model.save as .keras"
+                f"{path}: not a model that Keras can load without running code that is in it: "
+                "save one without Lambda layers with model.save as .keras"
             ) from None
         name = name or path.stem
     name = name or model.name
@@ -182,10 +187,8 @@ def extract(
         return np.concatenate([extractor.features(batch) for batch in batches()])
     check_folder(cache)
     file = Path(cache) / f"{content_hash(extractor, batches())}.npy"
-    try:
-        return np.load(file)
-    except (OSError, ValueError, EOFError):
-        pass  # not there, or damaged
+    with contextlib.suppress(InputError):  # not there, or damaged
+        return read_npy(file)
     features = extract(extractor, batches)
     file.parent.mkdir(parents=True, exist_ok=True)
     with replacing(file) as temporary, open(temporary, "wb") as opened:
@@ -252,6 +255,7 @@ def _ends_with_softmax(model):
 
 
 def _file_digest(path):
+    check_regular(path)
     try:
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -16,7 +16,8 @@ from keras_gans import machine
 from keras_gans.errors import InputError
 from keras_gans.files import numbered, read_json, remove_leftovers, write_json
 
-NOT_SETTINGS = ("resume", "run_dir", "export")  # where things lie, not what is computed
+# where things lie and what is allowed, not what is computed
+NOT_SETTINGS = ("resume", "run_dir", "export", "trust_vectors")
 
 
 class RunFolder:
@@ -113,7 +114,7 @@ class RunFolder:
             "trained_on": trained_on,
             "test_figures": figures,
             "settings": {name: settings[name] for name in settings if name not in paths},
-            "run": read_json(self.path / "config.json").get("run"),
+            "run": read_json(self.path / "config.json", dict).get("run"),
             **more,
         }
 
@@ -153,7 +154,7 @@ class RunFolder:
         if not self.path.is_dir():
             raise InputError(f"{self.path}: no such run; start it without --resume")
         path = self.path / "config.json"
-        recorded = read_json(path)
+        recorded = read_json(path, dict)
         before = recorded.get("settings")
         if not isinstance(before, dict):
             raise InputError(f"{path}: not the settings of a run; start it without --resume")
@@ -190,7 +191,7 @@ def fingerprint(folder: Path) -> str:
         InputError: the run's config.json is damaged.
     """
     run = next((each for each in folder.parents if (each / "config.json").is_file()), None)
-    settings = read_json(run / "config.json").get("settings") if run else None
+    settings = read_json(run / "config.json", dict).get("settings") if run else None
     name = folder.relative_to(run).as_posix() if run else folder.name
     return hashlib.sha256(json.dumps([settings, name], sort_keys=True).encode()).hexdigest()
 

@@ -1,3 +1,5 @@
+import os
+
 import keras
 import numpy as np
 import pytest
@@ -85,6 +87,11 @@ def test_files_that_are_no_model(tmp_path):
     assert "cannot be read (No such file" in refused(model_extractor, tmp_path / "no.keras")
     (tmp_path / "bad.keras").write_text("bad")
     assert "not a model that Keras can load" in refused(model_extractor, tmp_path / "bad.keras")
+    code = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Lambda(lambda x: x + 1)])
+    code.save(tmp_path / "code.keras")
+    assert "without running code" in refused(model_extractor, tmp_path / "code.keras")
+    os.mkfifo(tmp_path / "pipe.keras")
+    assert "a pipe, socket" in refused(model_extractor, tmp_path / "pipe.keras")
     vectors = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
     assert "takes (None, 4), a model that takes images" in refused(model_extractor, vectors)
 
