@@ -49,9 +49,8 @@ class Classifier:
         """
 
         def read(description):
-            classes = description["classes"]
-            names = isinstance(classes, list) and all(isinstance(name, str) for name in classes)
-            if not names or len(classes) < 2:
+            classes = models.names(description, "classes")
+            if len(classes) < 2:
                 raise ValueError(classes)
             return classes
 

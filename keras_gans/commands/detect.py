@@ -56,17 +56,18 @@ class Detector:
 
         def read(description):
             channels, calibration = description["channels"], description["calibration"]
-            if channels not in (1, 3):
+            if type(channels) is not int or channels not in (1, 3):
                 raise ValueError(channels)
-            levels = (calibration[name] for name in ("threshold", "peak", "limit"))
-            return channels, float(max(levels))
+            levels = ("threshold", "peak", "limit")
+            return channels, max(models.number(calibration, n, 0, 255, float) for n in levels)
 
         folder, found = models.find_model(
             folder,
             MODEL,
             "python train_defectgan.py --data DIR --reduced",
             read,
-            "not a DefectGAN's (channels, 1 or 3, and calibration are expected)",
+            "not a DefectGAN's (channels, 1 or 3, and calibration, threshold, peak and limit "
+            "from 0 to 255, are expected)",
         )
         return cls(folder, *found)
 

@@ -65,12 +65,19 @@ class WhiteBalance:
         Raises:
             InputError: no model there, no or wrong description, a view smaller than a patch.
         """
+
+        def read(description):
+            patch, view = models.number(description, "patch_size", 1, 4096), description["view"]
+            if view not in ("whole", "native"):
+                view = models.number(description, "view", patch, 2**20)
+            return patch, view
+
         folder, (patch, trained_view) = models.find_model(
             folder,
             default,
             "python train_dscnn.py",
-            lambda description: (int(description["patch_size"]), description["view"]),
-            "a JSON object with patch_size and view is expected",
+            read,
+            "patch_size, pixels, and view, whole, native or pixels, are expected",
         )
         view = trained_view if view == "model" else view
         if view not in ("whole", "native") and not (isinstance(view, int) and view >= patch):

@@ -157,4 +157,3 @@ def draw_label(seed: int | tf.Tensor, number: int | tf.Tensor, classes: int) -> 
     return tf.random.stateless_uniform(
         [], key, 0, classes, dtype=tf.int32, alg=tf.random.Algorithm.PHILOX
     )
-

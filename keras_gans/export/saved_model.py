@@ -3,14 +3,18 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import filelock
 import keras
 
 from keras_gans.errors import InputError
+
+LOCK = "lock"  # in a hidden folder, as long as its maker lives
 
 
 def export_saved_model(
@@ -35,13 +39,15 @@ def export_saved_model(
     Raises:
         InputError: `base` cannot be written.
     """
-    with output_folder(base) as (base, temporary):
+    with output_folder(base) as (base, temporary), tempfile.TemporaryDirectory() as scratch:
         archive = keras.export.ExportArchive()
         archive.track(track)
         for name, (function, signature) in endpoints.items():
             archive.add_endpoint(name, function, signature)
-        model = temporary / "model"
-        archive.write_out(model, verbose=False)
+        # not at once into the folder: TensorFlow writes to names in UTF-8 alone
+        written = Path(scratch) / "model"
+        archive.write_out(written, verbose=False)
+        model = shutil.copytree(written, temporary / "model")
         extra = model / "assets.extra"
         extra.mkdir()
         text = json.dumps(metadata, indent=2, ensure_ascii=False)
@@ -53,7 +59,8 @@ def export_saved_model(
 def output_folder(base: str | os.PathLike) -> Iterator[tuple[Path, Path]]:
     """Makes `base` and a hidden folder in it, gives both, removes the hidden one at the end.
 
-    What is finished in the hidden folder reaches its place by a rename.
+    What is finished in the hidden folder reaches its place by a rename. What processes that
+    were killed left in `base` is removed.
 
     Raises:
         InputError: `base` cannot be written, or an `OSError` of the body.
@@ -61,9 +68,12 @@ def output_folder(base: str | os.PathLike) -> Iterator[tuple[Path, Path]]:
     base = Path(base)
     try:
         base.mkdir(parents=True, exist_ok=True)
+        for left in base.glob(".export-*"):
+            _remove_unless_in_use(left)
         temporary = Path(tempfile.mkdtemp(prefix=".export-", dir=base))
         try:
-            yield base, temporary
+            with filelock.FileLock(temporary / LOCK):
+                yield base, temporary
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
@@ -72,8 +82,18 @@ def output_folder(base: str | os.PathLike) -> Iterator[tuple[Path, Path]]:
         ) from error
 
 
+def _remove_unless_in_use(folder):
+    """Removes a hidden folder whose maker no longer holds its lock."""
+    lock = folder / LOCK
+    if folder.is_symlink() or lock.is_symlink() or not lock.is_file():
+        return
+    with contextlib.suppress(filelock.Timeout, OSError), filelock.FileLock(lock, timeout=0):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _rename_to_next_version(model, base):
-    numbers = [int(child.name) for child in base.iterdir() if child.name.isdigit()]
+    names = (child.name for child in base.iterdir())
+    numbers = [int(name) for name in names if re.fullmatch("[0-9]{1,18}", name)]
     version = max(numbers, default=0) + 1
     while True:  # another process may take the same number
         target = base / str(version)

@@ -10,6 +10,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from scipy.special import rel_entr
 
+from keras_gans.data.reading import reading
 from keras_gans.errors import InputError
 
 INCEPTION_2015 = "inception-2015-12-05"
@@ -100,8 +101,9 @@ def inception_2015(
             features = tf.squeeze(pool, (1, 2))
             weights = product.inputs[1]
             probabilities = tf.nn.softmax(features @ weights)
-        except (ValueError, KeyError, tf.errors.OpError) as error:
-            raise _not_the_graph(path, str(error).splitlines()[0]) from None
+        except Exception as error:  # of any type, by what is wrong with the graph
+            reason = " ".join(str(error).split())[:120]
+            raise _not_the_graph(path, reason or type(error).__name__) from None
     if weights.shape != (OUTPUTS["features"], OUTPUTS["probabilities"]):
         raise _not_the_graph(path, f"its last layer is {tuple(weights.shape)}")
     fetched = {"probabilities": probabilities, "features": features}[output]
@@ -124,14 +126,11 @@ def inception_2015(
 
 def _read_graph(path):
     graph_def = tf.compat.v1.GraphDef()
-    try:
-        graph_def.ParseFromString(Path(path).read_bytes())
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be read ({error.strerror or error}); {MEND}"
-        ) from None
-    except DecodeError:
-        raise _not_the_graph(path, "not a GraphDef") from None
+    with reading(path, "GraphDef"):
+        try:
+            graph_def.ParseFromString(Path(path).read_bytes())
+        except DecodeError:
+            raise _not_the_graph(path, "not a GraphDef") from None
     missing = {INPUT, POOL, LOGITS} - {node.name for node in graph_def.node}
     if missing:
         raise _not_the_graph(path, f"no node {sorted(missing)[0]}")

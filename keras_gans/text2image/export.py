@@ -39,10 +39,11 @@ def export_text_to_image(
       word, by the whole network; of that word alone, by a generator); `words`, string (N, W),
       "" in empty places, whose pictures mean nothing; `known`, bool (N, W), where the
       vocabulary has the word; and `count`, int32 (N,), of all words, those after the W-th
-      too. Both refuse sentences that are not UTF-8, too long (`checks.LONGEST`) or without a
-      word, and empty batches. A sentence of unknown words alone is refused by the first; of
-      `words` it has pictures, which say nothing of it, and `known` tells so. `assets.extra/model.json` holds `metadata`, and beside it `length`
-      (W), `vector_size` (D), `image_size` (S) and `vocabulary`, the number of known words.
+      too. Both refuse empty batches, and sentences that are not UTF-8, too long
+      (`checks.LONGEST`) or without a word. A sentence of unknown words alone is refused by the
+      first; of `words` it has pictures, which say nothing of it, and `known` tells so.
+      `assets.extra/model.json` holds `metadata`, and beside it `length` (W), `vector_size`
+      (D), `image_size` (S) and `vocabulary`, the number of known words.
     - `base/NAME-float32.tflite` and `-float16`, where NAME is the last part of `base`. Of the
       whole network: from `vectors`, float32 (1, W, D), and `mask`, bool (1, W), false in the
       empty places in front, to `images` (1, S, S, 3) and `pictures` (1, W, S, S, 3), uint8.

@@ -296,7 +296,7 @@ def test_model_that_cannot_be_used(tmp_path, capsys, model, good):
     description.write_text("{}")
     assert "patch_size" in attempt(tmp_path)
     description.write_text('{"patch_size": 16, "view": "native"}')
-    assert "export the model again" in attempt(tmp_path)
+    assert "saved_model.pb: truncated or damaged SavedModel" in attempt(tmp_path)
     assert "at least 16" in attempt(model, "--view", "15")
 
 
