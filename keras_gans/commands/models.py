@@ -6,11 +6,12 @@ No network code is needed, and Keras is not imported.
 import json
 import os
 import re
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from keras_gans.data.reading import Unsupported, check_regular, reading
+from keras_gans.data.reading import check_regular, reading
 from keras_gans.errors import InputError
 
 PACKAGE = Path(__file__).parents[1]
@@ -160,9 +161,7 @@ def load_signature(
         if not file.is_dir():
             check_regular(file)
     with reading(folder / "saved_model.pb", "SavedModel (or its variables)"), stderr_hidden():
-        if not _is_utf8(str(folder)):
-            raise Unsupported("TensorFlow opens names in UTF-8 alone: rename the folder")
-        loaded = tf.saved_model.load(str(folder))
+        loaded = _load(folder)
     try:
         signature = loaded.signatures[name]
         taken = signature.structured_input_signature[1]
@@ -182,15 +181,17 @@ def load_signature(
 
     def run(**arrays):
         try:
-            return signature(
-                **{each: tf.constant(array, inputs[each][0]) for each, array in arrays.items()}
-            )
+            tensors = {each: tf.constant(arrays[each], inputs[each][0]) for each in inputs}
+            for each, (dtype, shape) in inputs.items():
+                if not tf.TensorSpec(shape, dtype).is_compatible_with(tensors[each]):
+                    raise ValueError(each)
+            return signature(**tensors)
         except (MemoryError, tf.errors.ResourceExhaustedError):
             message = "the input is too large for the memory there is: make it smaller"
         except tf.errors.OpError as error:
             reason = re.search(r"assertion failed: \[(.*?)\]", error.message)
             message = reason[1] if reason else " ".join(error.message.split())[:200]
-        except (TypeError, ValueError, OverflowError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             message = f"takes {described}"
         raise InputError(f"{shown(folder)}: {message}")
 
@@ -202,8 +203,19 @@ def _description_file(folder):
     return folder / "assets.extra" / "model.json"
 
 
-def _is_utf8(name):
-    return name == name.encode(errors="replace").decode()
+def _load(folder):
+    """Loads a SavedModel, by another name if TensorFlow cannot open its own.
+
+    That looks for files by patterns, and all names have to be UTF-8.
+    """
+    from keras_gans.quiet import tensorflow as tf
+
+    if re.fullmatch(r"[^][*?\\{}\udc80-\udcff]*", str(folder)):
+        return tf.saved_model.load(str(folder))
+    with tempfile.TemporaryDirectory() as plain:
+        link = Path(plain, "model")
+        link.symlink_to(folder.resolve())
+        return tf.saved_model.load(str(link))
 
 
 def _listed(folder):

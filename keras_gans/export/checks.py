@@ -62,19 +62,20 @@ def checked_label(label: tf.Tensor, low: int, classes: int) -> tf.Tensor:
 
 
 def checked_numbers(first: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
-    """Number of the first image, int64, not negative, for a count from 1 to `MOST_IMAGES`.
+    """Numbers of images, int64 (count,), from `first`; not negative, at most `MOST_IMAGES`.
 
     Raises:
         tf.errors.InvalidArgumentError: others.
     """
     last = tf.int64.max - MOST_IMAGES
-    return _after(
-        first,
+    count = _after(
+        tf.cast(count, tf.int64),
         [
             (within(first, 0, last), f"first must be from 0 to {last}"),
             (within(count, 1, MOST_IMAGES), f"count must be from 1 to {MOST_IMAGES}"),
         ],
     )
+    return first + tf.range(count)
 
 
 def checked_captions(captions: tf.Tensor) -> tf.Tensor:

@@ -83,7 +83,7 @@ def export_generator(
         return {**generate(z, label), "labels": label}
 
     def from_seed(first, count, seed, label=None):
-        first = checked_numbers(first, count)
+        numbers = checked_numbers(first, count)
         if label is not None:
             label = checked_label(label, -1, len(classes))
 
@@ -95,7 +95,6 @@ def export_generator(
             return generate(z, chosen[None])["images"][0], chosen
 
         def made(spec):
-            numbers = first + tf.range(tf.cast(count, tf.int64))
             return tf.map_fn(one, numbers, fn_output_signature=spec)
 
         image = tf.TensorSpec(shape, tf.uint8)
