@@ -11,7 +11,7 @@ from keras_gans.commands import results
 from keras_gans.commands.generate import GRID
 from keras_gans.data.folders import list_images
 from keras_gans.data.squares import read_levels
-from keras_gans.errors import InputError
+from keras_gans.errors import InputError, printable
 from keras_gans.files import check_folder
 from keras_gans.report.tables import show
 
@@ -221,9 +221,9 @@ def _print_table(rows):
             numbers = f"{row['n_fake']} made, {row['splits']} splits"
         std = "" if row["std"] is None else f"{row['std']:.4g}"
         cells.append((row["metric"], f"{row['value']:.5g}", std, numbers))
-    title = f"{first['fake']} against {first['real']}"
+    title = printable(f"{first['fake']} against {first['real']}")
     show(title, ("metric", "value", "±", "conditions"), cells, left=(3,))
     print(
-        f"network: {first['extractor']}, seed {first['seed']}. A Frechet distance depends on "
-        "the number of images: compare equal numbers only."
+        f"network: {printable(first['extractor'])}, seed {first['seed']}. A Frechet distance "
+        "depends on the number of images: compare equal numbers only."
     )

@@ -48,7 +48,7 @@ def little_generator(labels):
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
-    """Signatures by model and name; of the rooms without a shipped model, of little networks."""
+    """Signatures by model and name: the shipped models, and little networks of other rooms."""
     base, found = tmp_path_factory.mktemp("models"), {}
     with pytest.MonkeyPatch.context() as patch:  # what a phone gets is tested elsewhere
         for module, name in (
@@ -234,14 +234,14 @@ KINDS = {
     Generator: {"latent": 5, "classes": LABELS},
     Drawer: {"vocabulary": 9},
 }
-ODD = (None, [], {}, "", "7", True, 0, -1, 2.5, 10**400, float("nan"), float("inf"), [[]], [None],
-       ["a", 1], ["a", ""], "ab")  # fmt: skip
+ODD = (None, [], {}, "", "7", True, 0, -1, 2.5, 10**400, float("nan"), float("inf"), [[]],
+       [None], ["a", 1], ["a", ""], "ab")  # fmt: skip
 ACCEPTED = {  # of which a generator without classes is one
     (Generator, "classes"): ([],),
 }
 WRONG = [
-    *((kind, {**good, name: odd}) for kind, good in KINDS.items() for name in good for odd in ODD
-      if not any(odd == fine for fine in ACCEPTED.get((kind, name), ()))),
+    *((kind, {**good, name: odd}) for kind, good in KINDS.items() for name in good
+      for odd in ODD if not any(odd == fine for fine in ACCEPTED.get((kind, name), ()))),
     *((Detector, {"channels": 1, "calibration": {**CALIBRATION, name: odd}})
       for name in CALIBRATION for odd in (*ODD[:6], -1, 256, float("nan"), float("inf"))),
     *((kind, {n: v for n, v in good.items() if n != name}) for kind, good in KINDS.items()
@@ -249,8 +249,8 @@ WRONG = [
     *((WhiteBalance, {"patch_size": 64, "view": view}) for view in (63, 64.5, 2**21)),
     (Classifier, {"classes": ["a"]}),
 ]  # fmt: skip
-TEXTS = ["", "{", "[" * 100_000, '{"patch_size": ' + "1" * 5000 + "}", "nul", "\ufeff{}", '{"a"',
-         "{'patch_size': 64}", '{"patch_size": 64, "view"', "\0" * 40]  # fmt: skip
+TEXTS = ["", "{", "[" * 100_000, '{"patch_size": ' + "1" * 5000 + "}", "nul", "\ufeff{}",
+         '{"a"', "{'patch_size': 64}", '{"patch_size": 64, "view"', "\0" * 40]  # fmt: skip
 BYTES = [b"\xff\xfe{\x00}\x00", b'{"classes": ["caf\xe9", "a"]}', os.urandom(100)]
 
 
