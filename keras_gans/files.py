@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from keras_gans.data.reading import reading
 from keras_gans.errors import InputError
 
 
@@ -51,27 +52,50 @@ def write_json(path: Path, value) -> None:
         temporary.write_text(json.dumps(value, indent=2) + "\n")
 
 
-def remembered(path: Path, compute: Callable, digest: str | None = None) -> Any:
+def read_json(path: Path | str) -> Any:
+    """Reads JSON.
+
+    Raises:
+        InputError: the file cannot be read, or is no JSON; NaN and infinity are none.
+    """
+
+    def refuse(constant):
+        raise ValueError(constant)
+
+    with reading(path, "JSON file"):
+        return json.loads(Path(path).read_bytes(), parse_constant=refuse)
+
+
+def remembered(
+    path: Path,
+    compute: Callable,
+    digest: str | None = None,
+    fits: Callable[[Any], bool] | None = None,
+) -> Any:
     """What was drawn or computed once: read from a JSON file, or computed and written there.
 
     Args:
         path: `Path` of the file; its folder is made.
         compute: function without arguments to what JSON can hold.
         digest: of the data it is made of, str. The file keeps it.
+        fits: function from a value that was read to whether it can be used; it may raise
+            anything for one that cannot.
 
     Returns:
         the value, as JSON gives it back.
 
     Raises:
-        InputError: what is there was made of other data.
+        InputError: what is there was made of other data, is damaged or does not fit.
     """
     if not path.exists():
         value = compute()
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path, value if digest is None else {"sha256": digest, "value": value})
-    stored = json.loads(path.read_text())
-    if digest is None:
-        return stored
-    if stored["sha256"] != digest:
-        raise InputError(f"{path}: made of other data; start a new run for these")
-    return stored["value"]
+    stored = read_json(path)
+    with reading(path, "record of a run"):
+        value = stored if digest is None else stored["value"]
+        if digest is not None and stored["sha256"] != digest:
+            raise InputError(f"{path}: made of other data; start a new run for these")
+        if fits and not fits(value):
+            raise ValueError(value)
+    return value

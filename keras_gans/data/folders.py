@@ -43,6 +43,34 @@ def images_in(folder: Path, suffixes: Sequence[str] = SUFFIXES) -> list[Path]:
     return [path for path in found if path.suffix.lower() in suffixes and path.is_file()]
 
 
+def check_data_folder(path: Path, expected: str) -> None:
+    """Raises `InputError` for what is no folder; `expected` says what should be in it."""
+    if not os.path.isdir(path):
+        state = "a file" if os.path.exists(path) else "no such folder"
+        raise InputError(f"{path}: {state}; a folder is expected with {expected}")
+
+
+def inside(folder: Path, name: str, where: str, links: bool = False) -> Path:
+    """The path of a file that a list names, which must lie in the list's own folder.
+
+    Args:
+        folder: what the name is relative to.
+        name: as the list has it.
+        where: the list's file and line, for the message.
+        links: whether links may lead out of the folder: for lists that we wrote ourselves.
+
+    Raises:
+        InputError: an absolute path, one with "..", or a link that leads out of the folder.
+    """
+    path = folder / name
+    out = Path(name).is_absolute() or ".." in Path(name).parts
+    if not out and not links:
+        out = not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+    if out:
+        raise InputError(f"{where}: {name[:80]} leads out of {folder}: name files in it alone")
+    return path
+
+
 def list_images(paths, suffixes: Sequence[str] = SUFFIXES) -> list[Path]:
     """Lists image files.
 

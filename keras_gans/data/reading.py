@@ -43,8 +43,9 @@ def reading(path: Path | str, kind: str) -> Iterator[None]:
     except Exception as error:  # a parser raises nearly every type there is
         if isinstance(error, OSError) and error.errno in errno.errorcode:
             raise InputError(f"{path}: cannot be read ({os.strerror(error.errno)})") from None
-        if isinstance(error, NotImplementedError) or any(
-            word in str(error).lower() for word in UNSUPPORTED
+        if isinstance(error, NotImplementedError) or (
+            not isinstance(error, TypeError)  # '<' is not supported between ...
+            and any(word in str(error).lower() for word in UNSUPPORTED)
         ):
             form = " ".join(str(error).split())[:120] or type(error).__name__
             raise InputError(

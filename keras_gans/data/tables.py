@@ -5,25 +5,49 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from keras_gans.data.reading import reading
 from keras_gans.errors import InputError
+
+LARGEST = 1 << 28  # bytes of a text file; the largest set of captions has 15 MB
+
+LONGEST = 1 << 16  # characters of a line
+
+
+def read_content(path: Path, kind: str = "text file") -> bytes:
+    """The bytes of a text file of any encoding.
+
+    Raises:
+        InputError: the file cannot be read, or has more than 256 MiB.
+    """
+    with reading(path, kind), open(path, "rb") as file:
+        content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise InputError(f"{path}: more than {LARGEST >> 20} MiB, too large for a {kind}")
+    return content
 
 
 def read_lines(path: Path) -> list[str]:
     """The lines of a UTF-8 text file, without the empty ones at its end.
 
     Raises:
-        InputError: the file cannot be read, or is not UTF-8.
+        InputError: the file cannot be read or is too large, is not UTF-8, has a zero byte or a
+            line of more than 65 536 characters.
     """
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    content = read_content(path)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise InputError(f"{path}: line {line}: not UTF-8: save the file as UTF-8") from None
     lines = re.split("\r\n|\r|\n", text)
+    for number, line in enumerate(lines, 1):
+        if "\0" in line:
+            raise InputError(f"{path}: line {number}: a zero byte: save the file as UTF-8")
+        if len(line) > LONGEST:
+            raise InputError(
+                f"{path}: line {number}: {len(line)} characters, at most {LONGEST} are read: "
+                "break the line"
+            )
     while lines and not lines[-1].strip():
         lines.pop()
     return lines
@@ -82,13 +106,14 @@ def read_rows(
 
 
 def whole_number(text: str, name: str, where: str) -> int:
-    """A whole number that is not negative.
+    """A whole number that is not negative, of at most 15 digits.
 
     Raises:
         InputError: the text is none.
     """
-    if not text.isdecimal():
-        raise InputError(f"{where}: {name} is {text!r}, a whole number is expected")
+    if not text.isdecimal() or len(text) > 15:
+        shown = repr(text[:30]) + "..." * (len(text) > 30)
+        raise InputError(f"{where}: {name} is {shown}, a whole number is expected")
     return int(text)
 
 
@@ -99,5 +124,5 @@ def flag(text: str, name: str, where: str) -> bool:
         InputError: it is neither 0 nor 1.
     """
     if text not in ("0", "1"):
-        raise InputError(f"{where}: {name} is {text or 'empty'}, 0 or 1 is expected")
+        raise InputError(f"{where}: {name} is {text[:30] or 'empty'}, 0 or 1 is expected")
     return text == "1"

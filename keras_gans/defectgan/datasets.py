@@ -15,10 +15,11 @@ from keras_gans.defectgan.dagm import is_dagm, list_dagm
 from keras_gans.defectgan.flatten import flattened_surfaces
 from keras_gans.defectgan.layout import SUFFIXES, Listed, pictures
 from keras_gans.defectgan.magnetic_tiles import is_magnetic_tiles, list_magnetic_tiles
+from keras_gans.defectgan.masks import print_notes, read_mask
 from keras_gans.defectgan.positive_negative import is_positive_negative, list_positive_negative
 from keras_gans.defectgan.surfaces import Surfaces
 from keras_gans.defectgan.synthetic import synthetic_surfaces
-from keras_gans.errors import InputError
+from keras_gans.errors import InputError, printable
 
 BUILT_IN_IMAGES = dict(free=400, defective=400)
 
@@ -86,8 +87,8 @@ def load_surfaces(folder: Path, test_share: float = 0.3, seed: int = 0) -> Surfa
     """Loads images of surfaces, in whichever of `LAYOUTS` they are.
 
     Images are 8-bit JPEG, PNG, TIFF or BMP, all grey or all in colour; RGB with three equal
-    channels is grey. In masks everything above zero is defect; in JPEG ones, whose edges are
-    smeared, everything above half the largest value.
+    channels is grey. For masks see `read_mask`; a note is printed of those that can be read in
+    more than one way.
 
     Args:
         folder: of the set, which is named after it.
@@ -120,7 +121,8 @@ def load_surfaces(folder: Path, test_share: float = 0.3, seed: int = 0) -> Surfa
                 "move some, or lower the test share"
             )
 
-    pixels, masks = zip(*in_threads(_read, files))
+    pixels, masks, notes = zip(*in_threads(_read, files))
+    print_notes([file.mask for file in files], notes)
     channels = [image.shape[2] for image in pixels]
     if len(set(channels)) > 1:
         grey, colour = (files[channels.index(count)].path for count in (1, 3))
@@ -129,13 +131,13 @@ def load_surfaces(folder: Path, test_share: float = 0.3, seed: int = 0) -> Surfa
             f"({grey} and {colour}): convert all to grey or leave one kind out"
         )
     return Surfaces(
-        name=folder.resolve().name,
+        name=printable(folder.resolve().name),
         images=list(pixels),
         defective=np.array([bool(file.type) for file in files]),
         masks=list(masks),
-        types=[file.type for file in files],
+        types=[printable(file.type) for file in files],
         train=np.array([file.train for file in files]),
-        names=[file.path.relative_to(folder).as_posix() for file in files],
+        names=[printable(file.path.relative_to(folder).as_posix()) for file in files],
     )
 
 
@@ -168,24 +170,22 @@ def _split(files, test_share, seed):
 
 
 def _read(file: Listed):
-    """Pixels uint8 (H, W, C) and mask, bool (H, W) or `None`."""
+    """Pixels uint8 (H, W, C), mask, bool (H, W) or `None`, and a note on it."""
     pixels = read_grey_or_rgb(file.path)
     if file.mask is None:
-        return pixels, None
-    values = read_grey_or_rgb(file.mask).max(axis=-1)
-    if values.shape != pixels.shape[:2]:
-        received, expected = (f"{s[1]}x{s[0]}" for s in (values.shape, pixels.shape))
+        return pixels, None, ""
+    mask, note = read_mask(file.mask)
+    if mask.shape != pixels.shape[:2]:
+        received, expected = (f"{s[1]}x{s[0]}" for s in (mask.shape, pixels.shape))
         raise InputError(
             f"{file.mask}: a mask of {received} pixels for {file.path.name} of {expected}: "
             "make it as large as its image"
         )
-    smeared = file.mask.suffix.lower() in (".jpg", ".jpeg")
-    mask = values > (values.max() / 2 if smeared else 0)
     if not mask.any():
-        return pixels, None
+        return pixels, None, note
     if not file.type:
         raise InputError(
             f"{file.mask}: {np.count_nonzero(mask)} pixels of defect in a defect-free image: "
             "move the image to the defective ones, or clear its mask"
         )
-    return pixels, mask
+    return pixels, mask, note

@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import numpy as np
-import scipy.io
 from PIL import Image, ImageDraw
 
+from keras_gans.data.arrays import read_mat
 from keras_gans.data.images import read_png16
+from keras_gans.data.reading import reading
+from keras_gans.data.tables import read_lines
 from keras_gans.dscnn.scenes import (
     LazyImages,
     Scenes,
@@ -65,7 +67,7 @@ def load_color_checker(path: Path) -> Scenes:
     check_unique([image.stem for image in images], images)
 
     labels = only_file(path, "real_illum*.mat", "the ground truth, real_illum_568..mat")
-    illuminants = _mat_variables(labels, "real_rgb")["real_rgb"]
+    illuminants = read_mat(labels, ["real_rgb"])["real_rgb"]
     if illuminants.shape[1:] != (3,) or illuminants.dtype.kind not in "fiu":
         raise InputError(
             f"{labels}: numbers real_rgb (N, 3) expected, got {illuminants.dtype} "
@@ -125,10 +127,10 @@ def _color_checker_image(path, raw, camera, chart):
 
 def _read_chart(path):
     """((width, height), corners (4, 2)) from the first five lines of a chart file."""
+    lines = read_lines(path)[:5]
     try:
-        lines = path.read_text().splitlines()[:5]
         numbers = np.array([[float(number) for number in line.split()] for line in lines])
-    except (OSError, ValueError):
+    except ValueError:
         numbers = np.empty(0)
     if numbers.shape != (5, 2) or not np.isfinite(numbers).all() or (numbers[0] <= 0).any():
         raise InputError(
@@ -141,33 +143,32 @@ def _read_chart(path):
 def _published_folds(path, names):
     """Fold of every name, from `te_split` (three lists of positions, from 1) and, where the
     file has it, `Xfiles` (the names that the positions count)."""
-    variables = _mat_variables(path, "te_split")
-    try:
-        order = names
+    variables = read_mat(path, ["te_split"], ["Xfiles"])
+    order = names
+    with reading(path, "list of folds"):
         if "Xfiles" in variables:
             files = [str(np.ravel(entry["name"])[0]) for entry in variables["Xfiles"].ravel()]
             order = [file.rsplit(".", 1)[0] for file in files]
-        folds = {}
-        for fold, positions in enumerate(variables["te_split"].ravel()):
-            for position in np.ravel(positions):
-                if folds.setdefault(order[int(position) - 1], fold) != fold:
-                    raise ValueError
-        return [folds[name] for name in names]
-    except (KeyError, IndexError, ValueError, TypeError):
-        raise InputError(
-            f"{path}: te_split does not hold every image in exactly one fold: restore the "
-            "published file or remove it"
-        ) from None
+        lists = [np.asarray(each).ravel() for each in variables["te_split"].ravel()]
+    folds = {}
+    for fold, positions in enumerate(lists):
+        within = np.isin(positions, np.arange(1, len(order) + 1))
+        if not within.all():
+            raise InputError(
+                f"{path}: te_split has the position {str(positions[~within][0])[:30]}, whole "
+                f"numbers from 1 to {len(order)} are expected: add 1 to all if they begin at 0"
+            )
+        for position in positions:
+            name = order[int(position) - 1]
+            if folds.setdefault(name, fold) != fold:
+                raise InputError(_not_folds(path))
+    if not set(names) <= folds.keys():
+        raise InputError(_not_folds(path))
+    return [folds[name] for name in names]
 
 
-def _mat_variables(path, name):
-    """The variables of a MATLAB file, `name` among them."""
-    try:
-        variables = scipy.io.loadmat(path)
-    except Exception:  # scipy raises nearly every type there is on a damaged file
-        raise InputError(
-            f"{path}: not a readable MATLAB file: restore the published one"
-        ) from None
-    if name not in variables:
-        raise InputError(f"{path}: no variable {name}: restore the published file")
-    return variables
+def _not_folds(path):
+    return (
+        f"{path}: te_split does not hold every image in exactly one fold: restore the "
+        "published file or remove it"
+    )

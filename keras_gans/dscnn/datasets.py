@@ -4,8 +4,10 @@ All labels and the start and end of every image file are checked before any trai
 read when an image is asked for.
 """
 
+import os
 from pathlib import Path
 
+from keras_gans.data.reading import check_regular
 from keras_gans.dscnn.color_checker import load_color_checker
 from keras_gans.dscnn.config import BUILT_IN_SCENES, Config
 from keras_gans.dscnn.photo_casts import load_photos
@@ -43,9 +45,10 @@ def load_scenes(path: Path) -> Scenes:
         InputError: nothing there, or what the layout's own loader finds.
     """
     path = Path(path)
-    if not path.exists():
+    if not os.path.exists(path):
         raise InputError(f"{path}: no such file or folder")
-    if path.is_file():
+    if not path.is_dir():
+        check_regular(path)
         if path.suffix.lower() != ".npz":
             raise InputError(f"{path}: a folder or an .npz file is expected")
         return load_npz(path)

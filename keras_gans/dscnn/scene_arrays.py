@@ -1,11 +1,10 @@
 """Small linear images in one `.npz` file."""
 
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
+from keras_gans.data.arrays import read_npz
 from keras_gans.dscnn.scenes import Scenes, check_unique, checked_scenes
 from keras_gans.errors import InputError
 
@@ -26,18 +25,8 @@ def load_npz(path: Path) -> Scenes:
             [0, 1] in an image, all-black image, name given twice, zero or NaN illuminant.
     """
     path = Path(path)
-    try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in archive.files}
-    except (ValueError, OSError, EOFError, KeyError, AttributeError, TypeError,
-            zipfile.BadZipFile, zlib.error):  # fmt: skip
-        raise InputError(f"{path}: not an .npz file, or a damaged one") from None
-
     kinds = {"images": "f", "illuminants": "fiu", "fold": "iu", "camera": "U", "names": "U"}
-    missing = [key for key in kinds if key not in arrays]
-    if missing:
-        has = ", ".join(arrays) or "nothing"
-        raise InputError(f"{path}: no array {', '.join(missing)} (the file has {has})")
+    arrays = read_npz(path, list(kinds))
     count = len(np.atleast_1d(arrays["names"]))
     shapes = {"images": (count, None, None, 3), "illuminants": (count, 3)}
     for key, kind in kinds.items():

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from keras_gans.data.folders import list_images
+from keras_gans.data.folders import list_images, visible
 from keras_gans.data.images import read_linear
 from keras_gans.data.tables import read_rows, whole_number
 from keras_gans.dscnn.scenes import (
@@ -38,7 +38,7 @@ def load_folder(path: Path) -> Scenes:
             positive numbers; 8-bit or truncated image. At access: all-black image.
     """
     path = Path(path)
-    if not any(path.iterdir()):
+    if not visible(path):
         raise InputError(f"{path}: the folder is empty")
     tables = sorted(path.glob("*.csv"))
     if len(tables) != 1:

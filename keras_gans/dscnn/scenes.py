@@ -8,7 +8,8 @@ import numpy as np
 import tifffile
 
 from keras_gans.data.images import bit_depth
-from keras_gans.errors import InputError
+from keras_gans.data.reading import reading
+from keras_gans.errors import InputError, printable
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def check_file(path: Path) -> None:
         file.seek(max(0, size - 4096))
         complete = b"IEND\xaeB`\x82" in file.read()
     if not is_png:
-        with tifffile.TiffFile(path) as tiff:
+        with reading(path, "TIFF"), tifffile.TiffFile(path) as tiff:
             page = tiff.pages[0]
             ends = [start + n for start, n in zip(page.dataoffsets, page.databytecounts)]
             complete = max(ends, default=size + 1) <= size
@@ -151,10 +152,10 @@ def checked_scenes(name, images, illuminants, folds, cameras, names, source) -> 
         )
     illuminants = illuminants / np.linalg.norm(illuminants, axis=1, keepdims=True)
     return Scenes(
-        name=name,
+        name=printable(name),
         images=images,
         illuminants=illuminants.astype(np.float32),
         folds=np.asarray(folds, int),
         cameras=np.asarray(cameras, str),
-        names=list(names),
+        names=[printable(each) for each in names],
     )

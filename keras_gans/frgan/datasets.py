@@ -8,9 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gans.data.folders import images_in, list_images, natural, subfolders
+from keras_gans.data.folders import (
+    check_data_folder,
+    images_in,
+    list_images,
+    natural,
+    subfolders,
+)
 from keras_gans.data.squares import read_squares
-from keras_gans.errors import InputError
+from keras_gans.errors import InputError, printable
 from keras_gans.files import remembered
 from keras_gans.frgan.config import Config
 from keras_gans.frgan.labelled_images import LabelledImages, draw_labelled, wrong_labels
@@ -62,7 +68,16 @@ def labelled_subset(
         )
         return {"indices": indices.tolist(), "labels": labels.tolist()}
 
-    drawn = remembered(folder / "labelled.json", draw, digest.hexdigest())
+    def fits(drawn):
+        count, classes = len(images.train_labels), len(images.classes)
+        return (
+            {type(each) for values in drawn.values() for each in values} <= {int}
+            and len(drawn["indices"]) == len(drawn["labels"]) > 0
+            and 0 <= min(drawn["indices"]) <= max(drawn["indices"]) < count
+            and -1 <= min(drawn["labels"]) <= max(drawn["labels"]) < classes
+        )
+
+    drawn = remembered(folder / "labelled.json", draw, digest.hexdigest(), fits)
     return np.array(drawn["indices"]), np.array(drawn["labels"])
 
 
@@ -86,9 +101,7 @@ def load_labelled_images(
         InputError: no such folder, neither layout, or what the layout's own loader finds.
     """
     path = Path(path)
-    if not path.is_dir():
-        state = "a file" if path.exists() else "no such folder"
-        raise InputError(f"{path}: {state}; a folder is expected with {LAYOUTS}")
+    check_data_folder(path, LAYOUTS)
     if any((path / name).exists() for name in FILES):
         return load_svhn(path, image_size, extra)
     if not (path / "train").is_dir() and not (path / "test").is_dir():
@@ -146,7 +159,12 @@ def load_folders(path: Path, image_size: int = 32) -> LabelledImages:
     images = read_squares(files[0] + files[1], image_size)
     count = len(files[0])
     return LabelledImages(
-        path.resolve().name, tuple(names), images[:count], labels[0], images[count:], labels[1]
+        printable(path.resolve().name),
+        tuple(map(printable, names)),
+        images[:count],
+        labels[0],
+        images[count:],
+        labels[1],
     )
 
 

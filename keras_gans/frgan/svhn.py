@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import numpy as np
-import scipy.io
 
+from keras_gans.data.arrays import read_mat
 from keras_gans.data.downloads import download
 from keras_gans.data.squares import fitted_square
 from keras_gans.data.srgb import srgb_to_linear
@@ -13,7 +13,7 @@ from keras_gans.frgan.labelled_images import LabelledImages
 
 # The authors publish no checksums. These are the sizes and MD5 sums that torchvision
 # (datasets/svhn.py) and many others check their copies against.
-URL = "http://ufldl.stanford.edu/housenumbers/"
+URL = "https://ufldl.stanford.edu/housenumbers/"
 FILES = {  # name: (bytes, MD5)
     "train_32x32.mat": (182040794, "e26dedcc434d2e4c54c9b2d4a06d8373"),
     "test_32x32.mat": (64275384, "eb5a983be6a315427106f1b164d9cef3"),
@@ -78,19 +78,7 @@ def load_svhn(path: Path, image_size: int = 32, extra: bool = False) -> Labelled
 def _read_svhn(path, image_size):
     """Images uint8 (N, S, S, 3) and labels int64 (N,), 0 to 9, of one file."""
     restore = "restore the published file"
-    try:
-        hdf5 = scipy.io.matlab.matfile_version(path)[0] == 2
-        variables = {} if hdf5 else scipy.io.loadmat(path, variable_names=["X", "y"])
-    except Exception:  # scipy raises nearly every type there is on a damaged file
-        raise InputError(f"{path}: not a readable MATLAB file: {restore}") from None
-    if hdf5:
-        raise InputError(
-            f"{path}: a MATLAB 7.3 file (HDF5), which is not read: save it with -v7, or "
-            f"{restore}"
-        )
-    for name in ("X", "y"):
-        if name not in variables:
-            raise InputError(f"{path}: no variable {name}: {restore}")
+    variables = read_mat(path, ["X", "y"])
     x, y = variables.pop("X"), variables.pop("y")
     if x.dtype != np.uint8 or x.ndim != 4 or x.shape[:3] != (32, 32, 3) or not x.shape[3]:
         raise InputError(

@@ -1,5 +1,6 @@
 """Features of images: the networks behind Frechet distance, KID and Inception score."""
 
+import contextlib
 import functools
 import hashlib
 import os
@@ -12,6 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_gans.data.arrays import read_npy
 from keras_gans.data.levels import to_float
 from keras_gans.data.reading import reading
 from keras_gans.errors import InputError
@@ -189,12 +191,8 @@ def extract(
         return np.concatenate([extractor.features(batch) for batch in batches()])
     check_folder(cache)
     file = Path(cache) / f"{content_hash(extractor, batches())}.npy"
-    try:
-        features = np.load(file)
-        if features.ndim == 2:
-            return features
-    except Exception:  # not there, or damaged, of which NumPy raises many types
-        pass
+    with contextlib.suppress(InputError):  # not there, or damaged
+        return read_npy(file)
     features = extract(extractor, batches)
     file.parent.mkdir(parents=True, exist_ok=True)
     with replacing(file) as temporary, open(temporary, "wb") as opened:

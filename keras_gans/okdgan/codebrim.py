@@ -1,11 +1,11 @@
 """CODEBRIM (Mundt et al., CVPR 2019): its photographs with boxes, and its crops."""
 
 import re
-import xml.etree.ElementTree as ET
 from pathlib import Path
 
 from keras_gans.data.folders import images_in, visible
 from keras_gans.data.tables import flag
+from keras_gans.data.xml_files import read_xml
 from keras_gans.errors import InputError
 from keras_gans.okdgan.crops import Area
 from keras_gans.okdgan.cutting import photo_size, whole_photo
@@ -42,7 +42,7 @@ def list_boxes(path: Path) -> tuple[list[Area], tuple[str, ...], bool]:
                 f"{photos / file.stem}.jpg: missing, {file.name} is its annotation: add it, or "
                 "remove the annotation"
             )
-        root, size = _xml(file), photo_size(photo)
+        root, size = read_xml(file), photo_size(photo)
         stated = tuple(_integer(root, f"size/{each}", file) for each in ("width", "height"))
         if stated != size:
             raise InputError(
@@ -66,7 +66,7 @@ def list_crops(path: Path, size: int) -> tuple[list[Area], tuple[str, ...], bool
         file = path / "metadata" / f"{name}.xml"
         if not file.is_file():
             raise InputError(f"{file}: no such file: restore it from the published data set")
-        for node in _xml(file).iter("Defect"):
+        for node in read_xml(file).iter("Defect"):
             image = node.get("name")
             if image is None:
                 raise InputError(f"{file}: a Defect without a name: restore the file")
@@ -92,22 +92,15 @@ def list_crops(path: Path, size: int) -> tuple[list[Area], tuple[str, ...], bool
     return areas, tuple(CLASSES.values()), True
 
 
-def _xml(file):
-    try:
-        return ET.parse(file).getroot()
-    except ET.ParseError as error:
-        raise InputError(f"{file}: not readable as XML ({error}): restore the file") from None
-    except OSError as error:
-        raise InputError(f"{file}: cannot be read ({error.strerror})") from None
-
-
 def _integer(node, name, where):
     text = node.findtext(name, "").strip()
     try:
-        return int(float(text))
+        return int(float(text) if len(text) <= 15 else "too long")
     except (ValueError, OverflowError):
-        raise InputError(f"{where}: {name} is {text or 'missing'}, a number is expected: "
-                         "mend or restore the file") from None  # fmt: skip
+        raise InputError(
+            f"{where}: {name} is {text[:30] or 'missing'}, a number is expected: mend or "
+            "restore the file"
+        ) from None
 
 
 def _box(node, size, where):

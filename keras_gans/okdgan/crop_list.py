@@ -1,9 +1,11 @@
 """A list of crops, as a CSV file."""
 
 import csv
+import os
+import re
 from pathlib import Path
 
-from keras_gans.data.folders import natural, visible
+from keras_gans.data.folders import inside, natural, visible
 from keras_gans.data.images import SUFFIXES
 from keras_gans.data.tables import flag, read_rows, whole_number
 from keras_gans.errors import InputError
@@ -52,9 +54,9 @@ def save(crops: Crops, path: Path) -> None:
 
 
 def list_places(
-    file: Path, folder: Path, size: int
+    file: Path, folder: Path, size: int, links: bool = False
 ) -> tuple[list[Area], tuple[str, ...], bool]:
-    """The rows of a list, as areas that are the crops themselves."""
+    """The rows of a list, as areas that are the crops themselves; `links`: see `inside`."""
     columns, rows = read_rows(file, ("x", "y"), (*PHOTO, "side", "source", *CLASS, *PART))
     photo, label, part = (
         next((name for name in known if name in columns), None)
@@ -71,7 +73,7 @@ def list_places(
     photos, areas = {}, []
     for where, row in rows:
         if row[photo] not in photos:
-            found = _find_photo(row[photo], folder, where)
+            found = _find_photo(row[photo], folder, where, links)
             photos[row[photo]] = found, photo_size(found)
         x, y = (whole_number(row[name], name, where) for name in ("x", "y"))
         side = whole_number(row["side"], "side", where) if "side" in columns else size
@@ -102,11 +104,21 @@ def find_list(path: Path) -> Path | None:
     return named[0] if named else None
 
 
-def _find_photo(name, folder, where):
+def _find_photo(name, folder, where, links):
     """The photo of that name, with or without suffix, in a folder or its images/."""
-    for base in (folder, folder / "images"):
-        for suffix in ("", *SUFFIXES, *(suffix.upper() for suffix in SUFFIXES)):
-            file = base / f"{name}{suffix}"
-            if name and file.is_file():
-                return file
-    raise InputError(f"{where}: no photo {name} in {folder} or images/: add it")
+    for written in dict.fromkeys((name, _unescaped(name))):
+        for base in (folder, folder / "images"):
+            for suffix in ("", *SUFFIXES, *(suffix.upper() for suffix in SUFFIXES)):
+                file = inside(base, f"{written}{suffix}", where, links)
+                if name and os.path.isfile(file):
+                    return file
+    raise InputError(f"{where}: no photo {name[:80]} in {folder} or images/: add it")
+
+
+def _unescaped(name):
+    """The name of which `errors.printable` made this one."""
+    return re.sub(
+        r"\\(u[0-9a-f]{4}|U[0-9a-f]{8}|x[0-9a-f]{2}|[nrt])",
+        lambda match: match[0].encode().decode("unicode_escape"),
+        name,
+    )

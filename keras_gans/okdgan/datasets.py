@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gans.data.folders import images_in, natural, subfolders
-from keras_gans.errors import InputError
+from keras_gans.data.folders import check_data_folder, images_in, natural, subfolders
+from keras_gans.errors import InputError, printable
 from keras_gans.files import remembered
 from keras_gans.okdgan import codebrim
 from keras_gans.okdgan.config import Config
@@ -162,7 +162,7 @@ def load_crops(
     areas, known = _of_classes(areas, known, classes, path)
     check_sizes(areas, side or size)
     chosen = draw_places(areas, count, size, side if known or side else size, seed)
-    return read_crops(chosen, known, several, path, name, size)
+    return _printable(read_crops(chosen, known, several, path, name, size))
 
 
 def load_list(path: Path, folder: Path, size: int = 64) -> Crops:
@@ -181,18 +181,26 @@ def load_list(path: Path, folder: Path, size: int = 64) -> Crops:
         InputError: the list or a photo cannot be used.
     """
     folder, name = _root(folder)
-    areas, known, several = list_places(Path(path), folder, size)
+    areas, known, several = list_places(Path(path), folder, size, links=True)
     check_sizes(areas, size)
     chosen = [(area, area.box[:3]) for area in areas]
-    return read_crops(chosen, known, several, folder, name, size)
+    return _printable(read_crops(chosen, known, several, folder, name, size))
+
+
+def _printable(crops):
+    """The crops with all names on one line of UTF-8, so that no table fails to be written."""
+    names = {
+        field: values and tuple(map(printable, values))
+        for field in ("classes", "sources", "parts", "files")
+        if (values := getattr(crops, field)) is not None
+    }
+    return dataclasses.replace(crops, name=printable(crops.name), **names)
 
 
 def _root(path):
     """The folder to look at, and the set's name."""
     path = Path(path)
-    if not path.is_dir():
-        state = "a file" if path.exists() else "no such folder"
-        raise InputError(f"{path}: {state}; a folder is expected with {LAYOUTS}")
+    check_data_folder(path, LAYOUTS)
     name = path.resolve().name
     inside = [path / each for each in codebrim.FOLDERS if (path / each).is_dir()]
     if inside:

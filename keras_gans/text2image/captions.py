@@ -7,7 +7,6 @@ so that the last slot holds its last word. The report takes vectors of 400 numbe
 import functools
 import itertools
 import unicodedata
-import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -18,6 +17,8 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
+from keras_gans.data.arrays import read_npz
+from keras_gans.data.reading import reading
 from keras_gans.errors import InputError
 from keras_gans.files import replacing
 
@@ -181,17 +182,12 @@ def load_vocabulary(path: Path) -> Vocabulary:
     Raises:
         InputError: missing or damaged file, or another one.
     """
-    try:
-        with open(path, "rb") as file, np.load(file) as arrays:
-            words = tuple(arrays["words"].tobytes().decode().split("\n"))
-            return Vocabulary(words, arrays["vectors"])
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; the run stores its word vectors") from None
-    except (OSError, ValueError, KeyError, EOFError, AttributeError, TypeError,
-            zipfile.BadZipFile, zlib.error):  # fmt: skip
-        raise InputError(
-            f"{path}: not a vocabulary, or damaged: restore the file that the run wrote"
-        ) from None
+    arrays = read_npz(path, ["words", "vectors"])
+    with reading(path, "vocabulary"):
+        words = tuple(arrays["words"].tobytes().decode().split("\n"))
+        if not np.isfinite(arrays["vectors"]).all():
+            raise ValueError("NaN or infinity")
+        return Vocabulary(words, arrays["vectors"])
 
 
 def build_vocabulary(words: Sequence[str], vectors: np.ndarray) -> Vocabulary:

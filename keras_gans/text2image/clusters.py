@@ -17,6 +17,7 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
+from keras_gans.data.reading import check_regular
 from keras_gans.errors import InputError
 
 VGG16_SIZE = 224  # side of the images that the network takes
@@ -50,8 +51,7 @@ def build_vgg16(weights: Path | None = None) -> keras.Model:
                 "them with --vgg16 FILE"
             ) from None
     else:
-        if not Path(weights).is_file():
-            raise InputError(f"{weights}: no such file: give VGG16's weights with --vgg16 FILE")
+        check_regular(weights)
         try:
             h5py.File(weights).close()  # before 138 million weights are made
             network = keras.applications.VGG16(weights=str(weights))

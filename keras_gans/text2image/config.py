@@ -53,6 +53,8 @@ class Config:
     vectors: Path | None = None
     """File of word vectors: word2vec, GloVe or gensim. Without it word2vec is trained on the
     training captions, and on nothing else."""
+    trust_vectors: bool = False
+    """Read VECTORS though it is a pickle (gensim's .kv and .model), which can run any code."""
     skip_gram: bool = False
     """Train word2vec as skip-gram instead of CBOW."""
     word2vec_epochs: Annotated[int, Within(1, 10**5)] = 20
@@ -132,6 +134,8 @@ class Config:
             raise InputError("--vgg16 is for --cluster: give the number of one, 0 the largest")
         if self.vgg16 and not self.vgg16.is_file():
             raise InputError(f"{self.vgg16}: no such file: give VGG16's weights")
+        if self.trust_vectors and not self.vectors:
+            raise InputError("--trust-vectors is for --vectors: give a file")
         if self.vectors and self.skip_gram:
             raise InputError("--skip-gram is how vectors are trained: leave one out")
         if self.condition == "noise" and self.model == "gnn":

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gans.data.folders import list_images
-from keras_gans.data.images import SUFFIXES
+from keras_gans.data.folders import check_data_folder, images_in, list_images
 from keras_gans.data.squares import read_squares
-from keras_gans.errors import InputError
+from keras_gans.errors import InputError, printable
 from keras_gans.files import remembered
 from keras_gans.text2image.captioned_images import PARTS, CaptionedImages, describe
 from keras_gans.text2image.captions import (
@@ -54,7 +53,8 @@ def load(config: Config) -> tuple[CaptionedImages, Vocabulary | None]:
     if config.vectors is None:
         return images, None
     words = count_words(images.sentences()[0])
-    return images, load_vectors(config.vectors, words, config.vector_size)
+    vectors = load_vectors(config.vectors, words, config.vector_size, config.trust_vectors)
+    return images, vectors
 
 
 def prepare(
@@ -101,7 +101,10 @@ def one_cluster(config: Config, folder: Path, images: CaptionedImages) -> Captio
         clusters = dict(zip(images.files, labels.tolist(), strict=True))
         return {"images": counts.tolist(), "clusters": clusters}
 
-    stored = remembered(folder / "clusters.json", sort)
+    def fits(stored):
+        return len(stored["images"]) and set(images.files) <= stored["clusters"].keys()
+
+    stored = remembered(folder / "clusters.json", sort, fits=fits)
     print(f"images in clusters 0 to {config.components - 1}: {stored['images']}")
     chosen = [stored["clusters"][file] == config.cluster for file in images.files]
     name = f"{images.name}, cluster {config.cluster}"
@@ -181,9 +184,7 @@ def load_captioned_images(
             damaged image.
     """
     folder = Path(folder)
-    if not folder.is_dir():
-        state = "a file" if folder.exists() else "no such folder"
-        raise InputError(f"{folder}: {state}; a folder is expected with {LAYOUTS}")
+    check_data_folder(folder, LAYOUTS)
     name, captions, parts, tags = _read_captions(folder, seed)
     paths = sorted(captions)
     if tag is not None:
@@ -196,11 +197,11 @@ def load_captioned_images(
             also = "" if tag is None else f" with the tag {tag}"
             raise InputError(f"{folder}: no {part} images{also}: add some, or split anew")
     return CaptionedImages(
-        name,
+        printable(name),
         read_squares(paths, image_size),
         tuple(captions[path] for path in paths),
         split,
-        tuple(path.relative_to(folder).as_posix() for path in paths),
+        tuple(printable(path.relative_to(folder).as_posix()) for path in paths),
     )
 
 
@@ -218,7 +219,7 @@ def _read_captions(folder, seed):
         return read_cub(folder, texts[0], seed)
     if flickr_captions(folder):
         return read_flickr(folder, seed)
-    if any(path.suffix.lower() in SUFFIXES for path in folder.iterdir()):
+    if images_in(folder):
         return _read_pairs(folder, seed)
     raise InputError(f"{folder}: unknown layout; expected: {LAYOUTS}")
 

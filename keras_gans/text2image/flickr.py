@@ -78,14 +78,15 @@ def _flickr_lines(path):
         return
     lines = read_lines(path)
     if path.suffix == ".csv":  # in the published file a line lacks its second bar
-        first, form, expected = 2, r"(.+?)\s*\|\s*(\d+)\b\s*\|?(.*)", "NAME.jpg| 0| caption"
+        first, form, expected = 2, r"(.+?)\|\s*(\d+)\b\s*\|?(.*)", "NAME.jpg| 0| caption"
     else:
         first, form, expected = 1, r"(.+?)#(\d+)\t(.*)", "NAME.jpg#0, a tab and a caption"
     for number, line in enumerate(lines[first - 1 :], first):
         match = re.fullmatch(form, line)
         if not match:
             raise InputError(f"{path}: line {number}: {expected} is expected: mend the line")
-        yield f"{path}: line {number}", *match.groups()
+        name, *rest = match.groups()
+        yield f"{path}: line {number}", name.rstrip(), *rest
 
 
 def _flickr_parts(folder, images):

@@ -1,14 +1,13 @@
 """Files of word vectors: word2vec, GloVe, gensim."""
 
-import contextlib
 import functools
 import gzip
 import itertools
-import zlib
 from pathlib import Path
 
 import numpy as np
 
+from keras_gans.data.reading import reading
 from keras_gans.errors import InputError
 from keras_gans.text2image.captions import SPECIAL, Vocabulary, build_vocabulary
 
@@ -21,12 +20,12 @@ LARGEST = 1 << 14  # numbers of a vector; more are no vectors
 BLOCK = 1 << 20  # bytes read at a time
 
 
-def load_vectors(path: Path, words, size: int | None = None) -> Vocabulary:
+def load_vectors(path: Path, words, size: int | None = None, trust: bool = False) -> Vocabulary:
     """Reads the vectors of some words from a file; of the others, nothing is kept.
 
     What kind of file it is, is told by its content: word2vec's text (fastText's .vec too) or
     binary format, GloVe's text, each also compressed by gzip, or vectors or a model that gensim
-    saved. The last are unpickled, which can run any code: take them only from those you trust.
+    saved. The last are pickles, which can run any code when they are read.
 
     A word that the file has in other letter case only (`Paris`) takes that vector.
 
@@ -34,23 +33,33 @@ def load_vectors(path: Path, words, size: int | None = None) -> Vocabulary:
         path: the file.
         words: iterable of str in lower case, those that are wanted.
         size: numbers D that a vector must have, `None` for any.
+        trust: whether pickles are read.
 
     Returns:
         `Vocabulary` of the words found, in the order of `words`.
 
     Raises:
-        InputError: missing, truncated or no such file; vectors of another size; NaN or
-            infinity; none of the words found.
+        InputError: missing, truncated or no such file; a pickle without `trust`; vectors of
+            another size; NaN or infinity; none of the words found.
     """
     path, wanted = Path(path), [word for word in dict.fromkeys(words) if word not in SPECIAL]
-    with _damage_reported(path):
-        with open(path, "rb") as file:
-            start = file.read(2)
-        if start[:1] == b"\x80":  # pickle
-            found = _read_gensim(path, set(wanted), size)
-        else:
-            with gzip.open(path) if start == b"\x1f\x8b" else open(path, "rb") as file:
-                found = _read_vectors(file, path, set(wanted), size)
+    with reading(path, "file of word vectors"), open(path, "rb") as plain:
+        zipped = plain.read(2) == b"\x1f\x8b"
+        plain.seek(0)
+        with gzip.open(plain) if zipped else plain as file:
+            pickled = file.read(1) == b"\x80"
+            file.seek(0)
+            if pickled and not trust:
+                raise InputError(
+                    f"{path}: a pickle, as gensim saves it, which can run any code when it is "
+                    "read: give --trust-vectors if you trust it, or save the vectors with "
+                    "gensim's save_word2vec_format"
+                )
+            found = (
+                _read_gensim(path, set(wanted), size)
+                if pickled
+                else _read_vectors(file, path, set(wanted), size)
+            )
     known = [word for word in wanted if word in found]
     if not known:
         shown = ", ".join(wanted[:3])
@@ -59,16 +68,6 @@ def load_vectors(path: Path, words, size: int | None = None) -> Vocabulary:
             "vectors of the captions' language"
         )
     return build_vocabulary(known, np.stack([found[word] for word in known]))
-
-
-@contextlib.contextmanager
-def _damage_reported(path):
-    try:
-        yield
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        raise InputError(f"{path}: truncated or damaged gzip file: fetch it again") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
 
 
 def _not_vectors(path):
@@ -87,7 +86,7 @@ def _read_vectors(file, path, wanted, size):
     """{word: float32 (D,)} of those wanted, from an open text or binary file."""
     first = file.readline(LONGEST)
     fields = first.split()
-    header = len(fields) == 2 and all(field.isdigit() for field in fields)
+    header = len(fields) == 2 and all(field.isdigit() and len(field) <= 15 for field in fields)
     if header:
         count, received = map(int, fields)
         second = file.readline(LONGEST)

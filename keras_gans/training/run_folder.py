@@ -13,7 +13,8 @@ from keras_gans import machine
 from keras_gans.errors import InputError
 from keras_gans.files import write_json
 
-NOT_SETTINGS = ("resume", "run_dir", "export")  # where things lie, not what is computed
+# where things lie and what is allowed, not what is computed
+NOT_SETTINGS = ("resume", "run_dir", "export", "trust_vectors")
 
 
 class RunFolder:

@@ -1,12 +1,15 @@
 import hashlib
+import io
+import os
 import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.request import Request
 
 import numpy as np
 import pytest
 
-from keras_gans.data.downloads import download
+from keras_gans.data.downloads import _WebAlone, download
 from keras_gans.errors import InputError
 
 CONTENT = np.random.default_rng(0).bytes(700_001)
@@ -21,6 +24,10 @@ class Handler(BaseHTTPRequestHandler):
         server, content = self.server, self.server.content
         wanted = self.headers.get("Range")
         server.asked.append(wanted)
+        if server.location:
+            self.send_response(302)
+            self.send_header("Location", server.location)
+            return self.end_headers()
         if self.path != "/data.bin":
             return self.send_error(404)
         start = int(re.fullmatch(r"bytes=(\d+)-", wanted)[1]) if wanted else 0
@@ -33,9 +40,15 @@ class Handler(BaseHTTPRequestHandler):
             content = content[start:]
         else:
             self.send_response(200)
-        self.send_header("Content-Length", str(len(content)))
+        if server.length != "":
+            self.send_header("Content-Length", server.length or str(len(content)))
         self.end_headers()
-        self.wfile.write(content[: server.cut])
+        try:
+            self.wfile.write(content[: server.cut])
+            while server.endless:
+                self.wfile.write(content)
+        except ConnectionError:
+            pass  # the other side has had enough
 
     def log_message(self, *args):
         pass
@@ -45,6 +58,7 @@ class Handler(BaseHTTPRequestHandler):
 def server():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.content, server.ranges, server.cut, server.asked = CONTENT, True, None, []
+    server.location = server.length = server.endless = None
     server.url = f"http://127.0.0.1:{server.server_port}/data.bin"
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
@@ -158,6 +172,50 @@ def test_another_file_in_its_place_is_left_alone(server, path):
     path.write_bytes(b"mine")
     assert f"{path}: another file than {server.url}" in refused(server.url, path, SHA256)
     assert path.read_bytes() == b"mine" and server.asked == []
+
+
+@pytest.mark.parametrize("length", ["", "abc", "-5", "1e3", "²", "9" * 5000])
+def test_a_length_that_is_no_number_says_nothing(server, path, length):
+    server.length = length
+    download(server.url, path, MD5, len(CONTENT))
+    assert path.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("size", [None, len(CONTENT)])
+def test_an_endless_answer_is_cut_off(server, path, size, monkeypatch):
+    monkeypatch.setattr("keras_gans.data.downloads.LARGEST", len(CONTENT))
+    server.length, server.endless = "", True
+    text = refused(server.url, path, MD5, size)
+    assert f"more than the {len(CONTENT)} bytes expected arrive" in text
+    assert list(path.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "location", ["file:///etc/passwd", "ftp://localhost/a", "data:,a", "gopher://x/"]
+)
+def test_a_server_cannot_send_elsewhere(server, path, location):
+    server.location = location
+    text = refused(server.url, path, MD5, len(CONTENT))
+    assert text.startswith(f"{server.url}: ") and list(path.parent.iterdir()) == []
+
+
+def test_a_secure_server_cannot_send_to_an_insecure_one(path):
+    handler = _WebAlone()
+    asked = Request("https://example.org/a")
+    with pytest.raises(InputError, match="sent on to http://example.org/b"):
+        handler.redirect_request(asked, io.BytesIO(), 302, "Found", {}, "http://example.org/b")
+    assert handler.redirect_request(asked, io.BytesIO(), 302, "", {}, "https://example.org/b")
+
+
+def test_no_pipe_or_link_is_written_to(server, path, tmp_path):
+    path.parent.mkdir()
+    (tmp_path / "other").write_text("mine")
+    part(path).symlink_to(tmp_path / "other")
+    download(server.url, path, MD5, len(CONTENT))
+    assert path.read_bytes() == CONTENT and (tmp_path / "other").read_text() == "mine"
+    path.unlink()
+    os.mkfifo(path)
+    assert f"{path}: a pipe, socket or device" in refused(server.url, path, MD5)
 
 
 def test_what_the_server_refuses(server, path):

@@ -165,7 +165,7 @@ def test_color_checker_names_the_file_that_is_wrong(color_checker):
 
     labels = color_checker / "real_illum_568..mat"
     labels.write_bytes(b"not a matrix")
-    assert "real_illum_568..mat: not a readable MATLAB file" in message(color_checker)
+    assert "real_illum_568..mat: truncated or damaged MATLAB file" in message(color_checker)
     scipy.io.savemat(labels, {"other": 1}, appendmat=False)
     assert "real_illum_568..mat: no variable real_rgb" in message(color_checker)
     scipy.io.savemat(labels, {"real_rgb": [1.0, 2.0]}, appendmat=False)
@@ -237,10 +237,10 @@ def test_npz_bad_input(tmp_path, arrays, key, value, expected):
 def test_npz_damaged(tmp_path, arrays):
     path = tmp_path / "small.npz"
     path.write_bytes(b"PK\x03\x04 nothing")
-    assert message(path).startswith(f"{path}: not an .npz file")
+    assert message(path).startswith(f"{path}: truncated or damaged .npz file")
     np.savez(path, **arrays)
     path.write_bytes(path.read_bytes()[:900])
-    assert message(path).startswith(f"{path}: not an .npz file")
+    assert message(path).startswith(f"{path}: truncated or damaged .npz file")
 
 
 # A folder and its CSV -------------------------------------------------------------------

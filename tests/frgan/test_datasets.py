@@ -143,7 +143,9 @@ def test_damaged_files(svhn):
     path = svhn / "train_32x32.mat"
     for content in (b"", b"not a matrix", path.read_bytes()[:-500]):
         path.write_bytes(content)
-        assert refused(load_labelled_images, svhn).startswith(f"{path}: not a readable MATLAB")
+        assert refused(load_labelled_images, svhn).startswith(
+            f"{path}: truncated or damaged MATLAB file"
+        )
     start = b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM"
     path.write_bytes(start + b"\0" * 384 + b"\x89HDF\r\n\x1a\n" + b"\0" * 100)
     assert f"{path}: a MATLAB 7.3 file (HDF5)" in refused(load_labelled_images, svhn)
@@ -159,7 +161,7 @@ def test_download_svhn(tmp_path, monkeypatch):
     names = ["train_32x32.mat", "test_32x32.mat"]
     assert [path.name for _, path, _, _ in asked] == names
     for url, path, md5, size in asked:
-        assert url == f"http://ufldl.stanford.edu/housenumbers/{path.name}"
+        assert url == f"https://ufldl.stanford.edu/housenumbers/{path.name}"
         assert path.parent == tmp_path and len(md5) == 32 and 60e6 < size < 200e6
     asked.clear()
     download_svhn(tmp_path, extra=True)

@@ -127,7 +127,7 @@ def test_graph_of_2015(tmp_path):
 
 def test_another_file_is_refused(tmp_path):
     path = tmp_path / "graph.pb"
-    with pytest.raises(InputError, match="graph.pb: cannot be read .No such file"):
+    with pytest.raises(InputError, match="graph.pb: cannot be read"):
         inception_2015(path)
     for content in (b"", b"no graph"):
         path.write_bytes(content)

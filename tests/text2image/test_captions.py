@@ -1,5 +1,6 @@
 import gzip
 import os
+import pickle
 import subprocess
 import sys
 import zlib
@@ -205,12 +206,15 @@ def save(folder, kind):
      "gensim, two files"],
 )  # fmt: skip
 def test_kinds_of_files(tmp_path, kind, compressed):
+    trust = kind.startswith("gensim")  # these are pickles
     path = save(tmp_path, kind)
-    if compressed and kind.startswith("gensim"):
-        return
+    if trust:
+        assert "give --trust-vectors if you trust it" in refused(load_vectors, path, ["red"])
+        if compressed:
+            return
     if compressed:
         path.write_bytes(gzip.compress(path.read_bytes()))
-    vocabulary = load_vectors(path, ["café", "rose", "paris", "red", "café"], size=3)
+    vocabulary = load_vectors(path, ["café", "rose", "paris", "red", "café"], 3, trust)
     assert vocabulary.words == ("", "<unknown>", "café", "paris", "red")
     expected = np.float32([VECTORS[word] for word in ("café", "Paris", "red")])
     assert vocabulary.vectors.dtype == np.float32
@@ -218,10 +222,10 @@ def test_kinds_of_files(tmp_path, kind, compressed):
     np.testing.assert_allclose(vocabulary.vectors[1], expected.mean(axis=0), rtol=1e-6)
     np.testing.assert_array_equal(vocabulary.vectors[0], 0)
     assert vocabulary.vectors.base is None or vocabulary.vectors.base.nbytes < 100
-    assert refused(load_vectors, path, ["red"], size=400) == (
+    assert refused(load_vectors, path, ["red"], 400, trust) == (
         f"{path}: vectors of 3 numbers, 400 are asked for: ask for 3, or give another file"
     )
-    text = refused(load_vectors, path, ["rose", "lily"])
+    text = refused(load_vectors, path, ["rose", "lily"], trust=trust)
     assert text.startswith(f"{path}: has none of the 2 words of the captions (rose, lily, ...)")
 
 
@@ -247,7 +251,7 @@ def test_a_large_file_is_read_in_blocks(tmp_path, monkeypatch):
         (None, b"\x89PNG\r\n\x1a\n\0\0", "not a file of word vectors"),
         (None, b"\x80\x04]\x94.", "not a file of word vectors"),  # a pickled list
         (None, b"\x80\x04rubbish", "not a file of word vectors"),
-        (None, b"\x1f\x8brubbish", "truncated or damaged gzip file"),
+        (None, b"\x1f\x8brubbish", "truncated or damaged file of word vectors"),
         (None, b"5 3\n", "truncated: no vectors after line 1"),
         (None, b"5 0\nred\n", "not a file of word vectors"),
         (None, b"2 3\nred 1 2 3\n", "truncated: 1 vectors, line 1 says 2"),
@@ -256,7 +260,7 @@ def test_a_large_file_is_read_in_blocks(tmp_path, monkeypatch):
         (None, b"green 1 2 3\nred 1 x 3\n", r"line 2 \(red\): 3 finite numbers"),
         (None, b"red 1 2 3\ngreen 1 2", "truncated at its last line, line 2"),
         ("binary", slice(0, -5), "truncated at vector 4 of 4"),
-        ("gzip", slice(0, -12), "truncated or damaged gzip file"),
+        ("gzip", slice(0, -12), "truncated or damaged file of word vectors"),
         ("infinite", slice(None), r"vector 1 \(red\): 3 finite numbers"),
     ],
 )
@@ -270,7 +274,29 @@ def test_damaged_files(tmp_path, kind, content, received):
         content = b"1 3\nred " + np.float32([1, np.inf, 2]).tobytes()
     path.write_bytes(content)
     with pytest.raises(InputError, match=f"^{path}: {received}[^\n]*$"):
+        load_vectors(path, ["red"], trust=True)
+
+
+class Bomb:
+    """What unpickling it runs is told by a file that it makes."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (self.path, "w")
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_a_pickle_is_not_run(tmp_path, protocol, compressed):
+    path, mark = tmp_path / "vectors.kv", tmp_path / "it_ran"
+    content = pickle.dumps(Bomb(str(mark)), protocol)
+    path.write_bytes(gzip.compress(content) if compressed else content)
+    said = "a pickle, .* give --trust-vectors" if protocol >= 2 else "not a file of word vect"
+    with pytest.raises(InputError, match=f"^{path}: {said}"):
         load_vectors(path, ["red"])
+    assert not mark.exists()
 
 
 def test_missing_files(tmp_path):
@@ -278,7 +304,7 @@ def test_missing_files(tmp_path):
     assert refused(load_vectors, path, ["red"]).startswith(f"{path}: cannot be read (No such")
     path = save(tmp_path, "gensim, two files")
     (tmp_path / "vectors.vectors.npy").unlink()
-    text = refused(load_vectors, path, ["red"])
+    text = refused(load_vectors, path, ["red"], trust=True)
     assert text.startswith(f"{path}.vectors.npy: no such file: gensim saved it with vectors")
 
 
@@ -298,15 +324,14 @@ def test_a_vocabulary_is_kept(tmp_path):
 
 def test_damaged_vocabularies(tmp_path, vocabulary):
     path = tmp_path / "words.npz"
-    assert refused(load_vocabulary, path).startswith(f"{path}: no such file")
+    assert refused(load_vocabulary, path).startswith(f"{path}: cannot be read (No such")
     save_vocabulary(vocabulary, path)
     good = path.read_bytes()
     for content in (b"", b"rubbish", good[:-40], good[:100] + b"????" + good[104:]):
         path.write_bytes(content)
-        assert refused(load_vocabulary, path).startswith(
-            f"{path}: not a vocabulary, or damaged"
-        )
-    np.savez(path, words=np.uint8([97]), vectors=np.zeros((1, 2)))
-    assert refused(load_vocabulary, path).startswith(f"{path}: not a vocabulary, or damaged")
+        assert f"{path}: truncated or damaged .npz file" in refused(load_vocabulary, path)
+    for vectors in (np.zeros((1, 2)), np.full((1, 2), np.nan)):
+        np.savez(path, words=np.uint8([97]), vectors=vectors)
+        assert f"{path}: truncated or damaged vocabulary" in refused(load_vocabulary, path)
     with pytest.raises(InputError, match="cannot be written"):
         save_vocabulary(vocabulary, tmp_path / "gone" / "words.npz")
