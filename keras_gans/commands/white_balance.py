@@ -30,6 +30,7 @@ from keras_gans.errors import InputError
 from keras_gans.files import check_folder
 from keras_gans.report.tables import show
 
+MAX_PATCH = 2048  # pixels
 BAND_PIXELS = 2**22  # of a large photo, at most this many go through the network at once
 MIN_LIT = 0.5  # a patch of which less is above zero has no vote, as in `estimate.py`
 MAP_PATCHES = 4  # rows (or columns) of the local map along a photo's shorter side
@@ -71,7 +72,7 @@ class WhiteBalance:
             folder,
             default,
             "python train_dscnn.py",
-            lambda description: (int(description["patch_size"]), description["view"]),
+            _patch_and_view,
             "a JSON object with patch_size and view is expected",
         )
         view = trained_view if view == "model" else view
@@ -107,6 +108,13 @@ class WhiteBalance:
             strip = corrected[rows]
             done[rows] = _encoded(strip, photo.dtype) if photo.dtype.kind == "u" else strip
         return done, illuminant
+
+
+def _patch_and_view(description):
+    patch, view = description["patch_size"], description["view"]
+    if not isinstance(patch, int) or not 1 <= patch <= MAX_PATCH:
+        raise ValueError(patch)
+    return patch, view
 
 
 def white_balance(
