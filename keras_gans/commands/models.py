@@ -66,7 +66,7 @@ def find_model(
     found = folder if isinstance(folder, Found) else open_model(folder, default, train)
     try:
         return found.folder, read(found.description)
-    except (KeyError, TypeError, AttributeError, ValueError):
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError):
         message = f"{expected}: name another model, or export it again"
     raise InputError(f"{shown(_description_file(found.folder))}: {message}")
 

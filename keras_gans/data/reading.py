@@ -10,7 +10,15 @@ from pathlib import Path
 from keras_gans.errors import InputError
 
 # What parsers say of a valid file that they do not know how to read.
-UNSUPPORTED = ("not implemented", "unsupported", "not supported", "imagecodecs", "encrypted")
+UNSUPPORTED = (
+    "not implemented",
+    "unsupported",
+    "not supported",
+    "imagecodecs",
+    "encrypted",
+    "cannot handle",
+    "unknown pixel mode",
+)
 
 
 class Unsupported(Exception):
@@ -37,7 +45,9 @@ def reading(path: Path | str, kind: str) -> Iterator[None]:
     except InputError:
         raise
     except MemoryError:
-        raise InputError(f"{path}: too large for the memory there is: make it smaller") from None
+        raise InputError(
+            f"{path}: too large for the memory there is: make it smaller"
+        ) from None
     except Unsupported as error:
         raise InputError(f"{path}: {error}") from None
     except Exception as error:  # a parser raises nearly every type there is

@@ -244,6 +244,8 @@ WRONG = [
       for odd in ODD if not any(odd == fine for fine in ACCEPTED.get((kind, name), ()))),
     *((Detector, {"channels": 1, "calibration": {**CALIBRATION, name: odd}})
       for name in CALIBRATION for odd in (*ODD[:6], -1, 256, float("nan"), float("inf"))),
+    *((Detector, {"channels": 1, "calibration": CALIBRATION, name: odd})
+      for name in ("tile", "reduce", "flatten") for odd in (*ODD[:6], -1, *ODD[8:12], 2**20)),
     *((kind, {n: v for n, v in good.items() if n != name}) for kind, good in KINDS.items()
       for name in good if (kind, name) not in ACCEPTED),
     *((WhiteBalance, {"patch_size": 64, "view": view}) for view in (63, 64.5, 2**21)),
