@@ -21,7 +21,7 @@ from keras_gans.data import images
 from keras_gans.data.folders import list_images
 from keras_gans.data.pixels import Pixels, strips
 from keras_gans.data.write import write_png
-from keras_gans.errors import InputError
+from keras_gans.errors import InputError, printable
 from keras_gans.files import check_folder, replacing
 from keras_gans.report.tables import show
 
@@ -66,10 +66,8 @@ class Detector:
             channels, calibration = description["channels"], description["calibration"]
             if channels not in (1, 3):
                 raise ValueError(channels)
-            levels = [float(calibration[name]) for name in ("threshold", "peak", "limit")]
-            if not all(0 <= level <= 255 for level in levels):
-                raise ValueError(levels)
-            return channels, max(levels), *_pieces_of(description)
+            levels = (calibration[name] for name in ("threshold", "peak", "limit"))
+            return channels, float(max(levels)), *_pieces_of(description)
 
         folder, found = models.find_model(
             folder,
@@ -359,4 +357,6 @@ def _print_table(rows, out, limit):
         ],
     )
     defective = sum(row["defective"] for row in rows)
-    print(f"{defective} of {len(rows)} defective; overlays, masks, {REPORT} in {out}")
+    print(
+        f"{defective} of {len(rows)} defective; overlays, masks, {REPORT} in {printable(out)}"
+    )

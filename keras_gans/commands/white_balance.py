@@ -26,11 +26,10 @@ from keras_gans.data.squares import area_average
 from keras_gans.data.srgb import linear_to_srgb
 from keras_gans.data.write import quantize, write_image, write_png
 from keras_gans.dscnn.strip import draw_strip, gains_of
-from keras_gans.errors import InputError
+from keras_gans.errors import InputError, printable
 from keras_gans.files import check_folder
 from keras_gans.report.tables import show
 
-MAX_PATCH = 2048  # pixels
 BAND_PIXELS = 2**22  # of a large photo, at most this many go through the network at once
 MIN_LIT = 0.5  # a patch of which less is above zero has no vote, as in `estimate.py`
 MAP_PATCHES = 4  # rows (or columns) of the local map along a photo's shorter side
@@ -72,7 +71,7 @@ class WhiteBalance:
             folder,
             default,
             "python train_dscnn.py",
-            _patch_and_view,
+            lambda description: (int(description["patch_size"]), description["view"]),
             "a JSON object with patch_size and view is expected",
         )
         view = trained_view if view == "model" else view
@@ -108,13 +107,6 @@ class WhiteBalance:
             strip = corrected[rows]
             done[rows] = _encoded(strip, photo.dtype) if photo.dtype.kind == "u" else strip
         return done, illuminant
-
-
-def _patch_and_view(description):
-    patch, view = description["patch_size"], description["view"]
-    if not isinstance(patch, int) or not 1 <= patch <= MAX_PATCH:
-        raise ValueError(patch)
-    return patch, view
 
 
 def white_balance(
@@ -364,4 +356,4 @@ def _print_table(rows, out):
             for row in rows
         ],
     )
-    print(f"{len(rows)} corrected, each with its local map, in {out}")
+    print(f"{len(rows)} corrected, each with its local map, in {printable(out)}")
