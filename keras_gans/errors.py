@@ -1,5 +1,6 @@
 """Errors that a user can mend, shown as one line instead of a traceback."""
 
+import contextlib
 import functools
 import sys
 from collections.abc import Callable
@@ -25,6 +26,9 @@ def report_input_errors(main: Callable) -> Callable:
 
     @functools.wraps(main)
     def wrapper(*args, **kwargs):
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(AttributeError, ValueError):  # replaced by another
+                stream.reconfigure(errors="backslashreplace")  # a name never ends a command
         try:
             return main(*args, **kwargs)
         except InputError as error:

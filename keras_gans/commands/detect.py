@@ -21,7 +21,7 @@ from keras_gans.data import images
 from keras_gans.data.folders import list_images
 from keras_gans.data.pixels import Pixels, strips
 from keras_gans.data.write import write_png
-from keras_gans.errors import InputError
+from keras_gans.errors import InputError, printable
 from keras_gans.files import check_folder, replacing
 from keras_gans.report.tables import show
 
@@ -361,4 +361,6 @@ def _print_table(rows, out, limit):
         ],
     )
     defective = sum(row["defective"] for row in rows)
-    print(f"{defective} of {len(rows)} defective; overlays, masks, {REPORT} in {out}")
+    print(
+        f"{defective} of {len(rows)} defective; overlays, masks, {REPORT} in {printable(out)}"
+    )

@@ -221,7 +221,7 @@ def _print_table(rows):
             numbers = f"{row['n_fake']} made, {row['splits']} splits"
         std = "" if row["std"] is None else f"{row['std']:.4g}"
         cells.append((row["metric"], f"{row['value']:.5g}", std, numbers))
-    title = printable(f"{first['fake']} against {first['real']}")
+    title = f"{first['fake']} against {first['real']}"
     show(title, ("metric", "value", "±", "conditions"), cells, left=(3,))
     print(
         f"network: {printable(first['extractor'])}, seed {first['seed']}. A Frechet distance "

@@ -26,11 +26,10 @@ from keras_gans.data.squares import area_average
 from keras_gans.data.srgb import linear_to_srgb
 from keras_gans.data.write import quantize, write_image, write_png
 from keras_gans.dscnn.strip import draw_strip, gains_of
-from keras_gans.errors import InputError
+from keras_gans.errors import InputError, printable
 from keras_gans.files import check_folder
 from keras_gans.report.tables import show
 
-MAX_PATCH = 2048  # pixels
 BAND_PIXELS = 2**22  # of a large photo, at most this many go through the network at once
 MIN_LIT = 0.5  # a patch of which less is above zero has no vote, as in `estimate.py`
 MAP_PATCHES = 4  # rows (or columns) of the local map along a photo's shorter side
@@ -71,7 +70,7 @@ class WhiteBalance:
 
         def read(description):
             patch, view = (
-                models.number(description, "patch_size", 1, MAX_PATCH),
+                models.number(description, "patch_size", 1, 4096),
                 description["view"],
             )
             if view not in ("whole", "native"):
@@ -367,4 +366,4 @@ def _print_table(rows, out):
             for row in rows
         ],
     )
-    print(f"{len(rows)} corrected, each with its local map, in {out}")
+    print(f"{len(rows)} corrected, each with its local map, in {printable(out)}")

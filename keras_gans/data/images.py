@@ -55,7 +55,7 @@ def bit_depth(path: Path) -> int:
     return 8
 
 
-def stored_size(path: Path) -> tuple[int, int]:
+def photo_size(path: Path) -> tuple[int, int]:
     """(width, height) of a JPEG, PNG or TIFF, from the header; as `open_stored` gives it.
 
     Raises:

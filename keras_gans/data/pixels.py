@@ -10,7 +10,7 @@ from keras_gans.data.srgb import srgb_to_linear
 from keras_gans.errors import InputError
 
 MAX_PIXELS = 2**28  # of a file; 200 megapixels of a phone are below
-STRIP_PIXELS = 2**19  # in one piece, at most, where a picture is worked on row by row
+STRIP_PIXELS = 2**18  # in one piece, at most, where a picture is worked on row by row
 
 
 class Rows:
@@ -40,11 +40,10 @@ class Pixels(Rows):
     dtype = np.dtype(np.uint8)
 
     def __init__(self, image: Image.Image):
-        shape = (image.height, image.width, len(image.getbands()))
-        super().__init__(shape, self._crop)
+        self.shape = (image.height, image.width, len(image.getbands()))
         self.image = image
 
-    def _crop(self, rows):
+    def __getitem__(self, rows: slice) -> np.ndarray:
         top, bottom, _ = rows.indices(self.shape[0])
         strip = self.image.crop((0, top, self.shape[1], bottom))
         return np.asarray(strip).reshape(bottom - top, *self.shape[1:])
