@@ -2,6 +2,8 @@
 
 import math
 import os
+import subprocess
+import sys
 import warnings
 import zipfile
 from collections.abc import Sequence
@@ -67,6 +69,24 @@ def _read_array(file, size):
         return np.lib.format.read_array(file, allow_pickle=False)
 
 
+# SciPy's reader does not check all that a damaged file says, and may end the whole process.
+CHECK = (
+    "import sys, warnings, scipy.io; warnings.simplefilter('ignore'); "
+    "scipy.io.loadmat(sys.argv[1], appendmat=False, variable_names=sys.argv[2:])"
+)
+
+
+def _check_elsewhere(path, names):
+    """Reads variables in a process of its own, which the file may end."""
+    # -P: no module of the working folder is imported
+    command = [sys.executable, "-P", "-c", CHECK, os.path.abspath(path), *names]
+    code = subprocess.run(command, capture_output=True).returncode
+    if code == -9:  # for want of memory
+        raise MemoryError
+    if code not in (0, 1):  # 1: an exception, which is raised here too
+        raise ValueError(code)
+
+
 def read_mat(
     path: Path, names: Sequence[str], optional: Sequence[str] = ()
 ) -> dict[str, np.ndarray]:
@@ -81,6 +101,7 @@ def read_mat(
         if scipy.io.matlab.matfile_version(path, appendmat=False)[0] == 2:
             raise Unsupported("a MATLAB 7.3 file (HDF5), which is not read: save it with -v7")
         wanted = [*names, *optional]
+        _check_elsewhere(path, wanted)
         variables = scipy.io.loadmat(path, appendmat=False, variable_names=wanted)
     for name in names:
         if name not in variables:

@@ -138,7 +138,9 @@ def folds_in_runs(cameras: Sequence[str], folds: int = 3) -> np.ndarray:
 def checked_scenes(name, images, illuminants, folds, cameras, names, source) -> Scenes:
     """The checked set; `source` is the file that an error about labels names."""
     illuminants = np.asarray(illuminants, np.float64)
-    bad = np.flatnonzero(~(np.isfinite(illuminants) & (illuminants > 0)).all(axis=1))
+    # the squares of all that passes are finite and positive, too
+    sound = (illuminants > 1e-100) & (illuminants < 1e100)
+    bad = np.flatnonzero(~sound.all(axis=1))
     if len(bad):
         colour = ", ".join(f"{value:g}" for value in illuminants[bad[0]])
         raise InputError(
