@@ -69,10 +69,8 @@ class WhiteBalance:
         """
 
         def read(description):
-            patch, view = (
-                models.number(description, "patch_size", 1, 4096),
-                description["view"],
-            )
+            patch = models.number(description, "patch_size", 1, 4096)
+            view = description["view"]
             if view not in ("whole", "native"):
                 view = models.number(description, "view", patch, 2**20)
             return patch, view
