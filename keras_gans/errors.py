@@ -1,5 +1,6 @@
 """Errors that a user can mend, shown as one line instead of a traceback."""
 
+import contextlib
 import functools
 import signal
 import sys
@@ -42,6 +43,9 @@ def report_input_errors(main: Callable) -> Callable:
     def wrapper(*args, **kwargs):
         main_thread = threading.current_thread() is threading.main_thread()
         before = signal.signal(signal.SIGTERM, _terminate) if main_thread else None
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(AttributeError, ValueError):  # replaced by another
+                stream.reconfigure(errors="backslashreplace")  # a name never ends a command
         try:
             return main(*args, **kwargs)
         except InputError as error:

@@ -17,7 +17,7 @@ from keras_gans.commands import models, results
 from keras_gans.data import images
 from keras_gans.data.folders import list_images
 from keras_gans.data.squares import read_levels
-from keras_gans.errors import InputError
+from keras_gans.errors import InputError, printable
 from keras_gans.files import check_folder
 from keras_gans.report.tables import show
 
@@ -49,9 +49,8 @@ class Classifier:
         """
 
         def read(description):
-            classes = description["classes"]
-            names = isinstance(classes, list) and all(isinstance(name, str) for name in classes)
-            if not names or len(classes) < 2:
+            classes = models.names(description, "classes")
+            if len(classes) < 2:
                 raise ValueError(classes)
             return classes
 
@@ -104,7 +103,7 @@ def classify_files(paths, out=None, model=None, as_json: bool = False) -> list[d
 
     with results.progress(console) as progress:
         for path in progress.track(paths, description="checking"):
-            images.read_photo(path)
+            images.open_photo(path)
         seen = progress.track(paths, description="classifying")
         rows = [row for batch in batches(seen) for row in _classify(*batch, classifier)]
     if out is not None:
@@ -183,4 +182,4 @@ def _print_table(rows, out):
         ],
         left=(2, 4),
     )
-    print(f"{len(rows)} classified" + (f"; listed in {out}" if out else ""))
+    print(f"{len(rows)} classified" + (f"; listed in {printable(out)}" if out else ""))

@@ -19,14 +19,17 @@ from scipy import ndimage
 from keras_gans.commands import models, results
 from keras_gans.data import images
 from keras_gans.data.folders import list_images
+from keras_gans.data.pixels import Pixels, strips
 from keras_gans.data.write import write_png
-from keras_gans.errors import InputError
+from keras_gans.errors import InputError, printable
 from keras_gans.files import check_folder, replacing
 from keras_gans.report.tables import show
 
 SUFFIXES = (*images.SUFFIXES, ".bmp")
 MODEL = "defectgan"
 REPORT = "detections.csv"
+MAX_MARGIN = 4096  # pixels
+PIECE = 2048  # side of what goes through the model at once, of a larger image
 COLUMNS = (
     "file", "width", "height", "score", "defective", "mask_area", "mask_share", "boxes"
 )  # fmt: skip
@@ -40,11 +43,16 @@ class Detector:
         folder: the version's folder.
         channels: of the images, 1 or 3.
         limit: an image whose score is above it has a defect, in grey levels.
+        step: the model's tiles lie so many pixels apart.
+        margin: what lies farther than this from a pixel, in pixels, does not change what is
+            found there, if tiles lie as before.
     """
 
     folder: Path
     channels: int
     limit: float
+    step: int = 1
+    margin: int = 0
 
     @classmethod
     def find(cls, folder: Path | str | None = None) -> "Detector":
@@ -56,17 +64,19 @@ class Detector:
 
         def read(description):
             channels, calibration = description["channels"], description["calibration"]
-            if channels not in (1, 3):
+            if type(channels) is not int or channels not in (1, 3):
                 raise ValueError(channels)
-            levels = (calibration[name] for name in ("threshold", "peak", "limit"))
-            return channels, float(max(levels))
+            names = ("threshold", "peak", "limit")
+            levels = [models.number(calibration, name, 0, 255, float) for name in names]
+            return channels, max(levels), *_pieces_of(description)
 
         folder, found = models.find_model(
             folder,
             MODEL,
             "python train_defectgan.py --data DIR --reduced",
             read,
-            "not a DefectGAN's (channels, 1 or 3, and calibration are expected)",
+            "not a DefectGAN's (channels, 1 or 3, and calibration, threshold, peak and limit "
+            "from 0 to 255, are expected)",
         )
         return cls(folder, *found)
 
@@ -84,16 +94,63 @@ class Detector:
         """Finds the defects in one image.
 
         Args:
-            image: uint8 (H, W, channels).
+            image: uint8 (H, W, channels). A large one goes through the model in pieces that
+                overlap, which finds the same.
             min_area: regions of fewer pixels are no defects.
 
         Returns:
             (score, mask, boxes): float, grey levels; bool (H, W); see `keep_large`.
         """
-        outputs = self.signature(images=image[None])
-        score = float(outputs["score"][0])
-        mask = (outputs["mask"].numpy()[0] > 0) & (score > self.limit)
+        height, width = image.shape[:2]
+        whole = height * width <= PIECE**2
+        score, mask = 0.0, np.zeros((height, width), bool)
+        for rows, inner_rows in self._pieces(height, whole):
+            band = image[rows]
+            for columns, inner in self._pieces(width, whole):
+                outputs = self.signature(images=band[:, columns][None])
+                part = (
+                    slice(inner_rows.start - rows.start, inner_rows.stop - rows.start),
+                    slice(inner.start - columns.start, inner.stop - columns.start),
+                )
+                found = outputs["score"] if whole else outputs["difference"].numpy()[0][part]
+                score = max(score, float(np.max(found)))
+                mask[inner_rows, inner] = outputs["mask"].numpy()[0][part] > 0
+        mask &= score > self.limit
         return score, *keep_large(mask, min_area)
+
+    def _pieces(self, size, whole):
+        """Pieces of an axis, and of each what it decides on: pairs of slices.
+
+        All pieces are of one length, which differs from the axis' own by whole steps, and start
+        at whole steps: the model puts its tiles, which it centres, at the same places then.
+        """
+        steps = max(PIECE, 2 * self.margin + self.step) // self.step
+        length = size % self.step + steps * self.step
+        if whole or length >= size:
+            return [(slice(0, size), slice(0, size))]
+        advance = (steps * self.step - 2 * self.margin) // self.step * self.step
+        starts = [*range(0, size - length, max(advance, self.step)), size - length]
+        inner = [0, *(start + self.margin for start in starts[1:]), size]
+        return [
+            (slice(start, start + length), slice(*edges))
+            for start, edges in zip(starts, zip(inner, inner[1:]))
+        ]
+
+
+def _pieces_of(description):
+    """`Detector.step` and `Detector.margin` of a model's description."""
+    given = {"tile": 64, "reduce": 1, "flatten": 0, "reach": 0, "dilation": 0, "sigma": 0}
+    given |= {**description, **description["calibration"]}
+    lengths = ("tile", "reduce", "flatten", "reach", "dilation")
+    tile, reduce, flatten, reach, dilation = (
+        models.number(given, name, 0, MAX_MARGIN) for name in lengths
+    )
+    sigma = models.number(given, "sigma", 0, MAX_MARGIN, float)
+    # a tile that is cut off, what enlarges the change again, then one filter after the other
+    margin = (tile + 2) * reduce + 4 * flatten + reach + dilation + int(4 * sigma + 1)
+    if min(tile, reduce) < 1 or not 0 < margin <= MAX_MARGIN:
+        raise ValueError(margin)
+    return (tile - tile // 4) * reduce, margin
 
 
 def detect_files(
@@ -135,7 +192,7 @@ def detect_files(
 
     with results.progress(console) as progress:
         for path in progress.track(paths, description="checking"):
-            read(path, detector.channels)
+            open_image(path, detector.channels)
         out.mkdir(parents=True, exist_ok=True)
         work = list(zip(paths, targets))
         rows = [
@@ -150,26 +207,26 @@ def detect_files(
     return rows
 
 
-def read(path: Path, channels: int) -> np.ndarray:
+def open_image(path: Path, channels: int) -> Pixels:
     """Reads an image as the model takes it; grey is replicated for a model of colours.
 
     Args:
-        path: see `images.read_grey_or_rgb`.
+        path: see `images.open_grey_or_rgb`.
         channels: 1 or 3.
 
     Returns:
-        uint8 (H, W, channels).
+        `Pixels` (H, W, channels).
 
     Raises:
-        InputError: as `images.read_grey_or_rgb`; a colour image for a grey model.
+        InputError: as `images.open_grey_or_rgb`; a colour image for a grey model.
     """
-    image = images.read_grey_or_rgb(path)
+    image = images.open_grey_or_rgb(path)
     if image.shape[2] > channels:
         raise InputError(
             f"{path}: in colour, and the model knows grey images only: convert it to grey, or "
             "name a model of colour images with --model"
         )
-    return image.repeat(channels // image.shape[2], axis=2)
+    return image if image.shape[2] == channels else Pixels(image.image.convert("RGB"))
 
 
 def keep_large(mask: np.ndarray, min_area: int) -> tuple[np.ndarray, list]:
@@ -182,8 +239,14 @@ def keep_large(mask: np.ndarray, min_area: int) -> tuple[np.ndarray, list]:
     Returns:
         (mask, boxes): bool (H, W), and lists x0, y0, x1, y1, the largest area first.
     """
-    labels, count = ndimage.label(mask, np.ones((3, 3)))
-    areas = np.bincount(labels.ravel(), minlength=count + 1)
+    labels = np.empty(mask.shape, np.uint16)  # half of the memory, where that is enough
+    try:
+        count = ndimage.label(mask, np.ones((3, 3)), labels)
+    except RuntimeError:
+        labels, count = ndimage.label(mask, np.ones((3, 3)))
+    areas = np.zeros(count + 1, np.int64)
+    for rows in strips(mask.shape):
+        areas += np.bincount(labels[rows].ravel(), minlength=count + 1)
     areas[0] = 0
     slices = ndimage.find_objects(labels)
     boxes = []
@@ -191,28 +254,39 @@ def keep_large(mask: np.ndarray, min_area: int) -> tuple[np.ndarray, list]:
         if areas[number] >= min_area:
             rows, columns = slices[number - 1]
             boxes.append([columns.start, rows.start, columns.stop, rows.stop])
-    return (areas >= min_area)[labels], boxes
+    kept = np.empty_like(mask)
+    for rows in strips(mask.shape):
+        kept[rows] = (areas >= min_area)[labels[rows]]
+    return kept, boxes
 
 
 OUTLINE, TINT = (255, 40, 40), 0.3
 
 
-def draw_overlay(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def draw_overlay(
+    image: np.ndarray | Pixels, mask: np.ndarray, out: Pixels | None = None
+) -> np.ndarray | Pixels:
     """Draws the defects into an image: tinted red, with a red line around them.
 
     Args:
         image: uint8 (H, W, C), C 1 or 3.
         mask: bool (H, W).
+        out: where to draw; it may be the image.
 
     Returns:
-        uint8 (H, W, 3).
+        uint8 (H, W, 3); `out` if it is given.
     """
-    picture = image.repeat(3 // image.shape[2], axis=2)
-    picture[mask] = np.rint((1 - TINT) * picture[mask] + TINT * np.array(OUTLINE))
+    out = np.empty((*mask.shape, 3), np.uint8) if out is None else out
     width = max(1, round(max(mask.shape) / 500))  # to be seen when all of it is on a screen
-    around = ndimage.maximum_filter(mask, 2 * width + 1, mode="constant") & ~mask
-    picture[around] = OUTLINE
-    return picture
+    for rows in strips(mask.shape):
+        found, above = mask[rows], min(rows.start, width)
+        picture = image[rows].repeat(3 // image.shape[2], axis=2)
+        picture[found] = np.rint((1 - TINT) * picture[found] + TINT * np.array(OUTLINE))
+        near = mask[rows.start - above : rows.stop + width]
+        near = ndimage.maximum_filter(near, 2 * width + 1, mode="constant")
+        picture[near[above : above + len(found)] & ~found] = OUTLINE
+        out[rows] = picture
+    return out
 
 
 def output_paths(paths: list[Path], out: Path) -> list[tuple[Path, Path]]:
@@ -235,16 +309,19 @@ def output_paths(paths: list[Path], out: Path) -> list[tuple[Path, Path]]:
 
 
 def _detect_file(path, targets, detector, min_area):
-    image = read(path, detector.channels)
+    image = open_image(path, detector.channels)
     score, mask, boxes = detector(image, min_area)
-    write_png(targets[0], draw_overlay(image, mask))
+    height, width, channels = image.shape
+    out = image if channels == 3 else Pixels(Image.new("RGB", (width, height)))
+    write_png(targets[0], draw_overlay(image, mask, out))
+    del image, out
     with replacing(targets[1]) as temporary:
         Image.fromarray(np.where(mask, np.uint8(255), np.uint8(0))).save(temporary, "PNG")
     area = int(mask.sum())
     return {
         "file": str(path),
-        "width": image.shape[1],
-        "height": image.shape[0],
+        "width": width,
+        "height": height,
         "score": round(score, 4),
         "defective": bool(boxes),
         "mask_area": area,
@@ -284,4 +361,6 @@ def _print_table(rows, out, limit):
         ],
     )
     defective = sum(row["defective"] for row in rows)
-    print(f"{defective} of {len(rows)} defective; overlays, masks, {REPORT} in {out}")
+    print(
+        f"{defective} of {len(rows)} defective; overlays, masks, {REPORT} in {printable(out)}"
+    )

@@ -6,7 +6,8 @@ and tells which words it knows.
 """
 
 import sys
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,13 +19,17 @@ from rich.console import Console
 
 from keras_gans.commands import models, results
 from keras_gans.data.images import SUFFIXES
+from keras_gans.data.reading import reading
 from keras_gans.data.write import write_png
-from keras_gans.errors import InputError
+from keras_gans.errors import InputError, printable
 from keras_gans.files import check_folder
 
 MODEL = "text2image"
 BATCH = 8  # sentences drawn at a time
 SIZES = 8, 4096  # of --size
+WORDS_SIZE = 1024  # of --size with --words at most: a strip has 25 pictures side by side
+LONGEST = 10_000  # bytes of a sentence, as many as a model takes
+FILE_BYTES, SENTENCES = 2**26, 100_000  # of --file at most
 QUOTED = 60  # characters of a sentence in a message, at most
 
 GAP, LINE, FONT = 4, 22, 13  # of a strip, in pixels: between pictures, height of words, letters
@@ -82,7 +87,7 @@ class Drawer:
 
 
 def _vocabulary(description):
-    return int(description["vocabulary"])
+    return models.number(description, "vocabulary", 1, 2**31 - 1)
 
 
 def draw(
@@ -96,7 +101,8 @@ def draw(
 ) -> list[Path]:
     """Draws sentences and writes the pictures as PNG.
 
-    Nothing is written if any sentence cannot be drawn. Prints what was drawn on stdout, and
+    All sentences are drawn once before anything is written, and nothing is if any cannot be
+    drawn; in memory is one batch, however many there are. Prints what was drawn on stdout, and
     unknown words, words that are too many, and progress on stderr.
 
     Args:
@@ -119,6 +125,8 @@ def draw(
     out = Path(out)
     if size is not None and not SIZES[0] <= size <= SIZES[1]:
         raise InputError(f"--size must be from {SIZES[0]} to {SIZES[1]}. Received: {size}")
+    if words and size is not None and size > WORDS_SIZE:
+        raise InputError(f"--size must be at most {WORDS_SIZE} with --words. Received: {size}")
     sentences = _read_sentences(sentences, file)
     targets = _targets(out, len(sentences), words, file)
     drawer = Drawer.find(model)
@@ -127,29 +135,34 @@ def draw(
     with console.status("loading TensorFlow and the model"):
         drawer.signature
 
-    drawn, notes = [], []
+    notes = []
     with results.progress(console) as progress:
-        task = progress.add_task("drawing", total=len(sentences))
-        for first in range(0, len(sentences), BATCH):
-            batch = sentences[first : first + BATCH]
-            made = drawer([text for _, text in batch])
-            for number, (place, _) in enumerate(batch):
-                one = {name: values[number] for name, values in made.items()}
-                notes += _check_words(place, one, drawer)
-                drawn.append((one["images"], word_strip(one, size) if words else None))
-                progress.advance(task)
-    for note in notes:
-        print(note, file=sys.stderr)
-    targets[0].parent.mkdir(parents=True, exist_ok=True)
-    for target, (image, strip) in zip(targets, drawn, strict=True):
-        image = _resized(image, size)
-        write_png(target, image)
-        if words:
-            write_png(_strip_path(target), strip)
+        for place, one in _drawn(drawer, sentences, progress, "checking"):
+            notes += _check_words(place, one, drawer)
+        for note in notes:
+            print(printable(note), file=sys.stderr)
+        targets[0].parent.mkdir(parents=True, exist_ok=True)
+        drawn = _drawn(drawer, sentences, progress, "drawing")
+        for target, (_, one) in zip(targets, drawn, strict=True):
+            image = _resized(one["images"], size)
+            write_png(target, image)
+            if words:
+                write_png(_strip_path(target), word_strip(one, size))
     height, width = image.shape[:2]
     count = "1 picture" if len(targets) == 1 else f"{len(targets)} pictures"
-    print(f"{count} of {width} x {height} in {out}")
+    print(f"{count} of {width} x {height} in {printable(out)}")
     return targets
+
+
+def _drawn(drawer, sentences, progress, description) -> Iterator[tuple[str, dict]]:
+    """What a message calls each sentence, and what the model makes of it."""
+    task = progress.add_task(description, total=len(sentences))
+    for first in range(0, len(sentences), BATCH):
+        batch = sentences[first : first + BATCH]
+        made = drawer([text for _, text in batch])
+        for number, (place, _) in enumerate(batch):
+            yield place, {name: values[number] for name, values in made.items()}
+            progress.advance(task)
 
 
 def word_strip(drawn: dict[str, np.ndarray], size: int | None = None) -> np.ndarray:
@@ -199,23 +212,30 @@ def _read_sentences(sentences, file):
         raise InputError(f"{file}: --file is instead of sentences on the command line")
     else:
         file = Path(file)
-        try:
-            lines = file.read_text(encoding="utf-8-sig").split("\n")
-        except OSError as error:
-            raise InputError(f"{file}: cannot be read ({error.strerror or error})") from None
-        except UnicodeDecodeError:
-            raise InputError(f"{file}: not UTF-8 text: save it as UTF-8") from None
+        with reading(file, "list of sentences"):
+            if file.stat().st_size > FILE_BYTES:
+                raise InputError(f"{file}: more than {FILE_BYTES >> 20} MB: divide it")
+            try:
+                lines = file.read_text(encoding="utf-8-sig").split("\n", SENTENCES + 1)
+            except UnicodeDecodeError:
+                raise InputError(f"{file}: not UTF-8 text: save it as UTF-8") from None
         lines = lines if lines[-1] else lines[:-1]  # what follows the last line's end
         if not lines:
             raise InputError(f"{file}: empty: write a sentence a line")
+        if len(lines) > SENTENCES:
+            raise InputError(f"{file}: more than {SENTENCES} lines: divide it")
         found = [(f"{file}: line {number}", text) for number, text in enumerate(lines, 1)]
     for place, text in found:
         if not text.strip():
             raise InputError(f"{place}: an empty sentence has no picture: leave it out")
         try:
-            text.encode()
+            length = len(text.encode())
         except UnicodeEncodeError:
             raise InputError(f"{place}: not UTF-8 text: give it in a file, --file") from None
+        if length > LONGEST:
+            raise InputError(f"{place}: {length} bytes, where {LONGEST} are allowed: cut it")
+        if not any(unicodedata.category(each)[0] in "LMN" for each in text):
+            raise InputError(f"{place}: no words: write some")
     return found
 
 

@@ -1,5 +1,6 @@
 """Measures how near a folder of made images is to a folder of real ones."""
 
+import dataclasses
 import os
 from pathlib import Path
 
@@ -10,13 +11,14 @@ from keras_gans.commands import results
 from keras_gans.commands.generate import GRID
 from keras_gans.data.folders import list_images
 from keras_gans.data.squares import read_levels
-from keras_gans.errors import InputError
+from keras_gans.errors import InputError, printable
 from keras_gans.files import check_folder
 from keras_gans.report.tables import show
 
 BATCH = 50  # images read at a time
 SUBSETS, SUBSET_SIZE = 100, 1000  # of KID
 SPLITS = 10  # of the Inception score
+LARGEST = 2**14  # numbers of a feature vector at most: distances need their square in memory
 
 NO_NETWORK = (
     "no network to look with: give --inception FILE (classify_image_graph_def.pb, from "
@@ -119,8 +121,34 @@ def _load(inception, network):
     with stderr_hidden():
         from keras_gans.metrics import features
     if inception is not None:
-        return features.inception_extractor(inception)
-    return features.model_extractor(network)
+        extractor = features.inception_extractor(inception)
+    else:
+        extractor = features.model_extractor(network)
+    runs = {name: getattr(extractor, name) for name in ("features", "probabilities")}
+    checked = {name: run and _checked(run, inception or network) for name, run in runs.items()}
+    return dataclasses.replace(extractor, **checked)
+
+
+def _checked(run, path):
+    """A network's function that refuses, in one line, what is of no use."""
+
+    def call(images):
+        try:
+            found = run(images)
+        except Exception as error:  # of any type, by what is wrong with the network
+            reason = " ".join(str(error).split())[:120] or type(error).__name__
+            height, width = images.shape[1:3]
+            message = f"fails on images of {width}x{height} ({reason})"
+        else:
+            if found.shape[1] > LARGEST:
+                message = f"gives {found.shape[1]} numbers, where {LARGEST} are allowed"
+            elif not np.isfinite(found).all():
+                message = "gives NaN or infinity"
+            else:
+                return found
+        raise InputError(f"{path}: {message}: name another network")
+
+    return call
 
 
 def _measure(extractor, real, fake, files, seed, cache, console):
@@ -196,6 +224,6 @@ def _print_table(rows):
     title = f"{first['fake']} against {first['real']}"
     show(title, ("metric", "value", "±", "conditions"), cells, left=(3,))
     print(
-        f"network: {first['extractor']}, seed {first['seed']}. A Frechet distance depends on "
-        "the number of images: compare equal numbers only."
+        f"network: {printable(first['extractor'])}, seed {first['seed']}. A Frechet distance "
+        "depends on the number of images: compare equal numbers only."
     )

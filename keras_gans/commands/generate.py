@@ -5,6 +5,8 @@ signature `from_seed` makes images number `first` to `first + count - 1` of a `s
 `label` if it was trained with classes.
 """
 
+import os
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +16,7 @@ from rich.console import Console
 
 from keras_gans.commands import models, results
 from keras_gans.data.write import write_png
-from keras_gans.errors import InputError
+from keras_gans.errors import InputError, printable
 from keras_gans.files import check_folder
 from keras_gans.report.pictures import grid
 
@@ -22,6 +24,8 @@ MODEL = "frgan-generator"
 BATCH = 32  # images made at a time
 GRID = "grid.png"
 GRID_IMAGES = 100  # at most, the first ones
+SEEDS = 2**63  # an int64
+MOST = 2**63 - 5000  # images; what is above does not fit into an int64 with a batch
 
 
 @dataclass(frozen=True)
@@ -45,11 +49,11 @@ class Generator:
         """
 
         def read(description):
-            description["latent"]  # which all generators have
-            return tuple(map(str, description.get("classes", ())))
+            models.number(description, "latent", 1, 2**20)  # which all generators have
+            return tuple(models.names({"classes": []} | description, "classes"))
 
         train = "python train_frgan.py` or `python train_okdgan.py"
-        expected = "not a generator's (latent is expected)"
+        expected = "not a generator's (latent, and classes if any, are expected)"
         return cls(*models.find_model(folder, MODEL, train, read, expected))
 
     @cached_property
@@ -68,20 +72,28 @@ class Generator:
         """Makes images number `first` to `first + count - 1` of a seed.
 
         Args:
-            count: of images.
+            count: of images, 1 or more. All of them are in memory at once.
             seed: int from 0 to 2**63 - 1.
             label: name of a class; by default each image has one at random.
-            first: number of the first image.
+            first: number of the first image, 0 or more.
 
         Returns:
             uint8 (count, H, W, 1 or 3).
 
         Raises:
-            InputError: no such class.
+            InputError: no such class; a count, seed or number out of range.
         """
+        _check("count", count, 1, MOST)
+        _check("seed", seed, 0, SEEDS - 1)
+        _check("first", first, 0, MOST - count)
         options = {"label": self.number(label)} if self.classes or label else {}
-        made = self.signature(first=first, count=count, seed=seed, **options)
-        return made["images"].numpy()
+        options["seed"] = seed
+        end = first + count
+        made = [
+            self.signature(first=start, count=min(BATCH, end - start), **options)["images"]
+            for start in range(first, end, BATCH)
+        ]
+        return np.concatenate([images.numpy() for images in made])
 
     def number(self, label: str | None) -> int:
         """The number of a class; -1 for `None`, which is any (raises `InputError`)."""
@@ -96,9 +108,10 @@ class Generator:
 
 def generate(
     out: Path | str, model=None, count: int = 24, seed: int = 0, label: str | None = None
-) -> list[Path]:
+) -> Path:
     """Makes images and writes them as 00001.png and so on, and the first of them as `GRID`.
 
+    Each is written, whole, as soon as it is made; in memory is one batch, whatever `count` is.
     Image number i of a seed is the same whatever `count` is. Prints what was made on stdout,
     and progress on stderr.
 
@@ -110,20 +123,16 @@ def generate(
         label: name of the class to make images of; by default each image has one at random.
 
     Returns:
-        list of `Path`, the images and the grid.
+        path of the grid.
 
     Raises:
-        InputError: the count, the seed, the label, the model or the folder cannot be used.
+        InputError: the count, the seed, the label, the model or the folder cannot be used; the
+            disk is full. What was written until then stays.
     """
     out = Path(out)
-    if count < 1:
-        raise InputError(f"--count must be at least 1. Received: {count}")
-    if not 0 <= seed < 2**63:
-        raise InputError(f"--seed must be from 0 to 2**63 - 1. Received: {seed}")
-    targets = [out / f"{number:05}.png" for number in range(1, count + 1)]
-    for target in [*targets, out / GRID]:
-        if target.exists():
-            raise InputError(f"{target}: is there already: give another --out")
+    _check("--count", count, 1, MOST)
+    _check("--seed", seed, 0, SEEDS - 1)
+    _check_free(out, count)
     generator = Generator.find(model)
     generator.number(label)
     check_folder(out)
@@ -136,13 +145,29 @@ def generate(
     with results.progress(console) as progress:
         task = progress.add_task("generating", total=count)
         for first in range(0, count, BATCH):
-            for image in generator(min(BATCH, count - first), seed, label, first):
+            images = generator(min(BATCH, count - first), seed, label, first)
+            for number, image in enumerate(images, first + 1):
                 image = image.repeat(3 // image.shape[2], axis=2)
-                write_png(targets[progress.tasks[task].completed], image)
+                write_png(out / f"{number:05}.png", image)
                 if len(shown) < GRID_IMAGES:
                     shown.append(image)
                 progress.advance(task)
     write_png(out / GRID, grid(shown, columns=int(np.ceil(np.sqrt(len(shown))))))
     height, width = image.shape[:2]
-    print(f"{count} images of {width} x {height}, seed {seed}, and {GRID} in {out}")
-    return [*targets, out / GRID]
+    print(f"{count} images of {width} x {height}, seed {seed}, and {GRID} in {printable(out)}")
+    return out / GRID
+
+
+def _check(name, value, low, high):
+    if not low <= value <= high:
+        raise InputError(f"{name} must be from {low} to {high}. Received: {value}")
+
+
+def _check_free(out, count):
+    """Refuses a folder with a file of a name that will be written."""
+    names = os.listdir(out) if os.path.isdir(out) else []
+    numbers = (int(name[:-4]) for name in names if re.fullmatch(r"[0-9]{5,19}\.png", name))
+    taken = [f"{number:05}.png" for number in sorted(numbers) if 1 <= number <= count]
+    for name in [*taken, GRID]:
+        if name in names:
+            raise InputError(f"{out / name}: is there already: give another --out")

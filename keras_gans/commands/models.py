@@ -4,12 +4,25 @@ No network code is needed, and Keras is not imported.
 """
 
 import json
+import os
+import re
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
+from keras_gans.data.reading import check_regular, reading
 from keras_gans.errors import InputError
 
 PACKAGE = Path(__file__).parents[1]
+DESCRIPTION_BYTES = 2**22  # of model.json at most; ours have 2 kB
+
+
+class Found(NamedTuple):
+    """A model that was found: the version's folder, and what its model.json holds."""
+
+    folder: Path
+    description: object
 
 
 def default_model(name: str) -> Path:
@@ -20,7 +33,7 @@ def default_model(name: str) -> Path:
     own = Path("saved_models") / name
     installed = PACKAGE / "saved_models" / name
     in_checkout = PACKAGE.parent / "saved_models" / name
-    return next((path for path in (own, installed, in_checkout) if path.is_dir()), own)
+    return next((path for path in (own, installed, in_checkout) if os.path.isdir(path)), own)
 
 
 def shown(path: Path) -> str:
@@ -32,15 +45,13 @@ def shown(path: Path) -> str:
 
 
 def find_model(
-    folder: Path | str | None, default: str, train: str, read: Callable, expected: str
+    folder: Path | str | Found | None, default: str, train: str, read: Callable, expected: str
 ) -> tuple:
     """Finds a model and reads its description, without loading it.
 
     Args:
-        folder: a SavedModel's folder, or the folder of its numbered versions, of which the
-            highest is taken; `None` for `default_model(default)`.
-        default: name of a model.
-        train: the command that trains such a model, for messages.
+        folder: see `open_model`; or what that returned.
+        default, train: see `open_model`.
         read: function of the description (what VERSION/assets.extra/model.json holds) that
             returns what is needed of it. It raises KeyError, TypeError, AttributeError or
             ValueError where the description is another model's.
@@ -52,35 +63,82 @@ def find_model(
     Raises:
         InputError: no model there, or no or another model's description.
     """
+    found = folder if isinstance(folder, Found) else open_model(folder, default, train)
+    try:
+        return found.folder, read(found.description)
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError):
+        message = f"{expected}: name another model, or export it again"
+    raise InputError(f"{shown(_description_file(found.folder))}: {message}")
+
+
+def open_model(folder: Path | str | None, default: str, train: str) -> Found:
+    """Finds a model and its description.
+
+    Args:
+        folder: a SavedModel's folder, or the folder of its numbered versions, of which the
+            highest is taken; `None` for `default_model(default)`.
+        default: name of a model.
+        train: the command that trains such a model, for messages.
+
+    Raises:
+        InputError: no model there, or no description that is JSON.
+    """
     given, folder = folder, default_model(default) if folder is None else Path(folder)
     if given is None and not folder.is_dir():
         raise InputError(
             f"no model is given, and there is no {folder}: train one with `{train}`, or name "
             "one with --model"
         )
-    if not (folder / "saved_model.pb").is_file():
-        found = folder.glob("[0-9]*/saved_model.pb")
-        versions = [pb.parent for pb in found if pb.parent.name.isdecimal()]
+    if not os.path.isfile(folder / "saved_model.pb"):
+        numbers = [path for path in _listed(folder) if re.fullmatch("[0-9]{1,18}", path.name)]
+        versions = [path for path in numbers if os.path.isfile(path / "saved_model.pb")]
         if not versions:
             raise InputError(
                 f"{shown(folder)}: no SavedModel in this folder: train one with `{train}`, or "
                 "name another with --model"
             )
         folder = max(versions, key=lambda version: int(version.name))
-    file = folder / "assets.extra" / "model.json"
-    try:
-        return folder, read(json.loads(file.read_text(encoding="utf-8")))
-    except OSError:
-        raise InputError(f"{shown(file)}: missing: export the model again") from None
-    except (KeyError, TypeError, AttributeError, ValueError):
-        message = f"{shown(file)}: {expected}: name another model, or export it again"
-        raise InputError(message) from None
+    file = _description_file(folder)
+    if not os.path.lexists(file):
+        raise InputError(f"{shown(file)}: missing: export the model again")
+    with reading(file, "JSON file"):
+        if file.stat().st_size > DESCRIPTION_BYTES:
+            raise InputError(f"{shown(file)}: too large to describe a model: export it again")
+        return Found(folder, json.loads(file.read_text(encoding="utf-8")))
+
+
+def number(
+    description: dict, name: str, low: float, high: float, kind: type = int
+) -> int | float:
+    """A number of a description, from `low` to `high`; `float` takes whole ones too.
+
+    Raises:
+        KeyError, TypeError, ValueError: missing, of another type, out of range, NaN.
+    """
+    value = description[name]
+    if type(value) not in (int, kind) or not low <= value <= high:
+        raise ValueError(value)
+    return kind(value)
+
+
+def names(description: dict, name: str) -> list[str]:
+    """Texts of a description, none of them empty.
+
+    Raises:
+        KeyError, TypeError, ValueError: missing, or of another type.
+    """
+    values = description[name]
+    if type(values) is not list or not all(type(each) is str and each for each in values):
+        raise ValueError(values)
+    return values
 
 
 def load_signature(
     folder: Path, model: str, inputs: dict, outputs: list, name: str = "serving_default"
 ) -> Callable:
     """Loads a SavedModel for one of its signatures.
+
+    A SavedModel can run code: load only what you trust.
 
     Args:
         folder: of the SavedModel.
@@ -90,15 +148,21 @@ def load_signature(
         name: of the signature.
 
     Returns:
-        function of arrays, by input name, that returns a dict of tensors.
+        function of arrays, by input name, that returns a dict of tensors. It raises
+        `InputError` for arrays that the model refuses.
 
     Raises:
-        InputError: not a SavedModel with this signature.
+        InputError: damaged, or not a SavedModel with this signature.
     """
+    from keras_gans.quiet import stderr_hidden
     from keras_gans.quiet import tensorflow as tf
 
+    for file in folder.rglob("*"):
+        if not file.is_dir():
+            check_regular(file)
+    with reading(folder / "saved_model.pb", "SavedModel (or its variables)"), stderr_hidden():
+        loaded = _load(folder)
     try:
-        loaded = tf.saved_model.load(str(folder))
         signature = loaded.signatures[name]
         taken = signature.structured_input_signature[1]
         fits = set(signature.structured_outputs) >= set(outputs) and set(taken) == set(inputs)
@@ -106,22 +170,59 @@ def load_signature(
             tf.TensorSpec(shape, dtype).is_compatible_with(taken[each])
             for each, (dtype, shape) in inputs.items()
         )
-    except (OSError, KeyError, ValueError, AttributeError, tf.errors.OpError):
+    except (KeyError, AttributeError):
         fits = False
+    described = _and(map(_described, inputs.items()))
     if not fits:
         raise InputError(
             f"{shown(folder)}: not {model} SavedModel (its {name} does not make "
-            f"{_and(outputs)} of {_and(map(_described, inputs.items()))}): export the model "
-            "again"
+            f"{_and(outputs)} of {described}): export the model again"
         )
 
     def run(**arrays):
-        return signature(
-            **{each: tf.constant(array, inputs[each][0]) for each, array in arrays.items()}
-        )
+        try:
+            tensors = {each: tf.constant(arrays[each], inputs[each][0]) for each in inputs}
+            for each, (dtype, shape) in inputs.items():
+                if not tf.TensorSpec(shape, dtype).is_compatible_with(tensors[each]):
+                    raise ValueError(each)
+            return signature(**tensors)
+        except (MemoryError, tf.errors.ResourceExhaustedError):
+            message = "the input is too large for the memory there is: make it smaller"
+        except tf.errors.OpError as error:
+            reason = re.search(r"assertion failed: \[(.*?)\]", error.message)
+            message = reason[1] if reason else " ".join(error.message.split())[:200]
+        except (KeyError, TypeError, ValueError, OverflowError):
+            message = f"takes {described}"
+        raise InputError(f"{shown(folder)}: {message}")
 
     run.model = loaded  # the signature does not keep its variables alive
     return run
+
+
+def _description_file(folder):
+    return folder / "assets.extra" / "model.json"
+
+
+def _load(folder):
+    """Loads a SavedModel, by another name if TensorFlow cannot open its own.
+
+    That looks for files by patterns, and all names have to be UTF-8.
+    """
+    from keras_gans.quiet import tensorflow as tf
+
+    if re.fullmatch(r"[^][*?\\{}\udc80-\udcff]*", str(folder)):
+        return tf.saved_model.load(str(folder))
+    with tempfile.TemporaryDirectory() as plain:
+        link = Path(plain, "model")
+        link.symlink_to(folder.resolve())
+        return tf.saved_model.load(str(link))
+
+
+def _listed(folder):
+    try:
+        return list(folder.iterdir())
+    except (OSError, ValueError):  # no folder, or none that can be read
+        return []
 
 
 def _and(words):

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -10,6 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from keras_gans.errors import InputError
 from keras_gans.files import replacing
+
+MAX_NAME = 235  # bytes: what replaces a file has a longer name at first
 
 
 def check_targets(paths: Sequence[Path], targets: Sequence[Sequence[Path]]) -> None:
@@ -20,7 +24,8 @@ def check_targets(paths: Sequence[Path], targets: Sequence[Sequence[Path]]) -> N
         targets: of each input a sequence of `Path`, the files that are made of it.
 
     Raises:
-        InputError: they would; on a disk that ignores letter case, too.
+        InputError: they would; on a disk that ignores letter case, too; or their names would
+            be too long.
     """
     inputs = {path.resolve() for path in paths}
     owners = {}
@@ -28,6 +33,8 @@ def check_targets(paths: Sequence[Path], targets: Sequence[Sequence[Path]]) -> N
         for target in files:
             if target.resolve() in inputs:
                 raise InputError(f"{target}: would overwrite an input: give another --out")
+            if len(os.fsencode(target.name)) > MAX_NAME:
+                raise InputError(f"{path}: its name is too long for the results: rename it")
             other = owners.setdefault(str(target).lower(), path)
             if other is not path:
                 raise InputError(
@@ -46,7 +53,8 @@ def write_report(path: Path, columns: Sequence[str], rows: Iterable[dict]) -> No
     """Writes rows as a CSV file, completely or not at all; what is in no column is left out."""
     with (
         replacing(path) as temporary,
-        open(temporary, "w", newline="", encoding="utf-8") as file,
+        # a name that is not UTF-8 must not stop the file: the table stays text
+        open(temporary, "w", newline="", encoding="utf-8", errors="backslashreplace") as file,
     ):
         writer = csv.DictWriter(file, columns, extrasaction="ignore")
         writer.writeheader()
@@ -54,5 +62,10 @@ def write_report(path: Path, columns: Sequence[str], rows: Iterable[dict]) -> No
 
 
 def print_json(rows: list) -> None:
-    """Prints results as a JSON list on stdout."""
-    print(json.dumps(rows, indent=1, ensure_ascii=False))
+    """Prints results as a JSON list on stdout; in ASCII where that cannot show a name."""
+    text = json.dumps(rows, indent=1, ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(rows, indent=1)
+    print(text)

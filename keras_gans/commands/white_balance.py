@@ -20,11 +20,13 @@ from rich.console import Console
 from keras_gans.commands import models, results
 from keras_gans.data import images
 from keras_gans.data.folders import list_images
+from keras_gans.data.metadata import read_metadata
+from keras_gans.data.pixels import Rows, as_linear, strips
 from keras_gans.data.squares import area_average
-from keras_gans.data.srgb import linear_to_srgb, srgb_to_linear
+from keras_gans.data.srgb import linear_to_srgb
 from keras_gans.data.write import quantize, write_image, write_png
 from keras_gans.dscnn.strip import draw_strip, gains_of
-from keras_gans.errors import InputError
+from keras_gans.errors import InputError, printable
 from keras_gans.files import check_folder
 from keras_gans.report.tables import show
 
@@ -65,12 +67,20 @@ class WhiteBalance:
         Raises:
             InputError: no model there, no or wrong description, a view smaller than a patch.
         """
+
+        def read(description):
+            patch = models.number(description, "patch_size", 1, 4096)
+            view = description["view"]
+            if view not in ("whole", "native"):
+                view = models.number(description, "view", patch, 2**20)
+            return patch, view
+
         folder, (patch, trained_view) = models.find_model(
             folder,
             default,
             "python train_dscnn.py",
-            lambda description: (int(description["patch_size"]), description["view"]),
-            "a JSON object with patch_size and view is expected",
+            read,
+            "patch_size, pixels, and view, whole, native or pixels, are expected",
         )
         view = trained_view if view == "model" else view
         if view not in ("whole", "native") and not (isinstance(view, int) and view >= patch):
@@ -93,16 +103,18 @@ class WhiteBalance:
         """Takes the colour of the light out of a photo.
 
         Args:
-            photo: (H, W, 3): float32 is linear, in [0, 1]; uint8 is sRGB.
+            photo: (H, W, 3): float32 is linear, in [0, 1], and so is uint16, in 65535ths; uint8
+                is sRGB.
 
         Returns:
             (corrected, illuminant): of the photo's kind; and linear RGB of length 1, (3,).
         """
-        srgb = photo.dtype == np.uint8
-        image = srgb_to_linear(np.arange(256) / 255)[photo] if srgb else photo
-        illuminant = estimate(image, self)[0]
-        corrected = correct(image, illuminant, keep_white=srgb)
-        return quantize(linear_to_srgb(corrected), np.uint8) if srgb else corrected, illuminant
+        illuminant = estimate(photo, self)[0]
+        corrected, done = corrected_rows(photo, illuminant), np.empty_like(photo)
+        for rows in strips(photo.shape):
+            strip = corrected[rows]
+            done[rows] = _encoded(strip, photo.dtype) if photo.dtype.kind == "u" else strip
+        return done, illuminant
 
 
 def white_balance(
@@ -132,7 +144,7 @@ def white_balance(
     out = Path(out)
     paths = list_images(photos)
     targets = output_paths(paths, out)
-    kinds = ["srgb" if images.bit_depth(path) <= 8 else "linear" for path in paths]
+    kinds = [_kind(path) for path in paths]
     estimators = {k: WhiteBalance.find(model, view, MODELS[k]) for k in set(kinds)}
     check_folder(out)
     console = Console(stderr=True)
@@ -140,14 +152,14 @@ def white_balance(
         for estimator in estimators.values():
             estimator.signature
 
-    work = list(zip(paths, targets, [estimators[kind] for kind in kinds]))
+    work = [estimators[kind] for kind in kinds]
     with results.progress(console) as progress:
-        for path, _, estimator in progress.track(work, description="checking"):
-            _read(path, estimator)
+        seen = progress.track(list(zip(paths, work)), description="checking")
+        lights = [_estimate_file(path, estimator) for path, estimator in seen]
         out.mkdir(parents=True, exist_ok=True)
+        found = list(zip(paths, targets, work, lights))
         rows = [
-            _correct_file(path, target, estimator)
-            for path, target, estimator in progress.track(work, description="white balance")
+            _correct_file(*each) for each in progress.track(found, description="white balance")
         ]
     if as_json:
         results.print_json(rows)
@@ -156,11 +168,21 @@ def white_balance(
     return rows
 
 
-def estimate(image: np.ndarray, estimator: WhiteBalance) -> tuple:
+def _kind(path):
+    kind = "srgb" if images.bit_depth(path) <= 8 else "linear"
+    if kind == "linear" and path.suffix.lower() in (".jpg", ".jpeg"):
+        raise InputError(
+            f"{path}: holds a {images.file_type(path)} of 16 bits, which no JPEG can: give it "
+            "the right suffix"
+        )
+    return kind
+
+
+def estimate(image: np.ndarray | Rows, estimator: WhiteBalance) -> tuple:
     """Estimates the light of one photo.
 
     Args:
-        image: float32 (H, W, 3), linear.
+        image: (H, W, 3), of which rows are read as `as_linear` reads them.
         estimator: a `WhiteBalance`. Its view "whole" shows it the scene area-averaged
             into one patch, as the thumbnails it was trained on; the map is then made of
             the photo reduced to 4 patches on the shorter side, or to the whole patches it
@@ -209,23 +231,50 @@ def correct(image: np.ndarray, illuminant: np.ndarray, keep_white: bool = False)
     return np.clip(corrected, 0, 1, out=corrected)
 
 
+def corrected_rows(photo: np.ndarray | Rows, illuminant: np.ndarray) -> Rows:
+    """A photo whose light is divided out as rows are asked for, see `correct`.
+
+    Args:
+        photo: (H, W, 3), see `as_linear`; of uint8 (sRGB) what is white stays white.
+        illuminant: (3,).
+
+    Returns:
+        `Rows`, float32 (H, W, 3), linear.
+    """
+    srgb = photo.dtype == np.uint8
+    return Rows(
+        photo.shape, lambda rows: correct(as_linear(photo[rows]), illuminant, keep_white=srgb)
+    )
+
+
+def _encoded(corrected, dtype):
+    """Linear values as a file holds them: sRGB in 8 bits, linear in 16."""
+    return quantize(linear_to_srgb(corrected) if dtype == np.uint8 else corrected, dtype)
+
+
 def _run(image, estimator):
-    """The model on one image; on a large one in bands of whole patches, whose maps
+    """The model on one image; on a large one in pieces of whole patches, whose maps
     together are the image's."""
     patch = estimator.patch_size
-    band = patch * max(1, BAND_PIXELS // (patch * image.shape[1]))
-    maps, lit = [], []
-    for top in range(0, image.shape[0] - patch + 1, band):
-        part = image[top : top + band]
-        outputs = estimator.signature(images=part[None])
-        maps.append(outputs["local_map"].numpy()[0].astype(np.float64))
-        rows, columns = maps[-1].shape[:2]
-        lights = part[: rows * patch, : columns * patch].max(axis=-1) > 0
-        lights = lights.reshape(rows, patch, columns, patch)
-        lit.append(lights.mean(axis=(1, 3)) >= MIN_LIT)
-    local_map, lit = np.concatenate(maps), np.concatenate(lit)
+    high = patch * max(1, BAND_PIXELS // (patch * image.shape[1]))
+    wide = patch * max(1, BAND_PIXELS // (patch * high))
+    bands, votes = [], []
+    for top in range(0, image.shape[0] - patch + 1, high):
+        band = image[top : top + high]
+        maps, lit = [], []
+        for left in range(0, image.shape[1] - patch + 1, wide):
+            part = as_linear(band[:, left : left + wide])
+            outputs = estimator.signature(images=part[None])
+            maps.append(outputs["local_map"].numpy()[0].astype(np.float64))
+            rows, columns = maps[-1].shape[:2]
+            lights = part[: rows * patch, : columns * patch].max(axis=-1) > 0
+            lights = lights.reshape(rows, patch, columns, patch)
+            lit.append(lights.mean(axis=(1, 3)) >= MIN_LIT)
+        bands.append(np.concatenate(maps, axis=1))
+        votes.append(np.concatenate(lit, axis=1))
+    local_map, lit = np.concatenate(bands), np.concatenate(votes)
     lit |= not lit.any()
-    if len(maps) == 1:
+    if len(bands) == len(maps) == 1:
         illuminant = outputs["illuminant"].numpy()[0].astype(np.float64)
     else:
         illuminant = np.median(local_map[lit], axis=0)
@@ -233,18 +282,25 @@ def _run(image, estimator):
     return illuminant / np.linalg.norm(illuminant), local_map
 
 
-def _read(path, estimator):
-    image, kind = images.read_photo(path)
-    height, width = image.shape[:2]
+def _estimate_file(path, estimator):
+    """What `estimate` gives, of a file that can be corrected."""
+    photo, _ = images.open_photo(path)
+    height, width = photo.shape[:2]
     patch = estimator.patch_size
     if min(height, width) < patch:
         raise InputError(
             f"{path}: {width} x {height} pixels, smaller than the model's patch: "
             f"give at least {patch} x {patch}"
         )
-    if not image.any():
+    if not any(photo[rows].any() for rows in strips(photo.shape)):
         raise InputError(f"{path}: all black, it shows no light: leave it out")
-    return image, kind
+    found = estimate(photo, estimator)
+    if not np.isfinite(found[0]).all() or found[0].min() <= 0:
+        raise InputError(
+            f"{path}: the model gave no usable light ({found[0].round(3).tolist()}): "
+            "leave the photo out, or use another model"
+        )
+    return found
 
 
 def output_paths(paths: list[Path], out: Path) -> list[tuple[Path, Path]]:
@@ -270,26 +326,21 @@ def output_paths(paths: list[Path], out: Path) -> list[tuple[Path, Path]]:
     return targets
 
 
-def _correct_file(path, targets, estimator):
-    image, kind = _read(path, estimator)
-    illuminant, local_map, covered = estimate(image, estimator)
-    if not np.isfinite(illuminant).all() or illuminant.min() <= 0:
-        raise InputError(
-            f"{path}: the model gave no usable light ({illuminant.round(3).tolist()}): "
-            "leave the photo out, or use another model"
-        )
-    corrected = correct(image, illuminant, keep_white=kind == "srgb")
-    if kind == "srgb":
-        pixels = quantize(linear_to_srgb(corrected), np.uint8)
-        write_image(targets[0], pixels, **images.read_metadata(path))
-    else:
-        write_image(targets[0], quantize(corrected, np.uint16))
-    strip = draw_strip(path.name, kind, image, corrected, illuminant, local_map, covered)
+def _correct_file(path, targets, estimator, found):
+    photo, kind = images.open_photo(path)
+    illuminant, local_map, covered = found
+    corrected = corrected_rows(photo, illuminant)
+    strip = draw_strip(path.name, kind, photo, corrected, illuminant, local_map, covered)
+    # in its own place, so that there is no second large picture
+    done = np.empty(photo.shape, np.uint16) if photo.dtype == np.float32 else photo
+    for rows in strips(photo.shape):
+        done[rows] = _encoded(corrected[rows], done.dtype)
+    write_image(targets[0], done, **read_metadata(path))
     write_png(targets[1], strip)
     return {
         "file": str(path),
-        "width": image.shape[1],
-        "height": image.shape[0],
+        "width": photo.shape[1],
+        "height": photo.shape[0],
         "kind": kind,
         "view": estimator.view,
         "illuminant": [round(float(value), 6) for value in illuminant],
@@ -313,4 +364,4 @@ def _print_table(rows, out):
             for row in rows
         ],
     )
-    print(f"{len(rows)} corrected, each with its local map, in {out}")
+    print(f"{len(rows)} corrected, each with its local map, in {printable(out)}")

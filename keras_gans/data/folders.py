@@ -34,13 +34,13 @@ def visible(folder: Path) -> list[Path]:
 
 def subfolders(folder: Path) -> list[Path]:
     """The folders in a folder, sorted by name."""
-    return [path for path in visible(folder) if path.is_dir()]
+    return [path for path in visible(folder) if os.path.isdir(path)]
 
 
 def images_in(folder: Path, suffixes: Sequence[str] = SUFFIXES) -> list[Path]:
     """The images in a folder, sorted by name; there may be none."""
     found = visible(folder)
-    return [path for path in found if path.suffix.lower() in suffixes and path.is_file()]
+    return [path for path in found if path.suffix.lower() in suffixes and os.path.isfile(path)]
 
 
 def check_data_folder(path: Path, expected: str) -> None:
@@ -90,13 +90,13 @@ def list_images(paths, suffixes: Sequence[str] = SUFFIXES) -> list[Path]:
         paths = [paths]
     images, known = [], " ".join(suffixes)
     for path in map(Path, paths):
-        if path.is_dir():
+        if os.path.isdir(path):
             found = images_in(path, suffixes)
             if not found:
                 raise InputError(f"{path}: no images in this folder ({known} are read)")
             images += found
-        elif not path.exists():
-            raise InputError(f"{path}: no such file or folder")
+        elif not os.path.exists(path):
+            raise InputError(f"{path}: no such file or folder, or not to be read")
         elif path.suffix.lower() not in suffixes:
             raise InputError(f"{path}: not an image that can be read ({known} are)")
         else:

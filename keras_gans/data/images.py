@@ -2,63 +2,113 @@
 
 The colour of a light adds up only in linear values, so every reader returns linear RGB,
 float32 in [0, 1]. What a file holds is told by its content, not by its name: 8 bits a
-channel are sRGB-encoded, 16 bits and floats are linear. Whatever cannot be read raises
+channel are sRGB-encoded, deeper integers and floats are linear. A file is turned upright as
+its EXIF orientation says; broken EXIF counts as none. Whatever cannot be read raises
 `InputError` with one line: the file, what is wrong, the mend.
 """
 
-import contextlib
-import logging
 import struct
 import warnings
-import zlib
 from pathlib import Path
 
 import numpy as np
-import tifffile
-from PIL import Image, ImageOps
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
-from keras_gans.data.srgb import srgb_to_linear
+from keras_gans.data import tiff
+from keras_gans.data.pixels import Pixels, as_linear, check_size, strips
+from keras_gans.data.reading import reading
 from keras_gans.errors import InputError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 
-# Every way in which Pillow, tifffile and zlib say that a file is damaged.
-DAMAGE = (
-    OSError,
-    ValueError,
-    SyntaxError,
-    EOFError,
-    KeyError,
-    IndexError,
-    TypeError,
-    OverflowError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
-    tifffile.TiffFileError,
-)
+# What Pillow has to do to turn an image upright, by the number in the EXIF data.
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
-# A damaged TIFF is reported by the exception alone, not by lines of logging before it.
-logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+Image.MAX_IMAGE_PIXELS = None  # `check_size` takes its place: valid photos are larger
+PngImagePlugin.MAX_TEXT_CHUNK = 2**26  # bytes, of XMP and the like
 
 
 def bit_depth(path: Path) -> int:
-    """Bits per channel of an image file, from its header.
+    """Bits that a channel of an image file takes in memory, from its header.
 
     Returns:
-        int: 8 or less for JPEG and ordinary PNG, 16 for linear PNG and TIFF; a float TIFF
-        has 16, 32 or 64.
+        int: 8 or less for JPEG and ordinary PNG, 16 for linear PNG and TIFF of 9 to 16 bits;
+        a float TIFF has 16, 32 or 64.
 
     Raises:
         InputError: missing file, or not a PNG, JPEG or TIFF.
     """
-    kind = _file_type(path)
+    kind = file_type(path)
     if kind == "PNG":
         return _png_header(path)[2]
     if kind == "TIFF":
-        with _damage_reported(path, kind), tifffile.TiffFile(path) as tiff:
-            return tiff.series[0].dtype.itemsize * 8
+        with tiff.first_page(path) as page:
+            return page.dtype.itemsize * 8
     return 8
+
+
+def photo_size(path: Path) -> tuple[int, int]:
+    """(width, height) of a JPEG, PNG or TIFF, from the header; as `open_stored` gives it.
+
+    Raises:
+        InputError: as `bit_depth`; more pixels than are read.
+    """
+    kind = file_type(path)
+    if kind == "TIFF":
+        with tiff.first_page(path) as page:
+            size = page.imagewidth, page.imagelength
+            return size if tiff.orientation(page) < 5 else size[::-1]
+    with opened(path, kind) as image:
+        return image.size
+
+
+def open_stored(path: Path, reduce: float = 1) -> tuple[Pixels | np.ndarray, int]:
+    """Reads a photograph as its file holds it, with little memory beside the picture itself.
+
+    Args:
+        path: JPEG, PNG or TIFF.
+        reduce: a JPEG may be decoded smaller, by at most this factor.
+
+    Returns:
+        (picture, orientation): `Pixels` of RGB for 8 bits a channel or fewer (sRGB); for
+        deeper ones uint16, or float32 in [0, 1], (H, W, 3), linear. And EXIF's number, 1 to 8,
+        which tells how to turn it upright; a TIFF is turned already.
+
+    Raises:
+        InputError: as `read_srgb` and `read_linear`.
+    """
+    kind = file_type(path)
+    if bit_depth(path) <= 8:
+        image = _loaded(path, kind, reduce)
+        return Pixels(_rgb(path, kind, image)), _orientation(image)
+    if kind == "TIFF":
+        return _read_linear_tiff(path), 1
+    image = _loaded(path, kind)  # EXIF may stand after the pixels
+    return read_png16(path), _orientation(image)
+
+
+def open_photo(path: Path) -> tuple[Pixels | np.ndarray, str]:
+    """Reads a photograph of either kind, upright, with little memory beside the picture.
+
+    Returns:
+        (picture, kind): as `open_stored`; and "srgb" or "linear". `as_linear` makes linear
+        values of rows of it.
+
+    Raises:
+        InputError: as `read_srgb` and `read_linear`.
+    """
+    picture, orientation = open_stored(path)
+    if isinstance(picture, Pixels):
+        return Pixels(_turned(picture.image, orientation)), "srgb"
+    return tiff.upright(picture, orientation), "linear"
 
 
 def read_photo(path: Path) -> tuple[np.ndarray, str]:
@@ -74,13 +124,12 @@ def read_photo(path: Path) -> tuple[np.ndarray, str]:
     Raises:
         InputError: as `read_srgb` and `read_linear`.
     """
-    if bit_depth(path) <= 8:
-        return read_srgb(path), "srgb"
-    return read_linear(path), "linear"
+    picture, kind = open_photo(path)
+    return as_linear(picture[:]), kind
 
 
 def read_linear(path: Path) -> np.ndarray:
-    """Reads linear RGB from a 16-bit PNG, a 16-bit TIFF or a float TIFF.
+    """Reads linear RGB from a 16-bit PNG, a TIFF of 9 to 16 bits or a float TIFF.
 
     Args:
         path: file of 3 channels, or 4, of which the last (alpha) is dropped. In a float
@@ -88,25 +137,27 @@ def read_linear(path: Path) -> np.ndarray:
             level) become 0.
 
     Returns:
-        float32 (H, W, 3) in [0, 1]: integer values / 65535.
+        float32 (H, W, 3) in [0, 1]: integer values / 65535; of a TIFF that packs b bits a
+        channel, / (2^b - 1).
 
     Raises:
         InputError: 8-bit, grey or palette file; NaN, infinity or values above 1 in a
             float TIFF; damaged file.
     """
-    kind = _file_type(path)
-    if kind == "PNG":
-        return read_png16(path).astype(np.float32) / np.float32(65535)
+    kind = file_type(path)
+    if kind == "JPEG":
+        raise InputError(_not_linear(path, f"an 8-bit {kind}"))
     if kind == "TIFF":
-        return _read_linear_tiff(path)
-    raise InputError(_not_linear(path, f"an 8-bit {kind}"))
+        return as_linear(_read_linear_tiff(path))
+    _check_png16(path)
+    return as_linear(open_photo(path)[0])
 
 
 def read_png16(path: Path) -> np.ndarray:
     """Reads the integers of a 16-bit RGB PNG, as they are in the file.
 
     This is for sensor data: 12-bit values stored in 16 bits keep their black level and
-    are not scaled. An alpha channel is dropped.
+    are not scaled, and the picture is not turned. An alpha channel is dropped.
 
     Returns:
         uint16 (H, W, 3).
@@ -118,26 +169,18 @@ def read_png16(path: Path) -> np.ndarray:
     # imported here so that whatever else is wrong is found without waiting for it.
     from keras_gans.quiet import tensorflow as tf
 
-    if _file_type(path) != "PNG":
-        raise InputError(_not_linear(path, f"a {_file_type(path)}", "16-bit RGB PNG"))
-    _, _, bits, channels = _png_header(path)
-    if bits != 16:
-        raise InputError(_not_linear(path, f"a PNG of {bits} bits a channel"))
-    if channels < 3:
-        raise InputError(_not_linear(path, "a grey PNG"))
-    content = Path(path).read_bytes()
-    try:
+    _check_png16(path)
+    with reading(path, "PNG"):
+        content = Path(path).read_bytes()
         return tf.io.decode_png(content, channels=3, dtype=tf.uint16).numpy()
-    except tf.errors.InvalidArgumentError:
-        raise InputError(_damaged(path, "PNG")) from None
 
 
 def read_srgb(path: Path) -> np.ndarray:
     """Reads an sRGB-encoded photograph (JPEG, PNG or TIFF of 8 bits) into linear values.
 
-    The EXIF orientation is applied, alpha is dropped, grey is replicated, palettes and
-    CMYK are converted. An embedded profile is not applied: its curve is taken to be
-    sRGB's, which holds for Display P3 and nearly for Adobe RGB.
+    Alpha is dropped, grey is replicated, palettes and CMYK are converted. An embedded profile
+    is not applied: its curve is taken to be sRGB's, which holds for Display P3 and nearly for
+    Adobe RGB.
 
     Returns:
         float32 (H, W, 3), linear, in [0, 1].
@@ -145,99 +188,59 @@ def read_srgb(path: Path) -> np.ndarray:
     Raises:
         InputError: truncated or damaged file, more than 8 bits a channel.
     """
-    kind = _file_type(path)
     if bit_depth(path) > 8:
+        kind = file_type(path)
         raise InputError(f"{path}: an 8-bit sRGB image is expected, this {kind} is deeper")
-    with _open_pillow(path, kind) as image:
-        image = ImageOps.exif_transpose(image)
-        if image.mode == "P":
-            image = image.convert("RGBA")
-        pixels = np.asarray(image.convert("RGB"))
-    return srgb_to_linear(np.arange(256) / 255)[pixels]
+    return read_photo(path)[0]
 
 
-def read_grey_or_rgb(path: Path) -> np.ndarray:
-    """Reads the integers of an ordinary 8-bit image, as they are in the file.
+def open_grey_or_rgb(path: Path) -> Pixels:
+    """Reads an ordinary 8-bit image, as it is in the file.
 
-    The EXIF orientation is applied, palettes and black-and-white are converted. Three equal
-    channels are one: grey.
+    Palettes and black-and-white are converted. Three equal channels are one: grey.
 
     Args:
         path: JPEG, PNG, TIFF or BMP, grey or RGB; told by the content, not by the name.
 
     Returns:
-        uint8 (H, W, 1) for grey, (H, W, 3) for RGB, in [0, 255].
+        `Pixels` (H, W, 1) for grey, (H, W, 3) for RGB.
 
     Raises:
         InputError: truncated or damaged file, more than 8 bits a channel, transparency,
             another colour space (CMYK).
     """
-    kind = _file_type(path, "JPEG, PNG, TIFF or BMP")
+    kind = file_type(path, "JPEG, PNG, TIFF or BMP")
     # Pillow reads 16-bit RGB as 8-bit without a word, so the header is asked first
     bits = 8 if kind == "BMP" else bit_depth(path)
     if bits > 8:
         raise InputError(f"{path}: {bits} bits a channel, 8 are expected: convert it to 8 bits")
-    with _open_pillow(path, kind) as image, _damage_reported(path, kind):
-        if image.has_transparency_data:
-            raise InputError(f"{path}: has an alpha channel: save it without transparency")
-        if image.mode not in ("1", "L", "P", "RGB"):
-            raise InputError(f"{path}: {image.mode}, grey or RGB is expected: save it as RGB")
-        image = ImageOps.exif_transpose(image)
-        pixels = np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))
-    if pixels.ndim == 2:
-        return pixels[..., None]
-    if (pixels == pixels[..., :1]).all():
-        return np.ascontiguousarray(pixels[..., :1])
-    return pixels
+    image = _loaded(path, kind)
+    if image.has_transparency_data or image.mode == "La":
+        raise InputError(f"{path}: has an alpha channel: save it without transparency")
+    if image.mode not in ("1", "L", "P", "RGB"):
+        raise InputError(f"{path}: {image.mode}, grey or RGB is expected: save it as RGB")
+    turn = _orientation(image)
+    image = image.convert("L") if image.mode == "1" else image
+    pixels = Pixels(image if image.mode == "L" else _rgb(path, kind, image))
+    parts = (pixels[rows] for rows in strips(pixels.shape))
+    if pixels.shape[2] == 3 and all((part == part[..., :1]).all() for part in parts):
+        pixels = Pixels(pixels.image.getchannel(0))
+    return Pixels(_turned(pixels.image, turn))
 
 
-def read_metadata(path: Path) -> dict[str, bytes]:
-    """What else an 8-bit file holds, to be written beside its corrected pixels.
+def read_grey_or_rgb(path: Path) -> np.ndarray:
+    """The same as an array: uint8 (H, W, 1) or (H, W, 3); see `open_grey_or_rgb`."""
+    return open_grey_or_rgb(path)[:]
 
-    Returns:
-        dict with "icc_profile" and "exif" (bytes) where the file has them; the EXIF
-        orientation is left out, as `read_srgb` has applied it.
+
+def file_type(path: Path, expected: str = "JPEG, PNG or TIFF") -> str:
+    """PNG, JPEG, TIFF or, if expected, BMP, from the first bytes.
+
+    Raises:
+        InputError: missing, no regular file, or of none of these types.
     """
-    with _open_pillow(path, _file_type(path)) as image:
-        exif = ImageOps.exif_transpose(image).getexif()
-        profile = image.info.get("icc_profile") or b""
-        # that of a CMYK or grey file does not fit the RGB it was converted to
-        found = {"icc_profile": profile if profile[16:20] == b"RGB " else None}
-        found["exif"] = exif.tobytes() if len(exif) else None
-    return {name: value for name, value in found.items() if value}
-
-
-def _damaged(path, kind):
-    return f"{path}: truncated or damaged {kind}: copy it again or leave it out"
-
-
-def _not_linear(path, received, expected="linear 16-bit RGB"):
-    return (
-        f"{path}: {expected} is expected, this is {received}: "
-        "develop it again from the raw file as 16-bit linear RGB (PNG or TIFF)"
-    )
-
-
-@contextlib.contextmanager
-def _damage_reported(path, kind):
-    try:
-        yield
-    except DAMAGE as error:
-        if "imagecodecs" in str(error):
-            raise InputError(
-                f"{path}: this TIFF compression cannot be read: save it uncompressed or "
-                "with deflate (ZIP), or `pip install imagecodecs`"
-            ) from None
-        raise InputError(_damaged(path, kind)) from None
-
-
-def _file_type(path, expected="JPEG, PNG or TIFF"):
-    """PNG, JPEG, TIFF or, if expected, BMP, from the first bytes."""
-    try:
-        with open(path, "rb") as file:
-            start = file.read(8)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    with reading(path, "image"), open(path, "rb") as file:
+        start = file.read(8)
     if start == b"\x89PNG\r\n\x1a\n":
         return "PNG"
     if start[:3] == b"\xff\xd8\xff":
@@ -250,48 +253,134 @@ def _file_type(path, expected="JPEG, PNG or TIFF"):
     raise InputError(f"{path}: a {expected} is expected, this is {received}")
 
 
+def _not_linear(path, received, expected="linear 16-bit RGB"):
+    return (
+        f"{path}: {expected} is expected, this is {received}: "
+        "develop it again from the raw file as 16-bit linear RGB (PNG or TIFF)"
+    )
+
+
+# 8 bits -------------------------------------------------------------------------------------
+
+
+def _quietly():
+    """Without Pillow's warnings of odd metadata."""
+    return warnings.catch_warnings(action="ignore")
+
+
+def opened(path: Path, kind: str) -> Image.Image:
+    """Pillow's image of a kind (as `file_type` tells it), its size checked, not decoded yet.
+
+    Raises:
+        InputError: unreadable, or more pixels than are read.
+    """
+    with reading(path, kind), _quietly():
+        try:
+            image = Image.open(path, formats=[kind])
+        except UnidentifiedImageError:
+            image = Image.OPEN[kind][0](path)  # the same without hiding the reason
+    check_size(path, kind, *image.size)
+    return image
+
+
+def _loaded(path, kind, reduce=1):
+    """Pillow's image, decoded."""
+    if kind == "TIFF" and not _pillow_knows(path):
+        return _read_tiff8(path)
+    with opened(path, kind) as image, reading(path, kind), _quietly():
+        if reduce > 1:
+            image.draft(image.mode, (int(image.width / reduce), int(image.height / reduce)))
+        image.load()
+    return image
+
+
+def _pillow_knows(path):
+    try:
+        with _quietly(), Image.open(path, formats=["TIFF"]):
+            return True
+    except Exception:
+        return False
+
+
+def _read_tiff8(path):
+    """What Pillow cannot open: odd depths, more channels, odd alpha."""
+    with tiff.first_page(path) as page:
+        array, bits = tiff.pixels_of(page), page.bitspersample
+        colours, turn = tiff.colours_of(page), tiff.orientation(page)
+    if array.dtype.kind not in "bu" or colours not in ("MINISBLACK", "MINISWHITE", "RGB"):
+        raise InputError(
+            f"{path}: a TIFF of {bits} bits, {colours}, is not read: save it as RGB"
+        )
+    if bits < 8:
+        array = np.rint(array * (255 / (2**bits - 1))).astype(np.uint8)
+    count = 3 if colours == "RGB" and array.shape[2] >= 3 else 1
+    array = array[..., :count]
+    array = 255 - array if colours == "MINISWHITE" else array
+    array = tiff.upright(array, turn)
+    return Image.fromarray(array if count == 3 else array[..., 0])
+
+
+def _orientation(image):
+    """EXIF's number, 1 to 8, of Pillow's image; 1 if it has none, or none that can be read."""
+    try:
+        with _quietly():
+            number = image.getexif().get(tiff.ORIENTATION)
+        return number if number in UPRIGHT else 1
+    except Exception:
+        return 1
+
+
+def _turned(image, orientation):
+    return image if orientation == 1 else image.transpose(UPRIGHT[orientation])
+
+
+def _rgb(path, kind, image):
+    """Without alpha; no copy if it is RGB."""
+    with reading(path, kind):
+        through = {"P": "RGBA", "La": "LA"}.get(image.mode)
+        image = image.convert(through) if through else image
+        return image if image.mode == "RGB" else image.convert("RGB")
+
+
+# 16 bits ------------------------------------------------------------------------------------
+
+
 def _png_header(path):
     """(width, height, bits a channel, channels) of the IHDR chunk."""
-    with open(path, "rb") as file:
+    with reading(path, "PNG"), open(path, "rb") as file:
         start = file.read(26)
-    if len(start) < 26 or start[12:16] != b"IHDR":
-        raise InputError(_damaged(path, "PNG"))
-    width, height, bits, colour = struct.unpack(">IIBB", start[16:26])
+        if start[12:16] != b"IHDR":
+            raise SyntaxError
+        width, height, bits, colour = struct.unpack(">IIBB", start[16:26])
+    check_size(path, "PNG", width, height)
     return width, height, bits, {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(colour, 0)
 
 
-@contextlib.contextmanager
-def _open_pillow(path, kind):
-    """The whole image, decoded; damage raises `InputError`."""
-    with contextlib.ExitStack() as stack, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # odd metadata, and pictures over 89 megapixels
-        with _damage_reported(path, kind):
-            image = stack.enter_context(Image.open(path))
-            image.load()
-        yield image
+def _check_png16(path):
+    if file_type(path) != "PNG":
+        raise InputError(_not_linear(path, f"a {file_type(path)}", "16-bit RGB PNG"))
+    _, _, bits, channels = _png_header(path)
+    if bits != 16:
+        raise InputError(_not_linear(path, f"a PNG of {bits} bits a channel"))
+    if channels < 3:
+        raise InputError(_not_linear(path, "a grey PNG"))
 
 
 def _read_linear_tiff(path):
-    with _damage_reported(path, "TIFF"), tifffile.TiffFile(path) as tiff:
-        series, page = tiff.series[0], tiff.pages[0]
-        dtype, axes, bits = series.dtype, series.axes, page.bitspersample
-        colours = page.photometric.name
-        if dtype.kind == "f" or dtype == np.uint16:
-            array = series.asarray()
-        else:
-            array = None
+    with tiff.first_page(path) as page:
+        dtype, bits, shape = page.dtype, page.bitspersample, page.shape
+        colours, turn = tiff.colours_of(page), tiff.orientation(page)
+        known = dtype.kind == "f" or dtype == np.uint16
+        array = tiff.pixels_of(page) if known else None
     if array is None:
         raise InputError(_not_linear(path, f"a TIFF of {dtype}"))
-    if array.ndim == 3 and axes.startswith("S"):
-        array = np.moveaxis(array, 0, -1)
-    if array.ndim != 3 or array.shape[-1] not in (3, 4):
-        shape = " x ".join(map(str, array.shape))
-        raise InputError(_not_linear(path, f"a TIFF of shape {shape}"))
-    if bits != dtype.itemsize * 8 or colours in ("SEPARATED", "YCBCR", "CIELAB", "PALETTE"):
+    if array.shape[-1] not in (3, 4):
+        raise InputError(_not_linear(path, f"a TIFF of shape {' x '.join(map(str, shape))}"))
+    if colours not in ("RGB", "MINISBLACK", "LINEAR_RAW"):
         raise InputError(_not_linear(path, f"a {bits}-bit TIFF, {colours}"))
-    array = array[..., :3]
+    array = tiff.upright(array[..., :3], turn)
     if dtype.kind == "u":
-        return array.astype(np.float32) / np.float32(65535)
+        return array if bits == 16 else array.astype(np.float32) / np.float32(2**bits - 1)
     if not np.isfinite(array).all():
         raise InputError(f"{path}: NaN or infinity in the pixels: write finite values")
     if array.max() > 1:

@@ -10,7 +10,15 @@ from pathlib import Path
 from keras_gans.errors import InputError
 
 # What parsers say of a valid file that they do not know how to read.
-UNSUPPORTED = ("not implemented", "unsupported", "not supported", "imagecodecs", "encrypted")
+UNSUPPORTED = (
+    "not implemented",
+    "unsupported",
+    "not supported",
+    "imagecodecs",
+    "encrypted",
+    "cannot handle",
+    "unknown pixel mode",
+)
 
 
 class Unsupported(Exception):

@@ -8,7 +8,8 @@ from PIL import Image
 from scipy import sparse
 
 from keras_gans.data.folders import in_threads
-from keras_gans.data.images import read_photo
+from keras_gans.data.images import open_photo, read_photo
+from keras_gans.data.pixels import STRIP_PIXELS, Pixels, Rows, as_linear
 from keras_gans.data.srgb import linear_to_srgb
 from keras_gans.data.write import quantize
 
@@ -22,7 +23,10 @@ def read_levels(path: Path) -> np.ndarray:
     Raises:
         InputError: as `images.read_photo`.
     """
-    return quantize(linear_to_srgb(read_photo(path)[0]), np.uint8)
+    picture = open_photo(path)[0]
+    if isinstance(picture, Pixels):
+        return picture[:]
+    return quantize(linear_to_srgb(as_linear(picture)), np.uint8)
 
 
 def read_squares(paths: Sequence[Path], image_size: int) -> np.ndarray:
@@ -67,27 +71,34 @@ def fitted_square(image: np.ndarray, size: int) -> np.ndarray:
     return quantize(linear_to_srgb(image), np.uint8)
 
 
-def area_average(image: np.ndarray, height: int, width: int) -> np.ndarray:
+def area_average(image: np.ndarray | Rows, height: int, width: int) -> np.ndarray:
     """Reduces an image: each pixel is the mean of the area it covers, also in parts.
 
     Args:
-        image: float32 (H, W, 3).
+        image: (H, W, 3), read a few rows at a time: float32; or uint8 or uint16, of which the
+            linear values are averaged, see `as_linear`.
         height, width: the new size, at most the old one.
 
     Returns:
         float32 (height, width, 3).
     """
     old_height, old_width, channels = image.shape
-    rows = _area_weights(old_height, height) @ image.reshape(old_height, -1)
-    columns = rows.reshape(height, old_width, channels).swapaxes(0, 1)
-    reduced = _area_weights(old_width, width) @ columns.reshape(old_width, -1)
-    return reduced.reshape(width, height, channels).swapaxes(0, 1)
+    rows = _averaged(image, height).reshape(height, old_width, channels)
+    return _averaged(rows.swapaxes(0, 1), width).reshape(width, height, channels).swapaxes(0, 1)
 
 
-def _area_weights(size, new_size):
-    """Sparse (new_size, size): what part of each new pixel each old one makes up."""
-    edges = np.linspace(0, size, new_size + 1)
-    old = np.arange(size)
-    overlap = np.minimum(edges[1:, None], old + 1) - np.maximum(edges[:-1, None], old)
-    weights = np.maximum(overlap, 0) * new_size / size
-    return sparse.csr_array(weights.astype(np.float32))
+def _averaged(image, height):
+    """`area_average` of the rows alone, some at a time: (height, W * C)."""
+    old_height, width, channels = image.shape
+    averaged = np.empty((height, width * channels), np.float32)
+    edges = np.linspace(0, old_height, height + 1)
+    step = max(1, STRIP_PIXELS * height // (old_height * width))
+    for top in range(0, height, step):
+        part = edges[top : top + step + 1]
+        old = np.arange(int(part[0]), int(np.ceil(part[-1])))
+        # what part of each new row each old one makes up
+        weights = np.minimum(part[1:, None], old + 1) - np.maximum(part[:-1, None], old)
+        weights = np.maximum(weights, 0) * height / old_height
+        strip = as_linear(image[old[0] : old[-1] + 1]).reshape(len(old), -1)
+        averaged[top : top + step] = sparse.csr_array(weights.astype(np.float32)) @ strip
+    return averaged

@@ -1,13 +1,18 @@
 """Writing pictures: PNG, JPEG and TIFF of 8 and 16 bits, completely or not at all."""
 
+import io
 from pathlib import Path
 
 import numpy as np
-import tifffile
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from keras_gans.data.images import SUFFIXES
+from keras_gans.data.metadata import DESCRIPTIVE, IFDS, PROFILE, XMP
+from keras_gans.data.pixels import Pixels
 from keras_gans.files import replacing
+
+PNG_HEADER = 8 + 25  # bytes: signature and IHDR
+MAX_SEGMENT = 65500  # bytes that one segment of a JPEG can hold
 
 
 def quantize(image: np.ndarray, dtype: type) -> np.ndarray:
@@ -25,7 +30,7 @@ def quantize(image: np.ndarray, dtype: type) -> np.ndarray:
     return np.rint(np.clip(image, 0, 1) * np.iinfo(dtype).max).astype(dtype)
 
 
-def write_image(path: Path, image: np.ndarray, **metadata: bytes) -> None:
+def write_image(path: Path, image: np.ndarray | Pixels, **metadata) -> None:
     """Writes a PNG, JPEG or TIFF, by the name's suffix.
 
     The file appears complete or not at all: it is written beside its place and moved.
@@ -33,17 +38,17 @@ def write_image(path: Path, image: np.ndarray, **metadata: bytes) -> None:
     Args:
         path: where to write; the suffix is one of `SUFFIXES`.
         image: uint8 or uint16 (H, W, 3). JPEG takes uint8 only and has quality 95.
-        **metadata: `icc_profile` and `exif`, bytes, kept in 8-bit files.
+        **metadata: as `metadata.read_metadata` gives it.
 
     Raises:
         InputError: the file cannot be written.
         ValueError: another data type or shape, or a suffix that is not known.
     """
-    path, image = Path(path), np.asarray(image)
+    path = Path(path)
     write = {".png": _png, ".tif": _tiff, ".tiff": _tiff}.get(path.suffix.lower(), _jpeg)
     if path.suffix.lower() not in SUFFIXES:
         raise ValueError(f"An image is written as {' '.join(SUFFIXES)}. Received: {path}")
-    _check_writable(image, (np.uint8,) if write is _jpeg else (np.uint8, np.uint16))
+    image = _checked(image, (np.uint8,) if write is _jpeg else (np.uint8, np.uint16))
     with replacing(path) as temporary:
         write(temporary, image, metadata)
 
@@ -59,36 +64,79 @@ def write_png(path: Path, image: np.ndarray) -> None:
         InputError: the file cannot be written.
         ValueError: another data type or shape.
     """
-    image = np.asarray(image)
-    _check_writable(image, (np.uint8, np.uint16))
+    image = _checked(image, (np.uint8, np.uint16))
     with replacing(path) as temporary:
         _png(temporary, image, {})
 
 
-def _check_writable(image, dtypes):
+def _checked(image, dtypes):
+    """Pillow's image of 8 bits, or an array of 16."""
+    image = image if isinstance(image, Pixels) else np.asarray(image)
     if image.dtype not in dtypes or image.ndim != 3 or image.shape[-1] != 3:
         names = " or ".join(np.dtype(dtype).name for dtype in dtypes)
         raise ValueError(
             f"An image to write is {names} of shape (H, W, 3). "
             f"Received: {image.dtype} of shape {image.shape}"
         )
+    if isinstance(image, Pixels):
+        return image.image
+    return Image.fromarray(image) if image.dtype == np.uint8 else image
 
 
 def _png(path, image, metadata):
-    if image.dtype == np.uint8:
-        Image.fromarray(image).save(path, format="PNG", **metadata)
-    else:
-        from keras_gans.quiet import tensorflow as tf  # Pillow has no 16-bit RGB
+    options = {key: metadata[key] for key in ("icc_profile", "exif", "dpi") if key in metadata}
+    texts = PngImagePlugin.PngInfo()
+    for key, value in metadata.get("text", {}).items():
+        texts.add_text(key, value)
+    if "xmp" in metadata:
+        texts.add_itxt("XML:com.adobe.xmp", metadata["xmp"].decode("utf-8", "replace"))
+    options["pnginfo"] = texts
+    if isinstance(image, Image.Image):
+        image.save(path, format="PNG", **options)
+        return
+    from keras_gans.quiet import tensorflow as tf  # Pillow has no 16-bit RGB
 
-        path.write_bytes(tf.io.encode_png(image).numpy())
+    encoded = tf.io.encode_png(image).numpy()
+    # what Pillow puts between the header and the pixels of a picture of one pixel
+    bare, full = (io.BytesIO(), io.BytesIO())
+    Image.new("RGB", (1, 1)).save(bare, format="PNG")
+    Image.new("RGB", (1, 1)).save(full, format="PNG", **options)
+    added = len(full.getvalue()) - len(bare.getvalue())
+    with open(path, "wb") as file:
+        file.write(encoded[:PNG_HEADER])
+        file.write(full.getvalue()[PNG_HEADER : PNG_HEADER + added])
+        file.write(memoryview(encoded)[PNG_HEADER:])
 
 
 def _jpeg(path, image, metadata):
-    Image.fromarray(image).save(path, format="JPEG", quality=95, **metadata)
+    options = {key: value for key, value in metadata.items() if key != "text"}
+    for key in ("exif", "xmp"):
+        if len(options.get(key, b"")) > MAX_SEGMENT:
+            del options[key]
+    image.save(path, format="JPEG", quality=95, **options)
 
 
 def _tiff(path, image, metadata):
-    if image.dtype == np.uint8:
-        Image.fromarray(image).save(path, format="TIFF", **metadata)
-    else:
-        tifffile.imwrite(path, image, photometric="rgb")
+    exif = Image.Exif()
+    exif.load(metadata.get("exif", b""))
+    tags = {tag: exif.get_ifd(tag) if tag in IFDS else exif[tag] for tag in exif}
+    exif = Image.Exif()
+    exif.update({tag: value for tag, value in tags.items() if tag in DESCRIPTIVE})
+    if "dpi" in metadata and 282 not in exif:
+        exif.update({282: metadata["dpi"][0], 283: metadata["dpi"][1], 296: 2})
+    exif.update(
+        {t: metadata[k] for t, k in ((XMP, "xmp"), (PROFILE, "icc_profile")) if k in metadata}
+    )
+    if isinstance(image, Image.Image):
+        image.save(path, format="TIFF", exif=exif)
+        return
+    exif.endian, (height, width) = "<", image.shape[:2]
+    exif.update(
+        {256: width, 257: height, 258: (16, 16, 16), 259: 1, 262: 2, 273: 0, 277: 3}
+        | {278: height, 279: image.nbytes, 284: 1}
+    )
+    # EXIF is a TIFF's directory: Pillow, which cannot write the pixels, moves their place (273)
+    # behind it
+    with open(path, "wb") as file:
+        file.write(exif.tobytes().removeprefix(b"Exif\0\0"))
+        file.write(np.ascontiguousarray(image, "<u2"))

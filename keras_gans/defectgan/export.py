@@ -13,6 +13,7 @@ from keras_gans.defectgan.cleaner import Cleaner
 from keras_gans.defectgan.detection import Calibration
 from keras_gans.defectgan.detection_graph import build_detection_graph
 from keras_gans.defectgan.tiles import cut_tiles
+from keras_gans.export.checks import checked_pixels
 from keras_gans.export.parity import compare
 from keras_gans.export.saved_model import export_saved_model, output_folder
 from keras_gans.export.tflite import PRECISIONS, convert, runner, write_models
@@ -34,6 +35,7 @@ def export_defectgan(
     - `base/<version>/`: a SavedModel in TensorFlow Serving's layout. The signatures take
       `images`, uint8 (N, H, W, C) of any size, and give what `build_detection_graph`
       describes: `serving_default` all of it; `mask`, `score` and `cleaned` one output each.
+      They refuse empty batches and images, see `checked_pixels`.
       `assets.extra/model.json` holds the card, and beside it `calibration` (a dict), `tile`,
       `reduce`, `flatten` and `channels`.
     - `base/defectgan-float32.tflite`, `-float16`, `-int8`: the generator alone, from `images`
@@ -70,8 +72,9 @@ def export_defectgan(
         "channels": cleaner.channels,
     }
     images = cleaner.signature
-    detector = build_detection_graph(cleaner, calibration)
-    detector = tf.function(detector, input_signature=[images])  # one graph for all endpoints
+    detect = build_detection_graph(cleaner, calibration)
+    # one graph for all endpoints
+    detector = tf.function(lambda images: detect(checked_pixels(images)), [images])
     endpoints = {name: (_only(detector, name), [images]) for name in OUTPUTS}
     endpoints["serving_default"] = detector, [images]
     version = export_saved_model(base, generator, endpoints, card)

@@ -9,12 +9,17 @@ import pandas as pd
 import tensorflow as tf
 
 from keras_gans.dscnn.estimate import estimate, estimate_images
+from keras_gans.export.checks import BRIGHTEST, checked_pixels, nan_unless, within
 from keras_gans.export.parity import compare
 from keras_gans.export.saved_model import export_saved_model, output_folder
 from keras_gans.export.tflite import PRECISIONS, convert, rounded_network, write_models
 from keras_gans.metrics.angular import angular_errors
 
 OUTPUTS = ("illuminant", "local_map", "corrected")
+DESCRIPTION = (
+    "illuminant (1, 3), unit norm, of images (1, H, W, 3), linear RGB from 0 to 1; NaN where H "
+    "or W is below {size}, or a value is not finite or out of range"
+)
 
 
 def export_dscnn(
@@ -30,9 +35,9 @@ def export_dscnn(
     - `base/<version>/`: a SavedModel in TensorFlow Serving's layout. The signatures take
       `images`, float32 (N, H, W, 3), linear RGB in [0, 1], H and W at least S, and give
       what `estimate` describes: `serving_default` all of it; `illuminant`, `local_map` and
-      `corrected` one output each.
+      `corrected` one output each. They refuse other images, see `checked_pixels`.
     - `base/dscnn-float32.tflite`, `-float16`, `-int8`: `images` (1, H, W, 3) of any size
-      from S up to `illuminant` (1, 3).
+      from S up to `illuminant` (1, 3), which is NaN for other images.
 
     Args:
         network: model from patches (N, S, S, 3) to directions (N, 3).
@@ -82,9 +87,17 @@ def convert_dscnn(
     representative = None
     if representative_images is not None:
         representative = ({"images": image[None]} for image in representative_images)
-    return convert(
-        _estimator(network, ["illuminant"]), [images], network, precision, representative
-    )
+    size = network.input_shape[1]
+
+    def run(images):
+        height, width = tf.unstack(tf.shape(images)[1:3])
+        valid = (tf.minimum(height, width) >= size) & within(images, 0, BRIGHTEST)
+        missing = [[0, tf.maximum(size - side, 0)] for side in (height, width)]
+        images = tf.pad(images, [[0, 0], *missing, [0, 0]])
+        return {"illuminant": nan_unless(valid, estimate(network, images)["illuminant"])}
+
+    description = DESCRIPTION.format(size=size)
+    return convert(run, [images], network, precision, representative, description=description)
 
 
 def compare_dscnn(
@@ -111,8 +124,10 @@ def compare_dscnn(
 
 
 def _estimator(network, outputs):
+    size = network.input_shape[1]
+
     def run(images):
-        result = estimate(network, images)
+        result = estimate(network, checked_pixels(images, size))
         return {name: result[name] for name in outputs}
 
     return run

@@ -3,9 +3,11 @@
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from keras_gans.data.pixels import Rows, as_linear
 from keras_gans.data.squares import area_average
 from keras_gans.data.srgb import linear_to_srgb
 from keras_gans.data.write import quantize
+from keras_gans.errors import printable
 
 PANEL = 480  # longest side of one of the three pictures, pixels
 MARGIN = 16
@@ -22,8 +24,8 @@ def gains_of(illuminant: np.ndarray) -> np.ndarray:
 def draw_strip(
     name: str,
     kind: str,
-    image: np.ndarray,
-    corrected: np.ndarray,
+    image: np.ndarray | Rows,
+    corrected: np.ndarray | Rows,
     illuminant: np.ndarray,
     local_map: np.ndarray,
     covered: tuple[float, float],
@@ -33,7 +35,7 @@ def draw_strip(
     Args:
         name: of the photo.
         kind: "srgb" or "linear"; linear sensor data is shown brightened, both alike.
-        image, corrected: float32 (H, W, 3), linear.
+        image, corrected: (H, W, 3), rows of which are read as `as_linear` reads them.
         illuminant, local_map, covered: as `estimate` gives them.
 
     Returns:
@@ -44,6 +46,7 @@ def draw_strip(
     size = max(1, round(width * scale)), max(1, round(height * scale))
     if scale < 1:
         image, corrected = (area_average(im, *size[::-1]) for im in (image, corrected))
+    image, corrected = as_linear(image[:]), as_linear(corrected[:])
     exposure = 1.0
     if kind == "linear":
         exposure = 0.9 / max(float(np.percentile(corrected, 99)), 1e-4)
@@ -63,7 +66,7 @@ def draw_strip(
     cosines = np.clip(local_map[~np.isnan(local_map[..., 0])] @ illuminant, -1, 1)
     spread = np.degrees(np.arccos(cosines).mean())
     texts = (
-        ("as taken", _shortened(name, label, column)),
+        ("as taken", _shortened(printable(name), label, column)),
         (
             f"light in {columns} x {rows} patches",
             f"{spread:.1f}\N{DEGREE SIGN} from the estimate on average",

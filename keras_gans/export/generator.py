@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from keras_gans.data.levels import to_levels
+from keras_gans.export.checks import checked_label, checked_latent, checked_numbers
 from keras_gans.export.saved_model import export_saved_model, output_folder
 from keras_gans.export.tflite import convert, write_models
 
@@ -31,7 +32,8 @@ def export_generator(
       `serving_default` makes `images`, uint8 (N, S, S, C), of `z`, float32 (N, latent).
       `from_seed` makes images number `first` to `first + count - 1` of a `seed` (int64, int32
       and int64 scalars), with z by `draw_latent`. They are made one by one, so that an image
-      depends on its number and seed alone, to the bit on one machine.
+      depends on its number and seed alone, to the bit on one machine. Both refuse what is out
+      of range, NaN and empty batches, see `keras_gans.export.checks`.
       `assets.extra/model.json` holds `metadata` and `latent`, `image_size` (S), `channels`
       (C), `distribution` if it is not uniform, and `classes` if there are any.
     - `base/NAME-float32.tflite` and `-float16`, NAME being the last part of `base`: from
@@ -74,12 +76,17 @@ def export_generator(
         return {"images": to_levels(images)}
 
     def serve(z, label=None):
+        z = checked_latent(z)
         if label is None:
             return generate(z)
-        with tf.control_dependencies([_known(label, 0, len(classes))]):
-            return {**generate(tf.identity(z), label), "labels": tf.identity(label)}
+        label = checked_label(label, 0, len(classes))
+        return {**generate(z, label), "labels": label}
 
     def from_seed(first, count, seed, label=None):
+        numbers = checked_numbers(first, count)
+        if label is not None:
+            label = checked_label(label, -1, len(classes))
+
         def one(number):
             z = draw_latent(seed, number, latent, distribution)[None]
             if label is None:
@@ -88,14 +95,12 @@ def export_generator(
             return generate(z, chosen[None])["images"][0], chosen
 
         def made(spec):
-            numbers = first + tf.range(tf.cast(count, tf.int64))
             return tf.map_fn(one, numbers, fn_output_signature=spec)
 
         image = tf.TensorSpec(shape, tf.uint8)
         if label is None:
             return {"images": made(image)}
-        with tf.control_dependencies([_known(label, -1, len(classes))]):
-            images, labels = made((image, tf.TensorSpec([], tf.int32)))
+        images, labels = made((image, tf.TensorSpec([], tf.int32)))
         return {"images": images, "labels": labels}
 
     def inputs(count):
@@ -151,9 +156,3 @@ def draw_label(seed: int | tf.Tensor, number: int | tf.Tensor, classes: int) -> 
     return tf.random.stateless_uniform(
         [], key, 0, classes, dtype=tf.int32, alg=tf.random.Algorithm.PHILOX
     )
-
-
-def _known(label, low, classes):
-    """Fails where a label is none."""
-    inside = tf.reduce_all((label >= low) & (label < classes))
-    return tf.debugging.Assert(inside, [f"label must be from {low} to {classes - 1}:", label])

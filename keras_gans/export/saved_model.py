@@ -4,10 +4,12 @@ import contextlib
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import keras
+import tensorflow as tf
 
 from keras_gans.errors import InputError
 from keras_gans.files import numbered, read_json, remove_leftovers, unfinished
@@ -36,7 +38,7 @@ def export_saved_model(
     Raises:
         InputError: `base` cannot be written.
     """
-    with output_folder(base) as (base, temporary):
+    with output_folder(base) as (base, temporary), tempfile.TemporaryDirectory() as scratch:
         newest = max(numbered(base).items(), default=(0, base))[1]
         if metadata.get("run") and metadata["run"] == _run_of(newest):
             return newest
@@ -44,8 +46,13 @@ def export_saved_model(
         archive.track(track)
         for name, (function, signature) in endpoints.items():
             archive.add_endpoint(name, function, signature)
-        model = temporary / "model"
-        archive.write_out(model, verbose=False)
+        # not at once into the folder: TensorFlow writes to names in UTF-8 alone
+        written = Path(scratch) / "model"
+        try:
+            archive.write_out(written, verbose=False)
+        except tf.errors.OpError as error:  # the disk is full
+            raise OSError(error.message.partition(";")[0][:200]) from None
+        model = shutil.copytree(written, temporary / "model")
         extra = model / "assets.extra"
         extra.mkdir()
         text = json.dumps(metadata, indent=2, ensure_ascii=False)
@@ -57,7 +64,8 @@ def export_saved_model(
 def output_folder(base: str | os.PathLike) -> Iterator[tuple[Path, Path]]:
     """Makes `base` and a hidden folder in it, gives both, removes the hidden one at the end.
 
-    What is finished in the hidden folder reaches its place by a rename.
+    What is finished in the hidden folder reaches its place by a rename. What processes that
+    were killed left in `base` is removed.
 
     Raises:
         InputError: `base` cannot be written, or an `OSError` of the body.

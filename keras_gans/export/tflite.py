@@ -33,6 +33,7 @@ def convert(
     precision: Literal["float32", "float16", "int8"] = "float32",
     representative: Iterable[dict[str, np.ndarray]] | None = None,
     float_head: bool = False,
+    description: str = "",
 ) -> bytes:
     """Converts a function to a TFLite model of built-in operations.
 
@@ -48,6 +49,7 @@ def convert(
             activations are measured on them.
         float_head: in int8, keeps the last convolution in float, for where its output is
             nearly the result and 256 steps would show.
+        description: what the file says of itself, for whoever looks into it.
 
     Returns:
         The file's content, with one signature `serving_default`.
@@ -81,7 +83,7 @@ def convert(
             model = _quantize(converter, float_head)
         else:
             model = converter.convert()
-    return compact(model)
+    return compact(model, description)
 
 
 def _quantize(converter, float_head):
@@ -116,7 +118,7 @@ class Operation:
 
 def operations(model: bytes | str | os.PathLike) -> list[Operation]:
     """The operations of a TFLite model, a file's path or its content, in their order."""
-    content = _parsed(model if isinstance(model, bytes) else Path(model).read_bytes())
+    content = _parsed(_content(model))
     result = []
     for graph in content.subgraphs:
         for op in graph.operators:
@@ -130,6 +132,15 @@ def operations(model: bytes | str | os.PathLike) -> list[Operation]:
                 )
             )
     return result
+
+
+def description(model: bytes | str | os.PathLike) -> str:
+    """What a TFLite model, a file's path or its content, says of itself."""
+    return _parsed(_content(model)).description.decode()
+
+
+def _content(model):
+    return model if isinstance(model, bytes) else Path(model).read_bytes()
 
 
 def _parsed(model):
@@ -177,13 +188,15 @@ def rounded_network(network: keras.Model) -> keras.Model:
     return copy
 
 
-def compact(model: bytes) -> bytes:
+def compact(model: bytes, description: str = "") -> bytes:
     """Makes a TFLite model smaller without changing what it computes.
 
     Inner tensors lose their names and their calibrated ranges. Equal arrays, such as the zero
-    points of symmetric weights, are stored once.
+    points of symmetric weights, are stored once. A description replaces the converter's.
     """
     content = _parsed(model)
+    if description:
+        content.description = description.encode()
     for graph in content.subgraphs:
         outer = {*graph.inputs, *graph.outputs}
         for number, tensor in enumerate(graph.tensors):

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from keras_gans.data.levels import to_float
 from keras_gans.data.srgb import srgb_to_linear
+from keras_gans.export.checks import checked_pixels
 from keras_gans.export.parity import compare, print_parity
 from keras_gans.export.saved_model import export_saved_model, output_folder
 from keras_gans.export.tflite import PRECISIONS, convert, write_models
@@ -32,7 +33,8 @@ def export_classifier(
       `images`, uint8 (N, H, W, 3) of any size, which `fit_size` brings to the network's, and
       gives `probabilities`, float32 (N, K); `classes`, string (N, K), the names of the
       classes in that order, in every row alike (a server that answers row by row wants a row
-      an image of each output); and `label`, string (N,), the name of the likeliest.
+      an image of each output); and `label`, string (N,), the name of the likeliest. It
+      refuses empty batches and images, see `checked_pixels`.
       `assets.extra/model.json` holds `metadata`, and beside it `classes` and `image_size`.
     - `base/NAME-float32.tflite`, `-float16`, `-int8`, where NAME is the last part of `base`:
       from `images` (1, S, S, 3), float32 in [-1, 1], as the network takes them, to
@@ -70,7 +72,7 @@ def export_classifier(
     size = discriminator.input_shape[1]
 
     def classify(images):
-        images = to_float(fit_size(images, size))
+        images = to_float(fit_size(checked_pixels(images), size))
         probabilities = tf.nn.softmax(discriminator(images, training=False))
         names = tf.constant(classes)
         return {

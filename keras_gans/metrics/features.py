@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from keras_gans.data.arrays import read_npy
 from keras_gans.data.levels import to_float
-from keras_gans.data.reading import check_regular
+from keras_gans.data.reading import reading
 from keras_gans.errors import InputError
 from keras_gans.files import check_folder, replacing
 from keras_gans.metrics.inception_score import INCEPTION_2015, inception_2015
@@ -130,12 +130,14 @@ def model_extractor(
         path = Path(model)
         _file_digest(path)
         try:
-            # safe_mode: no layer that is code (Lambda) is made
             model = keras.saving.load_model(path, compile=False, safe_mode=True)
-        except Exception:  # Keras raises nearly every type there is on other files
+        except Exception as error:  # Keras raises nearly every type there is on other files
+            if "safe_mode" in str(error):
+                raise InputError(
+                    f"{path}: has a Lambda layer, whose code is not run: save a model without"
+                ) from None
             raise InputError(
-                f"{path}: not a model that Keras can load without running code that is in it: "
-                "save one without Lambda layers with model.save as .keras"
+                f"{path}: not a model that Keras can load: save one with model.save as .keras"
             ) from None
         name = name or path.stem
     name = name or model.name
@@ -148,7 +150,9 @@ def model_extractor(
         features = model.get_layer(layer).output
     else:
         dense = [each for each in model.layers if isinstance(each, keras.layers.Dense)]
-        features = (dense or model.layers)[-1].input
+        features = next((each.input for each in (dense or model.layers)[-1:]), None)
+    if not isinstance(features, keras.KerasTensor):
+        raise InputError(f"{name}: its last layer takes no tensor: give another network")
     if len(features.shape) > 2:
         features = keras.ops.mean(features, axis=tuple(range(1, len(features.shape) - 1)))
     network = keras.Model(model.inputs, features)
@@ -255,9 +259,5 @@ def _ends_with_softmax(model):
 
 
 def _file_digest(path):
-    check_regular(path)
-    try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    with reading(path, "network"), open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

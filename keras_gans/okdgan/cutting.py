@@ -1,29 +1,17 @@
 """Crops out of photographs: which squares are drawn, and how they are read."""
 
-import warnings
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from keras_gans.data.folders import in_threads
-from keras_gans.data.images import DAMAGE, bit_depth, read_linear
+from keras_gans.data.images import UPRIGHT, open_stored, photo_size
+from keras_gans.data.pixels import Pixels, as_linear
 from keras_gans.data.srgb import linear_to_srgb
 from keras_gans.data.write import quantize
 from keras_gans.errors import InputError
 from keras_gans.okdgan.crops import Area, Crops
-
-# What Pillow has to do to turn an image upright, by the number in the EXIF data.
-UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-ORIENTATION = 0x0112
 
 DRY = 50  # turns of drawing without a new crop, after which no more are expected
 
@@ -155,17 +143,6 @@ def _labels(areas, classes, several):
     return table if several else table.argmax(axis=1).astype(np.int64)
 
 
-def photo_size(file: Path) -> tuple[int, int]:
-    """(width, height) as stored, from the header."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(file) as image:
-                return image.size
-    except DAMAGE:
-        raise _damaged(file) from None
-
-
 def _cut(file, places, size):
     """Cuts squares out of a photo, reduces them and turns them upright.
 
@@ -177,17 +154,12 @@ def _cut(file, places, size):
     Returns:
         list of uint8 (size, size, 3).
     """
-    try:
-        with Image.open(file) as image:
-            width = image.width
-            if image.format == "JPEG":  # decoded smaller where all crops allow it
-                least = min(side for *_, side in places) / size
-                image.draft(image.mode, (int(width / least), int(image.height / least)))
-            image.load()
-            orientation = image.getexif().get(ORIENTATION)  # a TIFF is upright by now
-            image = _rgb(file, image)
-    except DAMAGE:
-        raise _damaged(file) from None
+    stored, orientation = open_stored(file, min(side for *_, side in places) / size)
+    if isinstance(stored, Pixels):
+        image = stored.image
+    else:
+        image = Image.fromarray(quantize(linear_to_srgb(as_linear(stored)), np.uint8))
+    width, _ = photo_size(file)
     scale = image.width / width
     crops = []
     for x, y, side in places:
@@ -201,13 +173,3 @@ def _cut(file, places, size):
             crop = crop.transpose(UPRIGHT[orientation])
         crops.append(np.asarray(crop))
     return crops
-
-
-def _rgb(file, image):
-    if image.format in ("PNG", "TIFF") and bit_depth(file) > 8:
-        return Image.fromarray(quantize(linear_to_srgb(read_linear(file)), np.uint8))
-    return (image.convert("RGBA") if image.mode == "P" else image).convert("RGB")
-
-
-def _damaged(file):
-    return InputError(f"{file}: damaged, or no image: copy it again or remove it")

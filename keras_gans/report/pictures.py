@@ -4,8 +4,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.text import Text
 from PIL import Image, ImageDraw, ImageFont
 
+from keras_gans.errors import printable
 from keras_gans.files import replacing
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ def samples_beside(path: Path, grids: dict[str, np.ndarray], columns: int = 8) -
     Raises:
         InputError, ValueError: as `sample_grid`.
     """
-    pictures = {name: grid(images, columns) for name, images in grids.items()}
+    pictures = {printable(name): grid(images, columns) for name, images in grids.items()}
     font = ImageFont.load_default(size=16)
     widths = [
         max(picture.shape[1], round(font.getlength(name))) for name, picture in pictures.items()
@@ -98,6 +100,12 @@ def _save(picture, path):
 
 
 def save_figure(figure: "Figure", path: Path) -> None:
-    """Writes a matplotlib figure as a PNG, completely or not at all."""
+    """Writes a matplotlib figure as a PNG, completely or not at all.
+
+    Its texts are shown as they are: names may hold a `$`, or bytes that are not UTF-8.
+    """
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
+        text.set_text(text.get_text().encode("utf-8", "backslashreplace").decode())
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=90, format="png")

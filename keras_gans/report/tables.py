@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from keras_gans.errors import printable
 from keras_gans.files import replacing
 
 if TYPE_CHECKING:
@@ -39,14 +40,14 @@ def show(
         justify = "right" if number and number not in left else "left"
         table.add_column(Text(heading), justify=justify, overflow="fold", no_wrap=number > 0)
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     console = Console(width=None if os.isatty(1) else 120, highlight=False)
     if title:
-        console.print(Text(title))
+        console.print(Text(printable(title)))
     console.print(table)
 
 
 def write_csv(path: Path, frame: "pd.DataFrame") -> None:
     """Writes a DataFrame without its index, completely or not at all."""
     with replacing(path) as temporary:
-        frame.to_csv(temporary, index=False)
+        frame.to_csv(temporary, index=False, errors="backslashreplace")

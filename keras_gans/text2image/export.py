@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_gans.data.levels import to_levels
+from keras_gans.export.checks import checked_captions, checked_words
 from keras_gans.export.parity import compare, print_parity
 from keras_gans.export.saved_model import export_saved_model, output_folder
 from keras_gans.export.tflite import convert, write_models
@@ -38,9 +39,11 @@ def export_text_to_image(
       word, by the whole network; of that word alone, by a generator); `words`, string (N, W),
       "" in empty places, whose pictures mean nothing; `known`, bool (N, W), where the
       vocabulary has the word; and `count`, int32 (N,), of all words, those after the W-th
-      too. A sentence without a known word, even the empty one, has a picture, but one that
-      says nothing of it. `assets.extra/model.json` holds `metadata`, and beside it `length`
-      (W), `vector_size` (D), `image_size` (S) and `vocabulary`, the number of known words.
+      too. Both refuse empty batches, and sentences that are not UTF-8, too long
+      (`checks.LONGEST`) or without a word. A sentence of unknown words alone is refused by the
+      first; of `words` it has pictures, which say nothing of it, and `known` tells so.
+      `assets.extra/model.json` holds `metadata`, and beside it `length` (W), `vector_size`
+      (D), `image_size` (S) and `vocabulary`, the number of known words.
     - `base/NAME-float32.tflite` and `-float16`, where NAME is the last part of `base`. Of the
       whole network: from `vectors`, float32 (1, W, D), and `mask`, bool (1, W), false in the
       empty places in front, to `images` (1, S, S, 3) and `pictures` (1, W, S, S, 3), uint8.
@@ -244,7 +247,7 @@ def mean_vectors(vectors: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
 
 def _endpoints(network, reader):
     def read(captions):
-        words, ids, count = reader(captions)
+        words, ids, count = reader(checked_captions(captions))
         return words, ids, count, tf.gather(reader.vectors, ids)
 
     def images(vectors, mask):
@@ -254,10 +257,12 @@ def _endpoints(network, reader):
 
     def serve(captions):
         _, ids, _, vectors = read(captions)
+        ids = checked_words(ids, ids > 1, "captions must each have a word that is known")
         return {"images": images(vectors, ids != 0)}
 
     def serve_words(captions):
         words, ids, count, vectors = read(captions)
+        ids = checked_words(ids, ids > 0, "captions must each have a word")
         if _is_whole(network):
             pictures = _draw(network, [vectors, ids != 0])
             last = pictures[:, -1]

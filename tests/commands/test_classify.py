@@ -179,11 +179,13 @@ def test_model_that_cannot_be_used(tmp_path, capsys):
     assert "model.json: missing" in attempt()
     (folder / "assets.extra").mkdir()
     description = folder / "assets.extra" / "model.json"
-    for text in ("{", "[]", "{}", '{"classes": "ab"}', '{"classes": ["a"]}', '{"classes": 2}'):
+    for text in ("[]", "{}", '{"classes": "ab"}', '{"classes": ["a"]}', '{"classes": 2}'):
         description.write_text(text)
         assert "model.json: not a classifier's" in attempt()
+    description.write_text("{")
+    assert "model.json: truncated or damaged JSON file" in attempt()
     description.write_text('{"classes": ["a", "b"]}')
-    assert "not a classifier's SavedModel (its serving_default does not make" in attempt()
+    assert "saved_model.pb: truncated or damaged SavedModel" in attempt()
 
 
 def test_command_line_reports_one_line_and_exit_code_2(tmp_path):

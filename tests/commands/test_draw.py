@@ -224,7 +224,7 @@ def test_model_that_cannot_be_used(tmp_path, capsys):
     folder, out = save_model(tmp_path / "model"), tmp_path / "out"
     (folder / "saved_model.pb").write_bytes(b"broken")
     message = fails(capsys, "red", "--model", folder, "--out", out)
-    assert "not a text-to-image model's SavedModel (its words does not make images," in message
+    assert "saved_model.pb: truncated or damaged SavedModel" in message
     (folder / "assets.extra" / "model.json").write_text('{"latent": 5}')
     message = fails(capsys, "red", "--model", folder, "--out", out)
     assert "not a text-to-image model's (vocabulary is expected)" in message

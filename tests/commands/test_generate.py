@@ -92,7 +92,9 @@ def test_settings_and_folders(tmp_path, capsys, model, saved_models, monkeypatch
     out, file = tmp_path / "out", tmp_path / "file"
     file.write_text("")
     options = ["--model", model, "--out", out]
-    assert "--count must be at least 1. Received: 0" in fails(capsys, *options, "--count", 0)
+    for count in (0, 2**63):
+        message = fails(capsys, *options, "--count", count)
+        assert f"--count must be from 1 to 9223372036854770808. Received: {count}" in message
     for seed in (-1, 2**63):
         assert f"Received: {seed}" in fails(capsys, *options, "--seed", seed)
     message = fails(capsys, "--model", model, "--out", file)
@@ -110,10 +112,10 @@ def test_model_that_cannot_be_used(tmp_path, capsys):
     save_model(folder)
     (folder / "saved_model.pb").write_bytes(b"broken")
     message = fails(capsys, "--model", folder, "--out", out)
-    assert "not a generator's SavedModel (its from_seed does not make images of" in message
+    assert "saved_model.pb: truncated or damaged SavedModel" in message
     (folder / "assets.extra" / "model.json").write_text(json.dumps({"classes": ["a", "b"]}))
     message = fails(capsys, "--model", folder, "--out", out)
-    assert "model.json: not a generator's (latent is expected)" in message
+    assert "model.json: not a generator's (latent, and classes if any, are expected)" in message
     assert not out.exists()
 
 

@@ -151,7 +151,7 @@ def test_bands_give_what_one_call_gives(estimator, monkeypatch):
     monkeypatch.setattr(wb, "BAND_PIXELS", 1)
     banded, banded_map, _ = wb.estimate(image, estimator)
     np.testing.assert_allclose(banded, light, atol=1e-6)
-    np.testing.assert_allclose(banded_map, local_map, atol=1e-6)
+    np.testing.assert_allclose(banded_map, local_map, atol=2e-6)
 
 
 def test_patches_mostly_black_have_no_vote_in_bands(estimator, monkeypatch):
@@ -296,7 +296,7 @@ def test_model_that_cannot_be_used(tmp_path, capsys, model, good):
     description.write_text("{}")
     assert "patch_size" in attempt(tmp_path)
     description.write_text('{"patch_size": 16, "view": "native"}')
-    assert "export the model again" in attempt(tmp_path)
+    assert "saved_model.pb: truncated or damaged SavedModel" in attempt(tmp_path)
     assert "at least 16" in attempt(model, "--view", "15")
 
 

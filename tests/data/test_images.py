@@ -9,6 +9,7 @@ from PIL import Image, ImageCms
 
 from keras_gans.data import images
 from keras_gans.data.folders import list_images
+from keras_gans.data.metadata import read_metadata
 from keras_gans.data.squares import area_average
 from keras_gans.data.srgb import linear_to_srgb, srgb_to_linear
 from keras_gans.data.write import quantize, write_image, write_png
@@ -159,7 +160,7 @@ def test_exif_orientation_is_applied_once(tmp_path):
     assert linear.shape == (16, 8, 3)
     assert linear[:8].min() > 0.9 and linear[8:].max() < 0.1
 
-    metadata = images.read_metadata(tmp_path / "a.jpg")
+    metadata = read_metadata(tmp_path / "a.jpg")
     write_image(tmp_path / "b.jpg", FLAT, **metadata)
     with Image.open(tmp_path / "b.jpg") as written:
         assert dict(written.getexif()) == {0x010F: "Maker"}
@@ -242,7 +243,7 @@ def test_grey_or_rgb_is_turned_as_exif_says(tmp_path):
 
 def test_grey_or_rgb_with_exif_that_cannot_be_read(tmp_path):
     Image.fromarray(FLAT).save(tmp_path / "a.png", exif=b"Exif\0\0garbage")
-    fails(images.read_grey_or_rgb, tmp_path / "a.png", "truncated or damaged")
+    np.testing.assert_array_equal(images.read_grey_or_rgb(tmp_path / "a.png"), FLAT)
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
@@ -368,4 +369,4 @@ def test_area_average():
 def test_profile_of_another_colour_space_is_dropped(tmp_path):
     grey_profile = PROFILE[:16] + b"GRAY" + PROFILE[20:]
     Image.new("L", (8, 8), 90).save(tmp_path / "grey.jpg", icc_profile=grey_profile)
-    assert "icc_profile" not in images.read_metadata(tmp_path / "grey.jpg")
+    assert "icc_profile" not in read_metadata(tmp_path / "grey.jpg")

@@ -37,10 +37,10 @@ CAPTIONS = [
     "2 flower is this pink grün flower",
     "花",
     "zorp",
-    "",
 ]
 ODD = [
     *CAPTIONS,
+    "",
     " \t \n",
     "don't-stop_now",
     "it’s “curly” 'straight'",
@@ -154,12 +154,11 @@ def test_saved_model_draws_sentences(network, vocabulary, loaded):
     assert words[0] == ["", "this", "flower", "is", "pink"]
     assert words[2] == ["", "zorp", "it", "s", "grün"]
     assert words[3] == ["2", "flower", "is", "this", "pink"]
-    assert words[6] == [""] * W
     np.testing.assert_array_equal(made["known"], ids > 1)
-    assert made["count"].tolist() == [4, 1, 4, 7, 1, 1, 0]
-    served = loaded.signatures["serving_default"](captions=tf.constant(CAPTIONS))
+    assert made["count"].tolist() == [4, 1, 4, 7, 1, 1]
+    served = loaded.signatures["serving_default"](captions=tf.constant(CAPTIONS[:5]))
     assert list(served) == ["images"]
-    np.testing.assert_array_equal(served["images"], made["images"])
+    np.testing.assert_array_equal(served["images"], made["images"][:5])
     for one, other in itertools.combinations(images, 2):  # they tell sentences apart
         assert np.abs(one - other).max() > 8
 
@@ -200,7 +199,7 @@ sys.modules.update(keras=None, keras_gans=None)  # an import of either now fails
 import numpy as np
 import tensorflow as tf
 
-captions = ["pink flower", "IRIS GR\\u00dcN", "zorp"]
+captions = ["pink flower", "IRIS GR\\u00dcN", "zorp it"]
 loaded = tf.saved_model.load(sys.argv[1])
 made = loaded.signatures["words"](captions=tf.constant(captions))
 with tf.compat.v1.Session(graph=tf.Graph()) as session:  # as a server does
@@ -222,7 +221,7 @@ def test_serves_in_a_process_without_our_code(exported, loaded, tmp_path):
     subprocess.run(command, check=True, cwd=tmp_path, env=turkish, capture_output=True)
     made = np.load(tmp_path / "made.npz")
     here = loaded.signatures["words"](
-        captions=tf.constant(["pink flower", "iris grün", "zorp"])
+        captions=tf.constant(["pink flower", "iris grün", "zorp it"])
     )
     for name, value in here.items():
         np.testing.assert_array_equal(made[name], value, err_msg=name)
@@ -236,12 +235,14 @@ def test_the_command_draws_with_it(exported, loaded, tmp_path, capsys):
     expected = loaded.signatures["serving_default"](captions=tf.constant(CAPTIONS[:1]))
     drawn = np.asarray(Image.open(tmp_path / "a.png"))
     np.testing.assert_allclose(drawn, expected["images"][0], atol=1)
-    for sentence, message in (("?!", "no words"), ("zorp", "unknown words only (zorp)")):
+    for sentence, message in (
+        ("?!", "no words: write some"),
+        ("zorp", "unknown words only (zorp): the model knows 9 words; "
+                 f"{exported['words']} has them"),
+    ):  # fmt: skip
         with pytest.raises(SystemExit):
             main(["draw", sentence, *options])
-        error = capsys.readouterr().err
-        assert f'"{sentence}": {message}: the model knows 9 words; ' in error
-        assert f"{exported['words']} has them" in error
+        assert f'"{sentence}": {message}' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("precision, atol", [("float32", 1), ("float16", 4)])

@@ -1,0 +1,136 @@
+"""What an image file holds beside its pixels: profile, resolution, EXIF, XMP, texts.
+
+What is broken is left out; nothing here stops a picture from being read or written.
+"""
+
+import re
+import warnings
+from pathlib import Path
+
+from PIL import ExifTags, Image
+
+from keras_gans.data import tiff
+from keras_gans.data.images import file_type, opened
+
+IFDS = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
+XMP, PROFILE = 700, 34675
+# Of a TIFF's tags, those that describe the picture; the others say how it lies in the file.
+DESCRIPTIVE = {
+    *range(269, 273), 282, 283, 285, *range(296, 298), 305, 306, 315, 316, 33432, 33723, 34377,
+    *range(40091, 40096), *IFDS,
+}  # fmt: skip
+# Descriptions that programs write to find their own arrays again.
+OF_LAYOUT = '{"shape"', "ImageJ=", "<?xml"
+ORIENTATION_IN_XMP = re.compile(rb"(tiff:Orientation(?:\s*=\s*[\"']|>))[2-8]")
+MAX_DPI = 65535  # a JPEG has two bytes for it
+
+
+def read_metadata(path: Path) -> dict:
+    """What is to be written beside the corrected pixels of a JPEG, PNG or TIFF.
+
+    Returns:
+        dict with what the file has of "icc_profile", "exif" and "xmp" (bytes), "dpi" (two
+        floats) and "text" (dict of a PNG's texts), as `write.write_image` takes them. The
+        orientation is left out, as readers have applied it; so are a profile that is not for
+        RGB and every tag of EXIF that cannot be read or written again.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    kind = file_type(path)
+    with warnings.catch_warnings(action="ignore"):
+        found = _read_tiff(path) if kind == "TIFF" else _read_pillow(path, kind)
+    profile = found.get("icc_profile")
+    # that of a CMYK or grey file does not fit the RGB it was converted to
+    if not isinstance(profile, bytes) or profile[16:20] != b"RGB ":
+        found["icc_profile"] = None
+    xmp = found.get("xmp")
+    if xmp:
+        found["xmp"] = ORIENTATION_IN_XMP.sub(rb"\g<1>1", bytes(xmp))
+    return {name: value for name, value in found.items() if value}
+
+
+def _read_pillow(path, kind):
+    with opened(path, kind) as image:
+        try:
+            exif = image.getexif()  # of a PNG, all that stands after the pixels is read, too
+        except Exception:
+            exif = Image.Exif()
+        info = image.info
+        dpi = info.get("dpi") if info.get("jfif_unit", 1) else None  # invented by Pillow
+        texts = {**getattr(image, "text", {})} if kind == "PNG" else {}
+    texts.pop("XML:com.adobe.xmp", None)
+    return {
+        "icc_profile": info.get("icc_profile"),
+        "exif": _written(exif, set(exif) - {tiff.ORIENTATION}),
+        "xmp": info.get("xmp"),
+        "dpi": dpi if dpi and all(0 < value <= MAX_DPI for value in dpi) else None,
+        "text": {key: str(value) for key, value in texts.items() if "exif" not in key},
+    }
+
+
+def _read_tiff(path):
+    exif = Image.Exif()
+    with tiff.first_page(path) as page, open(path, "rb") as file:
+        exif.endian, exif.bigtiff = page.parent.byteorder, page.parent.is_bigtiff
+        try:
+            exif.load_from_fp(file, page.offset)
+            wanted = DESCRIPTIVE & set(exif)
+        except Exception:
+            return {}
+        if str(_value(exif, 270)).startswith(OF_LAYOUT):
+            wanted -= {270}
+        return {
+            "icc_profile": _value(exif, PROFILE),
+            "exif": _written(exif, wanted),
+            "xmp": _value(exif, XMP),
+        }
+
+
+def _value(exif, tag):
+    try:
+        return exif.get(tag)
+    except Exception:
+        return None
+
+
+def _written(exif, tags):
+    """EXIF of those of the tags that can be written; `None` if there are none."""
+    kept = Image.Exif()
+    kept.endian = exif.endian
+    for tag in sorted(tags):
+        try:
+            value = _directory(exif, tag) if tag in IFDS else _kept(exif[tag])
+            _bytes({tag: value})
+        except Exception:
+            continue
+        if value not in ({}, None):
+            kept[tag] = value
+    return kept.tobytes() if len(kept) else None
+
+
+def _directory(exif, tag):
+    """A directory inside EXIF without what cannot be written."""
+    kept = {}
+    for number, value in exif.get_ifd(tag).items():
+        try:
+            if number == ExifTags.IFD.Interop:  # as yet its place in the file
+                value = exif.get_ifd(number)
+            _bytes({tag: {number: _kept(value)}})
+        except Exception:
+            continue
+        kept[number] = _kept(value)
+    return kept
+
+
+def _kept(value):
+    """Pillow writes a text as ASCII; as bytes it stays as it is."""
+    if isinstance(value, str) and not value.isascii():
+        return value.encode("latin-1")
+    return value
+
+
+def _bytes(tags):
+    exif = Image.Exif()
+    exif.update(tags)
+    return exif.tobytes()

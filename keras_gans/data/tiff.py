@@ -1,0 +1,84 @@
+"""TIFF of every depth, as tifffile reads it: its first page."""
+
+import contextlib
+import functools
+import logging
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import tifffile
+
+from keras_gans.data.pixels import check_size
+from keras_gans.data.reading import Unsupported, reading
+from keras_gans.errors import printable
+
+ORIENTATION = 274
+# A damaged TIFF is reported by the exception alone, not by lines of logging before it.
+logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+
+
+@contextlib.contextmanager
+def first_page(path: Path) -> Iterator[tifffile.TiffPage]:
+    """The first page of a TIFF; of a file with more, a line on stderr tells so, once."""
+    with reading(path, "TIFF"), tifffile.TiffFile(path) as tiff:
+        page = tiff.pages[0]
+        if page.dtype is None or not isinstance(page.bitspersample, int):
+            raise Unsupported(
+                f"a TIFF of {page.bitspersample} bits a channel is not read: save it with 16"
+            )
+        check_size(path, "TIFF", page.imagewidth, page.imagelength)
+        count = len(tiff.pages)
+        with contextlib.suppress(Exception):  # of pages that are not read
+            others = tiff.pages[1:4]
+            if not all(other.subfiletype & 5 for other in others):  # thumbnails and masks
+                _tell(path, count)
+        yield page
+
+
+def orientation(page: tifffile.TiffPage) -> int:
+    """EXIF's number, 1 to 8; 1 where there is none, or no such one."""
+    with contextlib.suppress(Exception):
+        value = int(page.tags.valueof(ORIENTATION, 1))
+        return value if 1 <= value <= 8 else 1
+    return 1
+
+
+def colours_of(page: tifffile.TiffPage) -> str:
+    """The photometric interpretation: "RGB", or its number if it has no name."""
+    return str(getattr(page.photometric, "name", page.photometric))
+
+
+def pixels_of(page: tifffile.TiffPage) -> np.ndarray:
+    """The values of a page as they are stored, not turned: (H, W, samples)."""
+    try:
+        array = page.asarray()
+    except Exception as error:
+        if "imagecodecs" not in str(error):
+            raise
+        form = f"{page.bitspersample} bits a channel"
+        if "packints" not in str(error):
+            form = f"{getattr(page.compression, 'name', page.compression)} compression"
+        raise Unsupported(
+            f"a TIFF with {form} needs a codec: `pip install imagecodecs`, or save it "
+            "uncompressed with 16 bits"
+        ) from None
+    planes, depth, height, width, samples = page.shaped
+    if depth != 1 or min(planes, samples) != 1:
+        raise Unsupported(f"a TIFF of shape {page.shape} is not read: save it as RGB")
+    array = array.reshape(planes, height, width, samples)
+    return array[0] if planes == 1 else np.moveaxis(array[..., 0], 0, -1)
+
+
+def upright(array: np.ndarray, number: int) -> np.ndarray:
+    """An array (H, W, ...) turned as EXIF's orientation, 1 to 8, asks for."""
+    if number >= 5:
+        array = array.swapaxes(0, 1)
+    rows, columns = number in (3, 4, 7, 8), number in (2, 3, 6, 7)
+    return np.ascontiguousarray(array[:: -1 if rows else 1, :: -1 if columns else 1])
+
+
+@functools.cache
+def _tell(path, count):
+    print(printable(f"{path}: page 1 of {count} is read"), file=sys.stderr)
