@@ -169,7 +169,9 @@ def test_bad_annotations(codebrim, text, message):
 
 def test_missing_and_damaged_photos(codebrim):
     (codebrim / "images" / "image_2.png").write_bytes(b"no image")
-    assert "image_2.png: a JPEG, PNG or TIFF is expected" in refused(load_crops, codebrim, size=8)
+    assert "image_2.png: a JPEG, PNG or TIFF is expected" in refused(
+        load_crops, codebrim, size=8
+    )
     (codebrim / "images" / "image_2.png").unlink()
     line = refused(load_crops, codebrim, size=8)
     assert "image_2.jpg: missing, image_2.xml is its annotation" in line
