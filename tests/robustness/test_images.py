@@ -128,7 +128,7 @@ def test_a_compression_is_named(tmp_path, code, name, bits):
     path = write_tiff(tmp_path / "a.tif", b"\x80\0\0" * 9, tags)
     message = read_or_refuse(images.read_linear, path)
     assert isinstance(message, str)
-    if "imagecodecs" in message:
+    if "damaged" not in message:  # imagecodecs is not installed
         assert f"{name} compression" in message and "pip install imagecodecs" in message
 
 
