@@ -243,6 +243,7 @@ def keep_large(mask: np.ndarray, min_area: int) -> tuple[np.ndarray, list]:
     try:
         count = ndimage.label(mask, np.ones((3, 3)), labels)
     except RuntimeError:
+        del labels
         labels, count = ndimage.label(mask, np.ones((3, 3)))
     areas = np.zeros(count + 1, np.int64)
     for rows in strips(mask.shape):

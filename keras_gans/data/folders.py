@@ -96,7 +96,7 @@ def list_images(paths, suffixes: Sequence[str] = SUFFIXES) -> list[Path]:
                 raise InputError(f"{path}: no images in this folder ({known} are read)")
             images += found
         elif not os.path.exists(path):
-            raise InputError(f"{path}: no such file or folder, or not to be read")
+            raise InputError(f"{path}: no such file or folder, or one that cannot be read")
         elif path.suffix.lower() not in suffixes:
             raise InputError(f"{path}: not an image that can be read ({known} are)")
         else:

@@ -279,7 +279,11 @@ def opened(path: Path, kind: str) -> Image.Image:
             image = Image.open(path, formats=[kind])
         except UnidentifiedImageError:
             image = Image.OPEN[kind][0](path)  # the same without hiding the reason
-    check_size(path, kind, *image.size)
+    try:
+        check_size(path, kind, *image.size)
+    except InputError:
+        image.close()
+        raise
     return image
 
 

@@ -11,6 +11,7 @@ from PIL import ExifTags, Image
 
 from keras_gans.data import tiff
 from keras_gans.data.images import file_type, opened
+from keras_gans.data.reading import reading
 
 IFDS = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
 XMP, PROFILE = 700, 34675
@@ -52,8 +53,11 @@ def read_metadata(path: Path) -> dict:
 
 def _read_pillow(path, kind):
     with opened(path, kind) as image:
+        if kind == "PNG":  # some of it may stand after the pixels
+            with reading(path, kind):
+                image.load()
         try:
-            exif = image.getexif()  # of a PNG, all that stands after the pixels is read, too
+            exif = image.getexif()
         except Exception:
             exif = Image.Exif()
         info = image.info
@@ -100,7 +104,7 @@ def _written(exif, tags):
     kept.endian = exif.endian
     for tag in sorted(tags):
         try:
-            value = _directory(exif, tag) if tag in IFDS else _kept(exif[tag])
+            value = _directory(exif, tag) if tag in IFDS else as_written(exif[tag])
             _bytes({tag: value})
         except Exception:
             continue
@@ -116,14 +120,14 @@ def _directory(exif, tag):
         try:
             if number == ExifTags.IFD.Interop:  # as yet its place in the file
                 value = exif.get_ifd(number)
-            _bytes({tag: {number: _kept(value)}})
+            _bytes({tag: {number: as_written(value)}})
         except Exception:
             continue
-        kept[number] = _kept(value)
+        kept[number] = as_written(value)
     return kept
 
 
-def _kept(value):
+def as_written(value: object) -> object:
     """Pillow writes a text as ASCII; as bytes it stays as it is."""
     if isinstance(value, str) and not value.isascii():
         return value.encode("latin-1")

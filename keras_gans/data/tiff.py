@@ -55,7 +55,7 @@ def pixels_of(page: tifffile.TiffPage) -> np.ndarray:
     try:
         array = page.asarray()
     except Exception as error:
-        if "imagecodecs" not in str(error):
+        if not isinstance(error, ImportError) and "imagecodecs" not in str(error):
             raise
         form = f"{page.bitspersample} bits a channel"
         if "packints" not in str(error):

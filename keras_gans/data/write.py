@@ -7,8 +7,8 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from keras_gans.data.images import SUFFIXES
-from keras_gans.data.metadata import DESCRIPTIVE, IFDS, PROFILE, XMP
-from keras_gans.data.pixels import Pixels
+from keras_gans.data.metadata import DESCRIPTIVE, IFDS, PROFILE, XMP, as_written
+from keras_gans.data.pixels import Pixels, strips
 from keras_gans.files import replacing
 
 PNG_HEADER = 8 + 25  # bytes: signature and IHDR
@@ -117,26 +117,25 @@ def _jpeg(path, image, metadata):
 
 
 def _tiff(path, image, metadata):
-    exif = Image.Exif()
-    exif.load(metadata.get("exif", b""))
-    tags = {tag: exif.get_ifd(tag) if tag in IFDS else exif[tag] for tag in exif}
-    exif = Image.Exif()
-    exif.update({tag: value for tag, value in tags.items() if tag in DESCRIPTIVE})
+    given, exif = Image.Exif(), Image.Exif()
+    given.load(metadata.get("exif", b""))
+    for tag in DESCRIPTIVE & set(given):
+        exif[tag] = given.get_ifd(tag) if tag in IFDS else as_written(given[tag])
     if "dpi" in metadata and 282 not in exif:
         exif.update({282: metadata["dpi"][0], 283: metadata["dpi"][1], 296: 2})
+    for tag, key in ((XMP, "xmp"), (PROFILE, "icc_profile")):
+        if key in metadata:
+            exif[tag] = metadata[key]
+    image = Pixels(image) if isinstance(image, Image.Image) else image
+    exif.endian, (height, width, _) = "<", image.shape
+    size = image.dtype.itemsize
     exif.update(
-        {t: metadata[k] for t, k in ((XMP, "xmp"), (PROFILE, "icc_profile")) if k in metadata}
+        {256: width, 257: height, 258: (8 * size,) * 3, 259: 1, 262: 2, 273: 0, 277: 3}
+        | {278: height, 279: height * width * 3 * size, 284: 1}
     )
-    if isinstance(image, Image.Image):
-        image.save(path, format="TIFF", exif=exif)
-        return
-    exif.endian, (height, width) = "<", image.shape[:2]
-    exif.update(
-        {256: width, 257: height, 258: (16, 16, 16), 259: 1, 262: 2, 273: 0, 277: 3}
-        | {278: height, 279: image.nbytes, 284: 1}
-    )
-    # EXIF is a TIFF's directory: Pillow, which cannot write the pixels, moves their place (273)
-    # behind it
+    # EXIF is a TIFF's directory: Pillow, which cannot write 16 bits, moves the place of the
+    # pixels (273) behind it
     with open(path, "wb") as file:
         file.write(exif.tobytes().removeprefix(b"Exif\0\0"))
-        file.write(np.ascontiguousarray(image, "<u2"))
+        for rows in strips(image.shape):
+            file.write(np.ascontiguousarray(image[rows], f"<u{size}"))

@@ -164,6 +164,16 @@ def test_keep_large_agrees_with_boxes():
     np.testing.assert_array_equal(kept, mask)
 
 
+def test_a_large_image_goes_through_in_pieces(tmp_path, monkeypatch, model):
+    image = surface((3, 4, 9, 8), (62, 10, 130, 20), (100, 70, 102, 75), size=(90, 140))
+    detector = Detector.find(model)
+    whole = detector(image[..., None])
+    monkeypatch.setattr("keras_gans.commands.detect.PIECE", 60)
+    score, mask, found = detector(image[..., None])
+    assert (score, found) == (whole[0], whole[2]) and len(found) == 3
+    np.testing.assert_array_equal(mask, whole[1])
+
+
 def test_overlay_by_hand():
     image = np.full((5, 6, 1), 100, np.uint8)
     mask = np.zeros((5, 6), bool)

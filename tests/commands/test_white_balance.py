@@ -1,7 +1,9 @@
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -140,6 +142,41 @@ def test_orientation_and_profile_of_a_jpeg(tmp_path, capsys, model):
         assert corrected.size == (48, 80)  # upright in the pixels ...
         assert 0x0112 not in corrected.getexif()  # ... so not turned a second time
         assert corrected.info["icc_profile"] == PROFILE
+
+
+def test_broken_exif_and_odd_names_in_a_folder(tmp_path, capsys, model):
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    photos.mkdir()
+    names = ["a.jpg", os.fsdecode(b"caf\xe9.png"), "two\nlines.tif", "IMG [copy] $x$.png"]
+    for name in names:
+        write_photo(photos / name, grey_scene())
+    # the horizontal resolution as text
+    exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x1a\x01\x02\0\x04\0\0\0abc\0\0\0\0\0"
+    Image.open(photos / "a.jpg").save(photos / "a.jpg", exif=exif)
+    captured = run(capsys, photos, "--out", out, "--model", model, "--json")
+    rows = json.loads(captured.out)
+    assert {row["file"] for row in rows} == {str(photos / name) for name in names}
+    assert all(Path(row["corrected"]).is_file() and Path(row["map"]).is_file() for row in rows)
+    captured = run(capsys, photos, "--out", out, "--model", model)
+    for shown in ("caf\\udce9.png", "two\\nlines.tif", "IMG [copy] $x$.png"):
+        assert shown in captured.out
+
+
+def test_a_light_that_cannot_be_used_is_found_before_anything_is_written(
+    tmp_path, capsys, model, good, monkeypatch
+):
+    second = write_photo(tmp_path / "b.png", grey_scene())
+    lights = iter([LIGHT, np.array([1.0, 0, 0])])
+    monkeypatch.setattr(wb, "estimate", lambda *_: (next(lights), None, None))
+    message = fails(capsys, good, second, "--out", tmp_path / "out", "--model", model)
+    assert "b.png: the model gave no usable light" in message
+    assert not (tmp_path / "out").exists()
+
+
+def test_16_bits_in_a_file_that_is_called_jpg(tmp_path, capsys, model):
+    path = write_photo(tmp_path / "deep.png", grey_scene()).rename(tmp_path / "deep.jpg")
+    message = fails(capsys, path, "--out", tmp_path / "out", "--model", model)
+    assert "holds a PNG of 16 bits" in message and "the right suffix" in message
 
 
 def test_bands_give_what_one_call_gives(estimator, monkeypatch):
