@@ -4,8 +4,6 @@ import dataclasses
 import json
 import re
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
@@ -29,20 +27,11 @@ from tests.runs import (
     rows,
 )
 
-SCRIPT = train_text2image.__file__
 COLOURS = {"red": 0, "green": 1, "blue": 2}
 SMALL = (
     "--image-size 16 --width 2 --filters 2 --words 6 --vector-size 4 --batch-size 3 --epochs 3 "
     "--steps-per-epoch 2 --word2vec-epochs 2 --export None"
 )
-
-
-def command(*arguments):
-    return [sys.executable, SCRIPT, *" ".join(map(str, arguments)).split()]
-
-
-def run(folder, *arguments):
-    return subprocess.run(command(*arguments), cwd=folder, capture_output=True, text=True)
 
 
 def write_images(folder, seed=0):

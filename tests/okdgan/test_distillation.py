@@ -9,7 +9,6 @@ from keras_gans.okdgan.acgan import ACGAN
 from keras_gans.okdgan.distillation import OnlineDistillation
 from keras_gans.okdgan.networks import build_critic, build_generator
 from keras_gans.okdgan.sagan import SAGAN
-from keras_gans.training.checkpoint import EpochCheckpoint
 
 REAL = np.random.default_rng(0).uniform(-1, 1, (4, 16, 16, 3)).astype("float32")
 LABELS = np.int64([0, 1, 1, 0])
@@ -266,30 +265,14 @@ def test_five_acgans():
     assert [x.shape for x in images] == [(2, 16, 16, 3)] * 5
 
 
-def test_a_resumed_training_equals_the_uninterrupted_one(tmp_path):
-    data = tf.data.Dataset.from_tensors(REAL).repeat()
-
-    def fit(folder, epochs):
-        gans = small(2, average=0.99, augmentations=("cutout",))
-        checkpoint = EpochCheckpoint(gans, gans.optimizers, folder)
-        first = checkpoint.restore()
-        gans.fit(
-            data, steps_per_epoch=1, initial_epoch=first, epochs=epochs,
-            callbacks=[checkpoint], verbose=0, shuffle=False,
-        )  # fmt: skip
-        networks = [*gans.generators, *gans.critics, *gans.connectors]
-        networks += [student.averaged for student in gans.students]
-        state = [weight for network in networks for weight in network.weights]
-        state += [gans.seeds.state, *(student.seeds.state for student in gans.students)]
-        assert {id(v) for v in state} <= {id(v) for v in gans.variables}
-        state += [v for optimizer in gans.optimizers.values() for v in optimizer.variables]
-        return [v.path for v in state], values(state)
-
-    paths, whole = fit(tmp_path / "whole", 2)
-    fit(tmp_path / "parts", 1)
-    _, rest = fit(tmp_path / "parts", 2)
-    for path, ours, theirs in zip(paths, rest, whole, strict=True):
-        np.testing.assert_array_equal(ours, theirs, err_msg=path)
+def test_variables_hold_all_that_a_checkpoint_needs():
+    """That a resumed training ends with the same bits is tested with the script."""
+    gans = small(2, average=0.99)
+    networks = [*gans.generators, *gans.critics, *gans.connectors]
+    networks += [student.averaged for student in gans.students]
+    state = [weight for network in networks for weight in network.weights]
+    state += [gans.seeds.state, *(student.seeds.state for student in gans.students)]
+    assert {id(variable) for variable in state} <= {id(each) for each in gans.variables}
 
 
 def test_optimizers_know_every_variable():

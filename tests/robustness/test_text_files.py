@@ -141,7 +141,10 @@ def test_odd_records_of_labels(tmp_path, value):
         (b"PK\x03\x04", "not a file of word vectors"),
         ("red 1 2 3\n".encode("utf-16"), "not a file of word vectors"),
         (b"red " + b"1 " * (1 << 20), "not a file of word vectors"),
-        (gzip.compress(gzip.compress(b"red 1 2 3\n", mtime=0), mtime=0), "not a file of word vectors"),
+        (
+            gzip.compress(gzip.compress(b"red 1 2 3\n", mtime=0), mtime=0),
+            "not a file of word vectors",
+        ),
         (gzip.compress(bytes(1 << 26), mtime=0), "not a file of word vectors"),
         (gzip.compress(b"\x80\x04K\x01.", mtime=0), "a pickle, .* give --trust-vectors"),
     ],
