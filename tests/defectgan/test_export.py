@@ -6,7 +6,6 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 
 from keras_gans.defectgan.cleaner import Cleaner
@@ -20,6 +19,7 @@ from keras_gans.defectgan.export import (
 from keras_gans.defectgan.networks import build_generator
 from keras_gans.defectgan.view import View
 from keras_gans.errors import InputError
+from keras_gans.export import tflite
 from keras_gans.export.tflite import runner
 from tests.defectgan.fakes import boxes
 
@@ -122,18 +122,18 @@ def test_tflite_signature_and_operations(exported):
         }
         cleaned = run(images=tile)["cleaned"]
         assert cleaned.shape == tile.shape and cleaned.dtype == np.float32
-        operations = Interpreter(str(path))._get_ops_details()
-        names = {operation["op_name"] for operation in operations}
+        operations = tflite.operations(path)
+        names = {operation.name for operation in operations}
         assert names >= {"CONV_2D", "TRANSPOSE_CONV", "MIRROR_PAD", "RSQRT", "TANH"}
         assert not any(name.startswith("Flex") or name == "CUSTOM" for name in names)
         types = {name: set() for name in names}
         for operation in operations:
-            types[operation["op_name"]].update(operation["operand_types"])
+            types[operation.name].update(operation.types)
         for name in ("RSQRT", "SUB", "TANH", "MIRROR_PAD"):
-            assert np.int8 not in types[name]
-        convolutions = [o["operand_types"][0] for o in operations if o["op_name"] == "CONV_2D"]
-        kind = {"int8": np.int8, "float32": np.float32}[precision]
-        assert convolutions == [kind] * 5 + [np.float32]
+            assert "INT8" not in types[name]
+        convolutions = [each.types[0] for each in operations if each.name == "CONV_2D"]
+        kind = precision.upper()
+        assert convolutions == [kind] * 5 + ["FLOAT32"]
 
 
 def test_colour_generator_of_the_papers_kind():

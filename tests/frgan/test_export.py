@@ -8,10 +8,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 
 from keras_gans.errors import InputError
+from keras_gans.export.tflite import operations
 from keras_gans.frgan.datasets import load_folders
 from keras_gans.frgan.export import (
     compare_classifier,
@@ -173,11 +173,11 @@ def test_tflite_drift_size_and_accuracy(network, exported, capsys):
 def test_tflite_works_out_the_normalisation_beforehand(exported):
     for precision in ("float32", "int8"):
         path = exported[f"some-classifier-{precision}"]
-        operations = Interpreter(str(path))._get_ops_details()
-        names = {operation["op_name"] for operation in operations}
+        steps = operations(path)
+        names = {step.name for step in steps}
         assert not names & {"SQRT", "RSQRT", "DIV", "SUM"}
-        kinds = {op["operand_types"][0] for op in operations if op["op_name"] == "CONV_2D"}
-        assert kinds == {{"int8": np.int8, "float32": np.float32}[precision]}
+        kinds = {each.types[0] for each in steps if each.name == "CONV_2D"}
+        assert kinds == {precision.upper()}
 
 
 def test_given_test_images_are_reported(exported_and_printed):
