@@ -1,33 +1,7 @@
-"""What programs import before all else: Ctrl-C is one line, also while TensorFlow is imported.
+"""What the scripts import before all else; `interrupts` comes first here, and acts at once."""
 
-That takes seconds, before `report_input_errors` comes into force.
-"""
+from keras_gans import interrupts
+from keras_gans.errors import report_input_errors
+from keras_gans.training.settings import command_line
 
-import os
-import signal
-import sys
-
-
-def _hook(kind, error, traceback, show=sys.excepthook):
-    # a library may have turned Ctrl-C into an error of its own
-    causes = [error]
-    while (cause := causes[-1].__cause__ or causes[-1].__context__) and cause not in causes:
-        causes.append(cause)
-    if not any(isinstance(each, KeyboardInterrupt) for each in causes):
-        show(kind, error, traceback)
-        return
-    print("keras_gans: interrupted", file=sys.stderr, flush=True)
-    os._exit(130)
-
-
-def _terminate(*_):
-    print("keras_gans: terminated", file=sys.stderr, flush=True)
-    os._exit(143)
-
-
-sys.excepthook = _hook
-if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-    signal.signal(signal.SIGTERM, _terminate)
-
-from keras_gans.errors import report_input_errors  # noqa: E402, F401
-from keras_gans.training.settings import command_line  # noqa: E402, F401
+__all__ = ["command_line", "interrupts", "report_input_errors"]

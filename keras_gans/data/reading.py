@@ -53,10 +53,7 @@ def reading(path: Path | str, kind: str) -> Iterator[None]:
     except Exception as error:  # a parser raises nearly every type there is
         if isinstance(error, OSError) and error.errno in errno.errorcode:
             raise InputError(f"{path}: cannot be read ({os.strerror(error.errno)})") from None
-        if isinstance(error, NotImplementedError) or (
-            not isinstance(error, TypeError)  # '<' is not supported between ...
-            and any(word in str(error).lower() for word in UNSUPPORTED)
-        ):
+        if _is_of_another_form(error):
             form = " ".join(str(error).split())[:120] or type(error).__name__
             raise InputError(
                 f"{path}: a {kind} of a form that is not read ({form}): save it in another"
@@ -64,6 +61,15 @@ def reading(path: Path | str, kind: str) -> Iterator[None]:
         raise InputError(
             f"{path}: truncated or damaged {kind}: copy it again or leave it out"
         ) from None
+
+
+def _is_of_another_form(error):
+    """Whether a parser says that it does not know this form, not that the file is damaged."""
+    if isinstance(error, TypeError):  # "'<' not supported between": a damaged file's values
+        return False
+    # zipfile and Pillow raise NotImplementedError for methods that they have no code for
+    says_so = any(word in str(error).lower() for word in UNSUPPORTED)
+    return says_so or isinstance(error, NotImplementedError)
 
 
 def check_regular(path: Path | str) -> None:

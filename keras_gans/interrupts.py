@@ -1,0 +1,31 @@
+"""Ctrl-C is one line, and SIGTERM exit code 143, from the moment this is imported.
+
+For programs, not for libraries: importing TensorFlow takes seconds, before
+`report_input_errors` comes into force.
+"""
+
+import os
+import signal
+import sys
+
+
+def _hook(kind, error, traceback, show=sys.excepthook):
+    # a library may have turned Ctrl-C into an error of its own
+    causes = [error]
+    while (cause := causes[-1].__cause__ or causes[-1].__context__) and cause not in causes:
+        causes.append(cause)
+    if not any(isinstance(each, KeyboardInterrupt) for each in causes):
+        show(kind, error, traceback)
+        return
+    print("keras_gans: interrupted", file=sys.stderr, flush=True)
+    os._exit(130)
+
+
+def _terminate(*_):
+    print("keras_gans: terminated", file=sys.stderr, flush=True)
+    os._exit(143)
+
+
+sys.excepthook = _hook
+if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+    signal.signal(signal.SIGTERM, _terminate)
