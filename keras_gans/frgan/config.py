@@ -114,8 +114,7 @@ class Config:
 
     def schedule(self, count: int) -> Schedule:
         """How long a training on so many images is."""
-        steps = self.steps_per_epoch or -(-count // self.batch_size)
-        return Schedule(self.batch_size, steps, self.epochs)
+        return Schedule.over(count, self.batch_size, self.steps_per_epoch, self.epochs)
 
     def ramp_steps(self, steps_per_epoch: int) -> int:
         """Steps in which the weight of the consistency term rises."""

@@ -115,8 +115,7 @@ class Config:
 
     def schedule(self, count: int) -> Schedule:
         """How long a training on so many captions is."""
-        steps = self.steps_per_epoch or -(-count // self.batch_size)
-        return Schedule(self.batch_size, steps, self.epochs)
+        return Schedule.over(count, self.batch_size, self.steps_per_epoch, self.epochs)
 
     def check(self) -> None:
         """Finds settings that do not go together, before anything is loaded or written."""

@@ -17,6 +17,13 @@ class Schedule:
     steps_per_epoch: int
     epochs: int
 
+    @classmethod
+    def over(
+        cls, count: int, batch_size: int, steps_per_epoch: int | None, epochs: int
+    ) -> "Schedule":
+        """Epochs of `steps_per_epoch`, by default each shows `count` items once."""
+        return cls(batch_size, steps_per_epoch or -(-count // batch_size), epochs)
+
     @property
     def steps(self) -> int:
         """Steps in all."""
