@@ -154,9 +154,8 @@ class Config:
 
     def schedule(self, training: Surfaces) -> Schedule:
         """How long DefectGAN is trained on these images."""
-        largest = np.bincount(training.defective).max()
-        steps_per_epoch = self.steps_per_epoch or -(-int(largest) // self.batch_size)
-        return Schedule(self.batch_size, steps_per_epoch, self.epochs)
+        largest = int(np.bincount(training.defective).max())
+        return Schedule.over(largest, self.batch_size, self.steps_per_epoch, self.epochs)
 
     @property
     def critic_rate(self) -> float:
