@@ -95,10 +95,10 @@ class EpochCheckpoint(keras.callbacks.Callback):
         except BaseException:
             self._remove(epoch + 1)
             raise
-        *old, before, _ = [0, 0, *(number for number in self._numbers() if number <= epoch + 1)]
-        kept = [self._path(before)] * (before > 0) + [path]
+        numbers = [number for number in self._numbers() if number <= epoch + 1]
+        kept = [self._path(number) for number in numbers[-2:]]
         tf.compat.v1.train.update_checkpoint_state(str(self.folder), path, kept)
-        for number in old:
+        for number in numbers[:-2]:
             self._remove(number)
 
     def _remove(self, number):
