@@ -86,10 +86,14 @@ def _may_be_writing(machine, process, written):
 
 def numbered(folder: Path) -> dict[int, Path]:
     """The folders in `folder` whose names are plain numbers, as TensorFlow Serving counts."""
+    try:
+        children = list(folder.iterdir())
+    except (OSError, ValueError):  # no folder, or none that can be read
+        return {}
     return {
         int(child.name): child
-        for child in (folder.iterdir() if folder.is_dir() else ())
-        if re.fullmatch("[0-9]{1,18}", child.name) and child.is_dir()
+        for child in children
+        if re.fullmatch("[0-9]{1,18}", child.name) and os.path.isdir(child)
     }
 
 

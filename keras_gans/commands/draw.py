@@ -135,14 +135,16 @@ def draw(
     with console.status("loading TensorFlow and the model"):
         drawer.signature
 
-    notes = []
+    notes, kept = [], []
     with results.progress(console) as progress:
         for place, one in _drawn(drawer, sentences, progress, "checking"):
             notes += _check_words(place, one, drawer)
+            if len(sentences) <= BATCH:  # more are drawn once again to be written
+                kept.append((place, one))
         for note in notes:
             print(printable(note), file=sys.stderr)
         targets[0].parent.mkdir(parents=True, exist_ok=True)
-        drawn = _drawn(drawer, sentences, progress, "drawing")
+        drawn = kept or _drawn(drawer, sentences, progress, "drawing")
         for target, (_, one) in zip(targets, drawn, strict=True):
             image = _resized(one["images"], size)
             write_png(target, image)

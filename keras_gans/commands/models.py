@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from keras_gans.data.reading import check_regular, reading
 from keras_gans.errors import InputError
+from keras_gans.files import numbered
 
 PACKAGE = Path(__file__).parents[1]
 DESCRIPTION_BYTES = 2**22  # of model.json at most; ours have 2 kB
@@ -90,14 +91,17 @@ def open_model(folder: Path | str | None, default: str, train: str) -> Found:
             "one with --model"
         )
     if not os.path.isfile(folder / "saved_model.pb"):
-        numbers = [path for path in _listed(folder) if re.fullmatch("[0-9]{1,18}", path.name)]
-        versions = [path for path in numbers if os.path.isfile(path / "saved_model.pb")]
+        versions = {
+            number: path
+            for number, path in numbered(folder).items()
+            if os.path.isfile(path / "saved_model.pb")
+        }
         if not versions:
             raise InputError(
                 f"{shown(folder)}: no SavedModel in this folder: train one with `{train}`, or "
                 "name another with --model"
             )
-        folder = max(versions, key=lambda version: int(version.name))
+        folder = versions[max(versions)]
     file = _description_file(folder)
     if not os.path.lexists(file):
         raise InputError(f"{shown(file)}: missing: export the model again")
@@ -216,13 +220,6 @@ def _load(folder):
         link = Path(plain, "model")
         link.symlink_to(folder.resolve())
         return tf.saved_model.load(str(link))
-
-
-def _listed(folder):
-    try:
-        return list(folder.iterdir())
-    except (OSError, ValueError):  # no folder, or none that can be read
-        return []
 
 
 def _and(words):
