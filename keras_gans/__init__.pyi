@@ -5,6 +5,11 @@ from . import layers as layers
 from . import losses as losses
 from . import okdgan as okdgan
 from . import text2image as text2image
+from .commands.api import classify as classify
+from .commands.api import detect as detect
+from .commands.api import draw as draw
+from .commands.api import generate as generate
+from .commands.api import white_balance as white_balance
 from .commands.load import load as load
 from .defectgan.model import DefectGAN as DefectGAN
 from .dscnn.networks import build_dscnn as build_dscnn

@@ -5,17 +5,19 @@ takes `images`, uint8 (N, H, W, 3), and returns `probabilities`, float32 (N, K).
 VERSION/assets.extra/model.json tells the `classes`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 from rich.console import Console
 
 from keras_gans.commands import models, results
 from keras_gans.data import images
 from keras_gans.data.folders import list_images
+from keras_gans.data.given import given_levels
 from keras_gans.data.squares import read_levels
 from keras_gans.errors import InputError, printable
 from keras_gans.files import check_folder
@@ -59,7 +61,7 @@ class Classifier:
 
     @cached_property
     def signature(self):
-        """Callable, `images` uint8 (N, H, W, 3) -> dict of tensors."""
+        """Callable, `images` uint8 (N, H, W, 3) -> dict of arrays."""
         return models.load_signature(
             self.folder,
             "a classifier's",
@@ -67,9 +69,23 @@ class Classifier:
             outputs=["probabilities"],
         )
 
-    def __call__(self, pixels: np.ndarray) -> np.ndarray:
-        """Probabilities of the classes, float32 (N, K), of images uint8 (N, H, W, 3), sRGB."""
-        return self.signature(images=pixels)["probabilities"].numpy()
+    def __call__(self, images: np.ndarray | Sequence) -> tuple[list[str], np.ndarray]:
+        """Tells what is on images.
+
+        Args:
+            images: uint8 (N, H, W, 3), sRGB; or a list of pictures, see `given_levels`.
+
+        Returns:
+            (labels, probabilities): the likeliest class of each image; float32 (N, K), in the
+            order of `classes`.
+        """
+        if not (isinstance(images, np.ndarray) and images.ndim == 4):
+            images = [images] if isinstance(images, Image.Image | np.ndarray) else images
+            each = [self.signature(images=given_levels(image)[None]) for image in images]
+            probabilities = np.concatenate([made["probabilities"] for made in each])
+        else:
+            probabilities = self.signature(images=images)["probabilities"]
+        return [self.classes[k] for k in probabilities.argmax(axis=1)], probabilities
 
 
 def classify_files(paths, out=None, model=None, as_json: bool = False) -> list[dict]:
@@ -142,7 +158,7 @@ def batches(paths: Iterable[Path]) -> Iterator[tuple[list[Path], np.ndarray]]:
 
 def _classify(paths, pixels, classifier):
     height, width = pixels.shape[1:3]
-    for path, row in zip(paths, classifier(pixels)):
+    for path, row in zip(paths, classifier(pixels)[1]):
         first, second = np.argsort(-row, kind="stable")[:2]
         row = [round(float(value), 6) for value in row]
         yield {

@@ -19,6 +19,7 @@ from scipy import ndimage
 from keras_gans.commands import models, results
 from keras_gans.data import images
 from keras_gans.data.folders import list_images
+from keras_gans.data.given import given_levels
 from keras_gans.data.pixels import Pixels, strips
 from keras_gans.data.write import write_png
 from keras_gans.errors import InputError, printable
@@ -82,7 +83,7 @@ class Detector:
 
     @cached_property
     def signature(self):
-        """Callable, `images` uint8 (N, H, W, channels) -> dict of tensors."""
+        """Callable, `images` uint8 (N, H, W, channels) -> dict of arrays."""
         return models.load_signature(
             self.folder,
             "a DefectGAN's",
@@ -90,17 +91,18 @@ class Detector:
             outputs=["mask", "score"],
         )
 
-    def __call__(self, image: np.ndarray, min_area: int = 1) -> tuple:
+    def __call__(self, image: np.ndarray | Pixels, min_area: int = 1) -> tuple:
         """Finds the defects in one image.
 
         Args:
-            image: uint8 (H, W, channels). A large one goes through the model in pieces that
-                overlap, which finds the same.
+            image: a picture, see `given_levels`, or `Pixels`. A large one goes through the
+                model in pieces that overlap, which finds the same.
             min_area: regions of fewer pixels are no defects.
 
         Returns:
             (score, mask, boxes): float, grey levels; bool (H, W); see `keep_large`.
         """
+        image = image if isinstance(image, Pixels) else given_levels(image, self.channels)
         height, width = image.shape[:2]
         whole = height * width <= PIECE**2
         score, mask = 0.0, np.zeros((height, width), bool)
@@ -112,9 +114,9 @@ class Detector:
                     slice(inner_rows.start - rows.start, inner_rows.stop - rows.start),
                     slice(inner.start - columns.start, inner.stop - columns.start),
                 )
-                found = outputs["score"] if whole else outputs["difference"].numpy()[0][part]
+                found = outputs["score"] if whole else outputs["difference"][0][part]
                 score = max(score, float(np.max(found)))
-                mask[inner_rows, inner] = outputs["mask"].numpy()[0][part] > 0
+                mask[inner_rows, inner] = outputs["mask"][0][part] > 0
         mask &= score > self.limit
         return score, *keep_large(mask, min_area)
 

@@ -62,7 +62,7 @@ class Drawer:
 
     @cached_property
     def signature(self):
-        """Callable, `captions` str (N,) -> dict of tensors."""
+        """Callable, `captions` str (N,) -> dict of arrays."""
         return models.load_signature(
             self.folder,
             "a text-to-image model's",
@@ -71,8 +71,14 @@ class Drawer:
             name="words",
         )
 
-    def __call__(self, sentences: Sequence[str]) -> dict[str, np.ndarray]:
-        """Draws sentences.
+    def __call__(self, sentences: str | Sequence[str]) -> np.ndarray:
+        """Draws one sentence, uint8 (S, S, 3), or several, uint8 (N, S, S, 3)."""
+        if isinstance(sentences, str):
+            return self.words([sentences])["images"][0]
+        return self.words(sentences)["images"]
+
+    def words(self, sentences: Sequence[str]) -> dict[str, np.ndarray]:
+        """Draws sentences word by word.
 
         Args:
             sentences: N of them.
@@ -82,8 +88,7 @@ class Drawer:
             (N, W, S, S, 3), one of each word; `words`, bytes (N, W), `known`, bool (N, W), and
             `count`, int (N,), the words of the sentence.
         """
-        made = self.signature(captions=list(sentences))
-        return {name: values.numpy() for name, values in made.items()}
+        return self.signature(captions=list(sentences))
 
 
 def _vocabulary(description):
@@ -161,7 +166,7 @@ def _drawn(drawer, sentences, progress, description) -> Iterator[tuple[str, dict
     task = progress.add_task(description, total=len(sentences))
     for first in range(0, len(sentences), BATCH):
         batch = sentences[first : first + BATCH]
-        made = drawer([text for _, text in batch])
+        made = drawer.words([text for _, text in batch])
         for number, (place, _) in enumerate(batch):
             yield place, {name: values[number] for name, values in made.items()}
             progress.advance(task)

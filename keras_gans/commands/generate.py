@@ -58,7 +58,7 @@ class Generator:
 
     @cached_property
     def signature(self):
-        """Callable, `first`, `count`, `seed` and, with classes, `label` -> dict of tensors."""
+        """Callable, `first`, `count`, `seed` and, with classes, `label` -> dict of arrays."""
         inputs = {"first": ("int64", ()), "count": ("int32", ()), "seed": ("int64", ())}
         if self.classes:
             inputs["label"] = ("int32", ())
@@ -93,7 +93,7 @@ class Generator:
             self.signature(first=start, count=min(BATCH, end - start), **options)["images"]
             for start in range(first, end, BATCH)
         ]
-        return np.concatenate([images.numpy() for images in made])
+        return np.concatenate(made)
 
     def number(self, label: str | None) -> int:
         """The number of a class; -1 for `None`, which is any (raises `InputError`)."""

@@ -152,7 +152,7 @@ def load_signature(
         name: of the signature.
 
     Returns:
-        function of arrays, by input name, that returns a dict of tensors. It raises
+        function of arrays, by input name, that returns a dict of arrays. It raises
         `InputError` for arrays that the model refuses.
 
     Raises:
@@ -189,7 +189,7 @@ def load_signature(
             for each, (dtype, shape) in inputs.items():
                 if not tf.TensorSpec(shape, dtype).is_compatible_with(tensors[each]):
                     raise ValueError(each)
-            return signature(**tensors)
+            return {name: made.numpy() for name, made in signature(**tensors).items()}
         except (MemoryError, tf.errors.ResourceExhaustedError):
             message = "the input is too large for the memory there is: make it smaller"
         except tf.errors.OpError as error:

@@ -20,6 +20,7 @@ from rich.console import Console
 from keras_gans.commands import models, results
 from keras_gans.data import images
 from keras_gans.data.folders import list_images
+from keras_gans.data.given import given_photo
 from keras_gans.data.metadata import read_metadata
 from keras_gans.data.pixels import Rows, as_linear, strips
 from keras_gans.data.squares import area_average
@@ -91,7 +92,7 @@ class WhiteBalance:
 
     @cached_property
     def signature(self):
-        """Callable, `images` float32 (1, H, W, 3), linear -> dict of tensors."""
+        """Callable, `images` float32 (1, H, W, 3), linear -> dict of arrays."""
         return models.load_signature(
             self.folder,
             "a white-balance",
@@ -103,12 +104,17 @@ class WhiteBalance:
         """Takes the colour of the light out of a photo.
 
         Args:
-            photo: (H, W, 3): float32 is linear, in [0, 1], and so is uint16, in 65535ths; uint8
-                is sRGB.
+            photo: see `given_photo`: uint8 is sRGB, uint16 and floats are linear.
 
         Returns:
             (corrected, illuminant): of the photo's kind; and linear RGB of length 1, (3,).
         """
+        photo = given_photo(photo)
+        if min(photo.shape[:2]) < self.patch_size:
+            raise InputError(
+                f"a photo is at least {self.patch_size}x{self.patch_size} pixels. "
+                f"Received: {photo.shape[1]} x {photo.shape[0]}"
+            )
         illuminant = estimate(photo, self)[0]
         corrected, done = corrected_rows(photo, illuminant), np.empty_like(photo)
         for rows in strips(photo.shape):
@@ -265,7 +271,7 @@ def _run(image, estimator):
         for left in range(0, image.shape[1] - patch + 1, wide):
             part = as_linear(band[:, left : left + wide])
             outputs = estimator.signature(images=part[None])
-            maps.append(outputs["local_map"].numpy()[0].astype(np.float64))
+            maps.append(outputs["local_map"][0].astype(np.float64))
             rows, columns = maps[-1].shape[:2]
             lights = part[: rows * patch, : columns * patch].max(axis=-1) > 0
             lights = lights.reshape(rows, patch, columns, patch)
@@ -275,7 +281,7 @@ def _run(image, estimator):
     local_map, lit = np.concatenate(bands), np.concatenate(votes)
     lit |= not lit.any()
     if len(bands) == len(maps) == 1:
-        illuminant = outputs["illuminant"].numpy()[0].astype(np.float64)
+        illuminant = outputs["illuminant"][0].astype(np.float64)
     else:
         illuminant = np.median(local_map[lit], axis=0)
     local_map[~lit] = np.nan

@@ -178,13 +178,13 @@ def test_sentences_and_sizes(tmp_path, drawer, capsys):
 
 def test_nothing_is_kept_in_memory_of_many_sentences(tmp_path, drawer, monkeypatch):
     batches = []
-    kept = drawing.Drawer.__call__
+    kept = drawing.Drawer.words
 
     def call(self, sentences):
         batches.append(len(sentences))
         return kept(self, sentences)
 
-    monkeypatch.setattr(drawing.Drawer, "__call__", call)
+    monkeypatch.setattr(drawing.Drawer, "words", call)
     draw(["red"] * 20, out=tmp_path / "out", model=drawer)
     assert batches == [8, 8, 4, 8, 8, 4]  # looked at, then written
 
