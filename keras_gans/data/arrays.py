@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import scipy.io
-import scipy.sparse
 
 from keras_gans.data.reading import Unsupported, reading
 from keras_gans.errors import InputError
@@ -96,6 +94,9 @@ def read_mat(
         InputError: the file cannot be read, is damaged or of version 7.3; a variable of `names`
             is missing, or one is sparse.
     """
+    import scipy.io  # not installed where models are only used
+    import scipy.sparse
+
     with reading(path, "MATLAB file"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if scipy.io.matlab.matfile_version(path, appendmat=False)[0] == 2:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
-from keras_gans.data import tiff
+from keras_gans.data import png16, tiff
 from keras_gans.data.pixels import Pixels, as_linear, check_size, strips
 from keras_gans.data.reading import reading
 from keras_gans.errors import InputError
@@ -91,8 +91,7 @@ def open_stored(path: Path, reduce: float = 1) -> tuple[Pixels | np.ndarray, int
         return Pixels(_rgb(path, kind, image)), _orientation(image)
     if kind == "TIFF":
         return _read_linear_tiff(path), 1
-    image = _loaded(path, kind)  # EXIF may stand after the pixels
-    return read_png16(path), _orientation(image)
+    return _read_png16(path)
 
 
 def open_photo(path: Path) -> tuple[Pixels | np.ndarray, str]:
@@ -165,14 +164,16 @@ def read_png16(path: Path) -> np.ndarray:
     Raises:
         InputError: not a PNG, 8 bits a channel, grey or palette, truncated or damaged.
     """
-    # Pillow reads 16-bit RGB as 8-bit without a word. TensorFlow reads it right, and is
-    # imported here so that whatever else is wrong is found without waiting for it.
-    from keras_gans.quiet import tensorflow as tf
+    return _read_png16(path)[0]
 
+
+def _read_png16(path):
+    """Its integers, and EXIF's number of how to turn it upright, which may stand after them."""
     _check_png16(path)
-    with reading(path, "PNG"):
-        content = Path(path).read_bytes()
-        return tf.io.decode_png(content, channels=3, dtype=tf.uint16).numpy()
+    with opened(path, "PNG") as image, opened(path, "PNG") as again:
+        with reading(path, "PNG"), _quietly():
+            pixels = png16.pixels_of(image, again)
+        return pixels, _orientation(image)
 
 
 def read_srgb(path: Path) -> np.ndarray:

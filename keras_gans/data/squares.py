@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from scipy import sparse
 
 from keras_gans.data.folders import in_threads
 from keras_gans.data.images import open_photo, read_photo
@@ -100,5 +99,5 @@ def _averaged(image, height):
         weights = np.minimum(part[1:, None], old + 1) - np.maximum(part[:-1, None], old)
         weights = np.maximum(weights, 0) * height / old_height
         strip = as_linear(image[old[0] : old[-1] + 1]).reshape(len(old), -1)
-        averaged[top : top + step] = sparse.csr_array(weights.astype(np.float32)) @ strip
+        averaged[top : top + step] = weights.astype(np.float32) @ strip
     return averaged

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, PngImagePlugin
 
+from keras_gans.data import png16
 from keras_gans.data.images import SUFFIXES
 from keras_gans.data.metadata import DESCRIPTIVE, IFDS, PROFILE, XMP, as_written
 from keras_gans.data.pixels import Pixels, strips
@@ -94,18 +95,13 @@ def _png(path, image, metadata):
     if isinstance(image, Image.Image):
         image.save(path, format="PNG", **options)
         return
-    from keras_gans.quiet import tensorflow as tf  # Pillow has no 16-bit RGB
-
-    encoded = tf.io.encode_png(image).numpy()
     # what Pillow puts between the header and the pixels of a picture of one pixel
     bare, full = (io.BytesIO(), io.BytesIO())
     Image.new("RGB", (1, 1)).save(bare, format="PNG")
     Image.new("RGB", (1, 1)).save(full, format="PNG", **options)
     added = len(full.getvalue()) - len(bare.getvalue())
     with open(path, "wb") as file:
-        file.write(encoded[:PNG_HEADER])
-        file.write(full.getvalue()[PNG_HEADER : PNG_HEADER + added])
-        file.write(memoryview(encoded)[PNG_HEADER:])
+        png16.write_pixels(file, image, full.getvalue()[PNG_HEADER : PNG_HEADER + added])
 
 
 def _jpeg(path, image, metadata):

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.text import Text
 from PIL import Image, ImageDraw, ImageFont
 
 from keras_gans.errors import printable
@@ -104,6 +103,8 @@ def save_figure(figure: "Figure", path: Path) -> None:
 
     Its texts are shown as they are: names may hold a `$`, or bytes that are not UTF-8.
     """
+    from matplotlib.text import Text  # not installed where models are only used
+
     for text in figure.findobj(Text):
         text.set_parse_math(False)
         text.set_text(text.get_text().encode("utf-8", "backslashreplace").decode())
