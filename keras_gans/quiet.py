@@ -5,28 +5,18 @@
 has to come before anything else that imports TensorFlow.
 """
 
-import contextlib
 import importlib
 import os
-import sys
-from collections.abc import Iterator
 
-
-@contextlib.contextmanager
-def stderr_hidden() -> Iterator[None]:
-    """Hides what native libraries print on stderr, whatever their log level."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    try:
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-
+from keras_gans.errors import InputError
+from keras_gans.stderr import stderr_hidden as stderr_hidden
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-with stderr_hidden():
-    tensorflow = importlib.import_module("tensorflow")
+try:
+    with stderr_hidden():
+        tensorflow = importlib.import_module("tensorflow")
+except ModuleNotFoundError:
+    raise InputError(
+        'this needs TensorFlow, which is not installed: pip install "keras_gans[train]"'
+    ) from None
 tensorflow.get_logger().setLevel("ERROR")

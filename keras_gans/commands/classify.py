@@ -15,10 +15,12 @@ from PIL import Image
 from rich.console import Console
 
 from keras_gans.commands import models, results
+from keras_gans.commands.lite import lite_file, load_lite
 from keras_gans.data import images
 from keras_gans.data.folders import list_images
 from keras_gans.data.given import given_levels
-from keras_gans.data.squares import read_levels
+from keras_gans.data.pixels import as_linear
+from keras_gans.data.squares import fitted_square, read_levels
 from keras_gans.errors import InputError, printable
 from keras_gans.files import check_folder
 from keras_gans.report.tables import show
@@ -37,14 +39,24 @@ class Classifier:
     Attributes:
         folder: the version's folder.
         classes: names of the K classes.
+        size: side of what the network looks at; 0 if it is not told.
+        lite: the file for LiteRT; `None` for TensorFlow.
+        threads: of LiteRT; 0 for all cores.
     """
 
     folder: Path
     classes: list[str]
+    size: int = 0
+    lite: Path | None = None
+    threads: int = 0
 
     @classmethod
-    def find(cls, folder: Path | str | None = None) -> "Classifier":
+    def find(
+        cls, folder: Path | str | None = None, backend: models.Backend = "litert"
+    ) -> "Classifier":
         """The model in a folder, see `models.find_model`; by default `MODEL`.
+
+        With "tensorflow" it is the SavedModel even if there is a file for LiteRT.
 
         Raises:
             InputError: no model there, or no or another model's description.
@@ -54,20 +66,37 @@ class Classifier:
             classes = models.names(description, "classes")
             if len(classes) < 2:
                 raise ValueError(classes)
-            return classes
+            return classes, models.number(
+                {"image_size": 0} | description, "image_size", 0, 4096
+            )
 
         expected = "not a classifier's (names of two or more classes are expected)"
-        return cls(*models.find_model(folder, MODEL, "python train_frgan.py", read, expected))
+        train = "python train_frgan.py"
+        folder, (classes, size) = models.find_model(folder, MODEL, train, read, expected)
+        lite = lite_file(folder) if size and backend == "litert" else None
+        return cls(folder, classes, size, lite)
 
     @cached_property
     def signature(self):
         """Callable, `images` uint8 (N, H, W, 3) -> dict of arrays."""
+        if self.lite:
+            inputs = {"images": ("float32", (1, self.size, self.size, 3))}
+            outputs = ["probabilities"]
+            network = load_lite(self.lite, "a classifier's", inputs, outputs, self.threads)
+            return lambda images: {
+                "probabilities": np.concatenate([self._look(network, each) for each in images])
+            }
         return models.load_signature(
             self.folder,
             "a classifier's",
             inputs={"images": ("uint8", (None, None, None, 3))},
             outputs=["probabilities"],
         )
+
+    def _look(self, network, image):
+        square = fitted_square(as_linear(image), self.size)
+        scaled = square[None].astype(np.float32) / np.float32(127.5) - 1
+        return network(images=scaled)["probabilities"]
 
     def __call__(self, images: np.ndarray | Sequence) -> tuple[list[str], np.ndarray]:
         """Tells what is on images.

@@ -7,21 +7,25 @@ takes `images`, uint8 (N, H, W, C), and returns `mask`, uint8 (N, H, W), and `sc
 among others. Beside it, VERSION/assets.extra/model.json tells `channels` and `calibration`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 from rich.console import Console
-from scipy import ndimage
 
 from keras_gans.commands import models, results
+from keras_gans.commands.lite import lite_file, load_lite
 from keras_gans.data import images
+from keras_gans.data.filters import keep_large, largest_near
 from keras_gans.data.folders import list_images
 from keras_gans.data.given import given_levels
 from keras_gans.data.pixels import Pixels, strips
 from keras_gans.data.write import write_png
+from keras_gans.defectgan.detection import Calibration
+from keras_gans.defectgan.lite import build_detection
+from keras_gans.defectgan.view import View
 from keras_gans.errors import InputError, printable
 from keras_gans.files import check_folder, replacing
 from keras_gans.report.tables import show
@@ -47,6 +51,9 @@ class Detector:
         step: the model's tiles lie so many pixels apart.
         margin: what lies farther than this from a pixel, in pixels, does not change what is
             found there, if tiles lie as before.
+        calibration, view: see `build_detection`; for LiteRT.
+        lite: the file for LiteRT; `None` for TensorFlow.
+        threads: of LiteRT; 0 for all cores.
     """
 
     folder: Path
@@ -54,10 +61,18 @@ class Detector:
     limit: float
     step: int = 1
     margin: int = 0
+    calibration: Calibration | None = None
+    view: View | None = None
+    lite: Path | None = None
+    threads: int = 0
 
     @classmethod
-    def find(cls, folder: Path | str | None = None) -> "Detector":
+    def find(
+        cls, folder: Path | str | None = None, backend: models.Backend = "litert"
+    ) -> "Detector":
         """The model in a folder, see `models.find_model`; by default `MODEL`.
+
+        With "tensorflow" it is the SavedModel even if there is a file for LiteRT.
 
         Raises:
             InputError: no model there, or no or another model's description.
@@ -69,7 +84,9 @@ class Detector:
                 raise ValueError(channels)
             names = ("threshold", "peak", "limit")
             levels = [models.number(calibration, name, 0, 255, float) for name in names]
-            return channels, max(levels), *_pieces_of(description)
+            view = _view_of(description)
+            step, margin = _pieces_of(view, calibration)
+            return channels, max(levels), step, margin, _calibration_of(calibration), view
 
         folder, found = models.find_model(
             folder,
@@ -79,11 +96,16 @@ class Detector:
             "not a DefectGAN's (channels, 1 or 3, and calibration, threshold, peak and limit "
             "from 0 to 255, are expected)",
         )
-        return cls(folder, *found)
+        return cls(folder, *found, lite_file(folder) if backend == "litert" else None)
 
     @cached_property
     def signature(self):
-        """Callable, `images` uint8 (N, H, W, channels) -> dict of arrays."""
+        """Callable, `images` uint8 (1, H, W, channels) -> dict of arrays."""
+        if self.lite:
+            tile = self.view.tile
+            inputs = {"images": ("float32", (1, tile, tile, self.channels))}
+            generator = load_lite(self.lite, "a DefectGAN's", inputs, ["cleaned"], self.threads)
+            return build_detection(generator, self.calibration, self.view)
         return models.load_signature(
             self.folder,
             "a DefectGAN's",
@@ -139,20 +161,33 @@ class Detector:
         ]
 
 
-def _pieces_of(description):
-    """`Detector.step` and `Detector.margin` of a model's description."""
-    given = {"tile": 64, "reduce": 1, "flatten": 0, "reach": 0, "dilation": 0, "sigma": 0}
-    given |= {**description, **description["calibration"]}
-    lengths = ("tile", "reduce", "flatten", "reach", "dilation")
-    tile, reduce, flatten, reach, dilation = (
-        models.number(given, name, 0, MAX_MARGIN) for name in lengths
+def _view_of(description):
+    given = {"tile": 64, "reduce": 1, "flatten": 0} | description
+    tile, reduce = (models.number(given, name, 1, MAX_MARGIN) for name in ("tile", "reduce"))
+    return View(tile, None, reduce, models.number(given, "flatten", 0, MAX_MARGIN))
+
+
+def _calibration_of(given):
+    known = {field.name for field in fields(Calibration)} & set(given)
+    try:
+        return Calibration(**{"bias": 0.0} | {name: given[name] for name in known})
+    except InputError as error:  # which does not name the file
+        raise ValueError(error) from None
+
+
+def _pieces_of(view, calibration):
+    """`Detector.step` and `Detector.margin`."""
+    given = {"reach": 0, "dilation": 0, "sigma": 0} | calibration
+    reach, dilation = (
+        models.number(given, name, 0, MAX_MARGIN) for name in ("reach", "dilation")
     )
     sigma = models.number(given, "sigma", 0, MAX_MARGIN, float)
     # a tile that is cut off, what enlarges the change again, then one filter after the other
-    margin = (tile + 2) * reduce + 4 * flatten + reach + dilation + int(4 * sigma + 1)
-    if min(tile, reduce) < 1 or not 0 < margin <= MAX_MARGIN:
+    margin = (view.tile + 2) * view.reduce + 4 * view.flatten
+    margin += reach + dilation + int(4 * sigma + 1)
+    if margin > MAX_MARGIN:
         raise ValueError(margin)
-    return (tile - tile // 4) * reduce, margin
+    return (view.tile - view.tile // 4) * view.reduce, margin
 
 
 def detect_files(
@@ -231,38 +266,6 @@ def open_image(path: Path, channels: int) -> Pixels:
     return image if image.shape[2] == channels else Pixels(image.image.convert("RGB"))
 
 
-def keep_large(mask: np.ndarray, min_area: int) -> tuple[np.ndarray, list]:
-    """Leaves out small regions, and tells the boxes of the others.
-
-    Args:
-        mask: bool (H, W).
-        min_area: regions (8 neighbours) of fewer pixels are left out.
-
-    Returns:
-        (mask, boxes): bool (H, W), and lists x0, y0, x1, y1, the largest area first.
-    """
-    labels = np.empty(mask.shape, np.uint16)  # half of the memory, where that is enough
-    try:
-        count = ndimage.label(mask, np.ones((3, 3)), labels)
-    except RuntimeError:
-        del labels
-        labels, count = ndimage.label(mask, np.ones((3, 3)))
-    areas = np.zeros(count + 1, np.int64)
-    for rows in strips(mask.shape):
-        areas += np.bincount(labels[rows].ravel(), minlength=count + 1)
-    areas[0] = 0
-    slices = ndimage.find_objects(labels)
-    boxes = []
-    for number in np.argsort(-areas, kind="stable"):
-        if areas[number] >= min_area:
-            rows, columns = slices[number - 1]
-            boxes.append([columns.start, rows.start, columns.stop, rows.stop])
-    kept = np.empty_like(mask)
-    for rows in strips(mask.shape):
-        kept[rows] = (areas >= min_area)[labels[rows]]
-    return kept, boxes
-
-
 OUTLINE, TINT = (255, 40, 40), 0.3
 
 
@@ -286,7 +289,7 @@ def draw_overlay(
         picture = image[rows].repeat(3 // image.shape[2], axis=2)
         picture[found] = np.rint((1 - TINT) * picture[found] + TINT * np.array(OUTLINE))
         near = mask[rows.start - above : rows.stop + width]
-        near = ndimage.maximum_filter(near, 2 * width + 1, mode="constant")
+        near = largest_near(near, width)
         picture[near[above : above + len(found)] & ~found] = OUTLINE
         out[rows] = picture
     return out

@@ -5,6 +5,8 @@ signature `words` makes, of `captions`, a picture of every sentence and one of e
 and tells which words it knows.
 """
 
+import contextlib
+import importlib.util
 import sys
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -12,17 +14,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from rich.console import Console
 
 from keras_gans.commands import models, results
+from keras_gans.commands.lite import lite_file, load_lite
 from keras_gans.data.images import SUFFIXES
 from keras_gans.data.reading import reading
 from keras_gans.data.write import write_png
 from keras_gans.errors import InputError, printable
 from keras_gans.files import check_folder
+from keras_gans.text2image.lite import build_drawing, read_words
 
 MODEL = "text2image"
 BATCH = 8  # sentences drawn at a time
@@ -44,25 +47,39 @@ class Drawer:
     Attributes:
         folder: the version's folder.
         vocabulary: how many words it knows.
+        length: of a sentence so many words are drawn; 0 if it is not told.
+        vector_size: numbers of a word.
+        lite: the file for LiteRT; `None` for TensorFlow.
     """
 
     folder: Path
     vocabulary: int
+    length: int = 0
+    vector_size: int = 0
+    lite: Path | None = None
 
     @classmethod
-    def find(cls, folder: Path | str | None = None) -> "Drawer":
+    def find(
+        cls, folder: Path | str | None = None, backend: models.Backend = "litert"
+    ) -> "Drawer":
         """The model in a folder, see `models.find_model`; by default `MODEL`.
+
+        With "tensorflow" it is the SavedModel even if there is a file for LiteRT.
 
         Raises:
             InputError: no model there, or no or another model's description.
         """
         expected = "not a text-to-image model's (vocabulary is expected)"
         train = "python train_text2image.py"
-        return cls(*models.find_model(folder, MODEL, train, _vocabulary, expected))
+        folder, found = models.find_model(folder, MODEL, train, _sizes, expected)
+        told = all(found) and backend == "litert"
+        return cls(folder, *found, lite_file(folder) if told else None)
 
     @cached_property
     def signature(self):
         """Callable, `captions` str (N,) -> dict of arrays."""
+        if self.lite:
+            return self._on_lite()
         return models.load_signature(
             self.folder,
             "a text-to-image model's",
@@ -70,6 +87,17 @@ class Drawer:
             outputs=["images", "pictures", "words", "known", "count"],
             name="words",
         )
+
+    def _on_lite(self):
+        words, vectors = read_words(self.lite.parent)
+        model, places = "a text-to-image", (1, self.length)
+        inputs = {"vectors": ("float32", (*places, self.vector_size)), "mask": ("bool", places)}
+        try:
+            network = load_lite(self.lite, model, inputs, ["images", "pictures"])
+        except InputError:  # a generator alone
+            inputs = {"vectors": ("float32", (1, self.vector_size))}
+            network = load_lite(self.lite, model, inputs, ["images"])
+        return build_drawing(network, "mask" in inputs, words, vectors, self.length)
 
     def __call__(self, sentences: str | Sequence[str]) -> np.ndarray:
         """Draws one sentence, uint8 (S, S, 3), or several, uint8 (N, S, S, 3)."""
@@ -91,8 +119,11 @@ class Drawer:
         return self.signature(captions=list(sentences))
 
 
-def _vocabulary(description):
-    return models.number(description, "vocabulary", 1, 2**31 - 1)
+def _sizes(description):
+    vocabulary = models.number(description, "vocabulary", 1, 2**31 - 1)
+    given = {"length": 0, "vector_size": 0} | description
+    length, size = (models.number(given, name, 0, 2**16) for name in ("length", "vector_size"))
+    return vocabulary, length, size
 
 
 def draw(
@@ -195,8 +226,7 @@ def word_strip(drawn: dict[str, np.ndarray], size: int | None = None) -> np.ndar
     if (drawn["images"] != drawn["pictures"][-1]).any():
         cells.append(("all", KNOWN, drawn["images"]))
     size = size or -(-SIDE // len(drawn["images"])) * len(drawn["images"])
-    font = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
-    font = ImageFont.truetype(font, FONT)  # Pillow's own has no accents
+    font = _font()
     widths = [max(size, round(font.getlength(word))) + GAP for word, *_ in cells]
     page = Image.new("RGB", (sum(widths) + GAP, LINE + size + GAP), "white")
     pen, left = ImageDraw.Draw(page), GAP
@@ -207,6 +237,18 @@ def word_strip(drawn: dict[str, np.ndarray], size: int | None = None) -> np.ndar
         page.paste(picture, (round(middle - size / 2), LINE))
         left += width
     return np.asarray(page)
+
+
+def _font():
+    """A font with accents, which Pillow's own lacks: matplotlib's, or the system's."""
+    found = importlib.util.find_spec("matplotlib")
+    folder = Path(found.origin).parent / "mpl-data" / "fonts" / "ttf" if found else Path()
+    with contextlib.suppress(OSError):
+        return ImageFont.truetype(folder / "DejaVuSans.ttf", FONT)
+    for name in ("DejaVuSans.ttf", "Arial.ttf", "arial.ttf"):
+        with contextlib.suppress(OSError):
+            return ImageFont.truetype(name, FONT)
+    return ImageFont.load_default(size=FONT)
 
 
 def _read_sentences(sentences, file):

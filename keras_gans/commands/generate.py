@@ -15,8 +15,10 @@ import numpy as np
 from rich.console import Console
 
 from keras_gans.commands import models, results
+from keras_gans.commands.lite import lite_file, load_lite
 from keras_gans.data.write import write_png
 from keras_gans.errors import InputError, printable
+from keras_gans.export.draws import label_number, latent_vector
 from keras_gans.files import check_folder
 from keras_gans.report.pictures import grid
 
@@ -35,36 +37,70 @@ class Generator:
     Attributes:
         folder: the version's folder.
         classes: names of the classes it was trained with; () if there are none.
+        latent, distribution: length of z, and what it is drawn from, see `latent_vector`.
+        lite: the file for LiteRT; `None` for TensorFlow.
     """
 
     folder: Path
     classes: tuple[str, ...]
+    latent: int
+    distribution: str = "uniform"
+    lite: Path | None = None
 
     @classmethod
-    def find(cls, folder: Path | str | None = None) -> "Generator":
+    def find(
+        cls, folder: Path | str | None = None, backend: models.Backend = "litert"
+    ) -> "Generator":
         """The model in a folder, see `models.find_model`; by default `MODEL`.
+
+        With "tensorflow" it is the SavedModel even if there is a file for LiteRT.
 
         Raises:
             InputError: no model there, or no or another model's description.
         """
 
         def read(description):
-            models.number(description, "latent", 1, 2**20)  # which all generators have
-            return tuple(models.names({"classes": []} | description, "classes"))
+            latent = models.number(description, "latent", 1, 2**20)
+            classes = tuple(models.names({"classes": []} | description, "classes"))
+            distribution = description.get("distribution", "uniform")
+            if distribution not in ("uniform", "normal"):
+                raise ValueError(distribution)
+            return classes, latent, distribution
 
         train = "python train_frgan.py` or `python train_okdgan.py"
         expected = "not a generator's (latent, and classes if any, are expected)"
-        return cls(*models.find_model(folder, MODEL, train, read, expected))
+        folder, found = models.find_model(folder, MODEL, train, read, expected)
+        return cls(folder, *found, lite_file(folder) if backend == "litert" else None)
 
     @cached_property
     def signature(self):
         """Callable, `first`, `count`, `seed` and, with classes, `label` -> dict of arrays."""
+        if self.lite:
+            return self._on_lite()
         inputs = {"first": ("int64", ()), "count": ("int32", ()), "seed": ("int64", ())}
         if self.classes:
             inputs["label"] = ("int32", ())
         return models.load_signature(
             self.folder, "a generator's", inputs, outputs=["images"], name="from_seed"
         )
+
+    def _on_lite(self):
+        inputs = {"z": ("float32", (1, self.latent))}
+        inputs |= {"label": ("int32", (1,))} if self.classes else {}
+        network = load_lite(self.lite, "a generator's", inputs, ["images"])
+
+        def one(number, seed, label):
+            given = {"z": latent_vector(seed, number, self.latent, self.distribution)[None]}
+            if self.classes:
+                chosen = label_number(seed, number, len(self.classes)) if label < 0 else label
+                given["label"] = np.array([chosen], np.int32)
+            return network(**given)["images"]
+
+        def from_seed(first, count, seed, label=-1):
+            numbers = range(first, first + count)
+            return {"images": np.concatenate([one(each, seed, label) for each in numbers])}
+
+        return from_seed
 
     def __call__(
         self, count: int, seed: int = 0, label: str | None = None, first: int = 0

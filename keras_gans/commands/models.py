@@ -9,13 +9,14 @@ import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from keras_gans.data.reading import check_regular, reading
 from keras_gans.errors import InputError
 from keras_gans.files import numbered
 
 PACKAGE = Path(__file__).parents[1]
+Backend = Literal["litert", "tensorflow"]  # what a model runs on, if it has files for it
 DESCRIPTION_BYTES = 2**22  # of model.json at most; ours have 2 kB
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from rich.console import Console
 
 from keras_gans.commands import models, results
+from keras_gans.commands.lite import lite_file, load_lite
 from keras_gans.data import images
 from keras_gans.data.folders import list_images
 from keras_gans.data.given import given_photo
@@ -26,13 +27,13 @@ from keras_gans.data.pixels import Rows, as_linear, strips
 from keras_gans.data.squares import area_average
 from keras_gans.data.srgb import linear_to_srgb
 from keras_gans.data.write import quantize, write_image, write_png
+from keras_gans.dscnn.lite import MIN_LIT, local_map
 from keras_gans.dscnn.strip import draw_strip, gains_of
 from keras_gans.errors import InputError, printable
 from keras_gans.files import check_folder
 from keras_gans.report.tables import show
 
 BAND_PIXELS = 2**22  # of a large photo, at most this many go through the network at once
-MIN_LIT = 0.5  # a patch of which less is above zero has no vote, as in `estimate.py`
 MAP_PATCHES = 4  # rows (or columns) of the local map along a photo's shorter side
 
 
@@ -47,15 +48,23 @@ class WhiteBalance:
         folder: the version's folder.
         patch_size: side of a patch in pixels.
         view: "whole", "native" or the shorter side in pixels: what it is shown.
+        lite: the file for LiteRT; `None` for TensorFlow.
+        threads: of LiteRT; 0 for all cores.
     """
 
     folder: Path
     patch_size: int
     view: str | int
+    lite: Path | None = None
+    threads: int = 0
 
     @classmethod
     def find(
-        cls, folder: Path | str | None, view: str | int = "model", default: str = "dscnn"
+        cls,
+        folder: Path | str | None,
+        view: str | int = "model",
+        default: str = "dscnn",
+        backend: models.Backend = "litert",
     ) -> "WhiteBalance":
         """The model in a folder, see `models.find_model`.
 
@@ -64,6 +73,7 @@ class WhiteBalance:
             view: "model" (what it was trained on), "whole", "native" or the shorter side in
                 pixels.
             default: name of a model.
+            backend: "tensorflow" for the SavedModel even if there is a file for LiteRT.
 
         Raises:
             InputError: no model there, no or wrong description, a view smaller than a patch.
@@ -88,17 +98,23 @@ class WhiteBalance:
             raise InputError(
                 f"view is whole, native or pixels, at least {patch} (a patch). Received: {view}"
             )
-        return cls(folder, patch, view)
+        lite = lite_file(folder, "-network") if backend == "litert" else None
+        return cls(folder, patch, view, lite)
 
     @cached_property
-    def signature(self):
-        """Callable, `images` float32 (1, H, W, 3), linear -> dict of arrays."""
-        return models.load_signature(
+    def local_map(self):
+        """Callable, float32 (H, W, 3), linear -> the light of each patch, float32 (h, w, 3)."""
+        if self.lite:
+            inputs = {"images": ("float32", (1, self.patch_size, self.patch_size, 3))}
+            network = load_lite(self.lite, "a DSCNN's", inputs, ["directions"], self.threads)
+            return lambda image: local_map(network, image, self.patch_size)
+        signature = models.load_signature(
             self.folder,
             "a white-balance",
             inputs={"images": ("float32", (None, None, None, 3))},
-            outputs=["illuminant", "local_map"],
+            outputs=["local_map"],
         )
+        return lambda image: signature(images=image[None])["local_map"][0]
 
     def __call__(self, photo: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Takes the colour of the light out of a photo.
@@ -270,22 +286,18 @@ def _run(image, estimator):
         maps, lit = [], []
         for left in range(0, image.shape[1] - patch + 1, wide):
             part = as_linear(band[:, left : left + wide])
-            outputs = estimator.signature(images=part[None])
-            maps.append(outputs["local_map"][0].astype(np.float64))
+            maps.append(estimator.local_map(part).astype(np.float64))
             rows, columns = maps[-1].shape[:2]
             lights = part[: rows * patch, : columns * patch].max(axis=-1) > 0
             lights = lights.reshape(rows, patch, columns, patch)
             lit.append(lights.mean(axis=(1, 3)) >= MIN_LIT)
         bands.append(np.concatenate(maps, axis=1))
         votes.append(np.concatenate(lit, axis=1))
-    local_map, lit = np.concatenate(bands), np.concatenate(votes)
+    lights, lit = np.concatenate(bands), np.concatenate(votes)
     lit |= not lit.any()
-    if len(bands) == len(maps) == 1:
-        illuminant = outputs["illuminant"][0].astype(np.float64)
-    else:
-        illuminant = np.median(local_map[lit], axis=0)
-    local_map[~lit] = np.nan
-    return illuminant / np.linalg.norm(illuminant), local_map
+    illuminant = np.median(lights[lit], axis=0)
+    lights[~lit] = np.nan
+    return illuminant / np.linalg.norm(illuminant), lights
 
 
 def _estimate_file(path, estimator):

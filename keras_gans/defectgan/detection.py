@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
+from keras_gans.data.filters import correlated, largest_near
 from keras_gans.errors import InputError
 
 # ITU-R BT.601 in 1/65536, as Pillow rounds it: 0.299, 0.587, 0.114
@@ -156,10 +156,7 @@ def difference(
     values = on_grid(to_grey(images) - to_grey(cleaned)) - np.float32(on_grid(bias))
     values = np.minimum(np.abs(values), np.float32(255))
     for axis in (-2, -1):
-        # output in float32: the sums, taken in float64, fit
-        values = on_grid(
-            ndimage.correlate1d(values, gaussian_weights(sigma), axis, mode="reflect")
-        )
+        values = on_grid(correlated(values, gaussian_weights(sigma), axis))
     return values
 
 
@@ -173,11 +170,10 @@ def mask_of(difference_image: np.ndarray, calibration: Calibration) -> np.ndarra
     Returns:
         bool (H, W).
     """
-    reach, dilation = (2 * int(n) + 1 for n in (calibration.reach, calibration.dilation))
-    peaks = ndimage.maximum_filter(difference_image, reach, mode="constant")
+    peaks = largest_near(difference_image, int(calibration.reach))
     level = np.maximum(peaks * np.float32(calibration.share), np.float32(calibration.threshold))
     found = (difference_image > level) & (peaks > np.float32(calibration.peak))
-    return ndimage.maximum_filter(found, dilation, mode="constant")
+    return largest_near(found, int(calibration.dilation))
 
 
 def gaussian_weights(sigma: float) -> np.ndarray:

@@ -10,10 +10,8 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from keras_gans.defectgan.lite import FLOOR, GAIN, MIDDLE
 from keras_gans.defectgan.surfaces import Surfaces
-
-MIDDLE, GAIN = 128.0, 32.0  # the mean's and one standard deviation's place in 0..255
-FLOOR = 2.0  # grey levels, added to the standard deviation: noise in the dark stays noise
 
 
 def flattened(images: tf.Tensor | np.ndarray, radius: int) -> tuple[tf.Tensor, tf.Tensor]:

@@ -7,10 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from keras_gans.dscnn.config import Augmentation
+from keras_gans.dscnn.lite import MIN_LIT
 from keras_gans.dscnn.scenes import Scenes
 from keras_gans.errors import InputError
-
-MIN_LIT = 0.5  # a patch in which fewer pixels than this carry light is not drawn (ours)
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gans.dscnn.data import MIN_LIT
+from keras_gans.dscnn.lite import FLOOR, MIN_LIT
 
-# Least component of an estimated unit vector (ours). A network's output may be zero or
-# negative, which no light is, and W = I / L divides by it. Lights of real cameras stay far
-# above this: the reddest of the Color Checker has 0.16 of blue.
-FLOOR = 0.01
 PATCHES_AT_ONCE = 512  # of several images; one alone always goes in one batch
 
 

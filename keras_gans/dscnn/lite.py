@@ -1,0 +1,42 @@
+"""What surrounds the network, in NumPy: patches in, unit vectors out, as `estimate` has it."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+# Least component of an estimated unit vector (ours). A network's output may be zero or
+# negative, which no light is, and W = I / L divides by it. Lights of real cameras stay far
+# above this: the reddest of the Color Checker has 0.16 of blue.
+FLOOR = 0.01
+MIN_LIT = 0.5  # a patch in which fewer pixels than this carry light has no vote (ours)
+
+
+def local_map(network: Callable, image: np.ndarray, patch: int) -> np.ndarray:
+    """The light of each patch, counted from the upper left.
+
+    Args:
+        network: function of `images`, float32 (1, S, S, 3), to `directions` (1, 3).
+        image: float32 (H, W, 3), linear.
+        patch: S.
+
+    Returns:
+        float32 (H // S, W // S, 3), unit norm.
+    """
+    rows, columns = image.shape[0] // patch, image.shape[1] // patch
+    patches = image[: rows * patch, : columns * patch]
+    patches = patches.reshape(rows, patch, columns, patch, 3).swapaxes(1, 2)
+    directions = [
+        network(images=np.ascontiguousarray(each[None], np.float32))["directions"][0]
+        for each in patches.reshape(-1, patch, patch, 3)
+    ]
+    return unit_lights(np.reshape(directions, (rows, columns, 3)))
+
+
+def unit_lights(directions: np.ndarray) -> np.ndarray:
+    """`estimate.unit_lights` in NumPy."""
+    return _unit(np.maximum(_unit(directions), np.float32(FLOOR)))
+
+
+def _unit(directions):
+    squares = np.sum(directions**2, axis=-1, keepdims=True)
+    return directions / np.sqrt(np.maximum(squares, np.float32(1e-12)))
