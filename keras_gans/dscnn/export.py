@@ -2,24 +2,29 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from keras_gans.dscnn.estimate import estimate, estimate_images
-from keras_gans.export.checks import BRIGHTEST, checked_pixels, nan_unless, within
+from keras_gans.dscnn.estimate import estimate, estimate_images, unit_lights
+from keras_gans.export.checks import BRIGHTEST, DARKEST, checked_pixels, nan_unless, within
 from keras_gans.export.parity import compare
 from keras_gans.export.saved_model import export_saved_model, output_folder
 from keras_gans.export.tflite import PRECISIONS, convert, rounded_network, write_models
 from keras_gans.metrics.angular import angular_errors
 
 OUTPUTS = ("illuminant", "local_map", "corrected")
-DESCRIPTION = (
-    "illuminant (1, 3), unit norm, of images (1, H, W, 3), linear RGB from 0 to 1; NaN where H "
-    "or W is below {size}, or a value is not finite or out of range"
-)
+FORMS = {  # of TFLite files: what they say of themselves
+    "images": "illuminant (1, 3), unit norm, of images (1, H, W, 3), linear RGB from 0 to 1; "
+    "NaN where H or W is below {size}, or a value is not finite or out of range",
+    "thumbnail": "illuminant (1, 3), unit norm, of a thumbnail, images (1, {size}, {size}, 3), "
+    "linear RGB from 0 to 1; NaN where a value is not finite or out of range",
+    "network": "directions (1, 3), of any length, of a patch, images (1, {size}, {size}, 3), "
+    "linear RGB from 0 to 1, which is not checked",
+}
 
 
 def export_dscnn(
@@ -38,6 +43,10 @@ def export_dscnn(
       `corrected` one output each. They refuse other images, see `checked_pixels`.
     - `base/dscnn-float32.tflite`, `-float16`, `-int8`: `images` (1, H, W, 3) of any size
       from S up to `illuminant` (1, 3), which is NaN for other images.
+    - `base/dscnn-S-float32.tflite` and so on, S in digits: the same for `images` of the one
+      size (1, S, S, 3), for runtimes that know fixed sizes alone.
+    - `base/dscnn-network-float32.tflite` and so on: the network alone, which a GPU takes
+      whole, from such `images` to `directions` (1, 3), of any length, unchecked.
 
     Args:
         network: model from patches (N, S, S, 3) to directions (N, 3).
@@ -54,8 +63,12 @@ def export_dscnn(
     """
     with output_folder(base):
         pass  # finds out before the work whether `base` can be written
+    names = {"images": "", "thumbnail": f"-{network.input_shape[1]}", "network": "-network"}
     models = {
-        f"dscnn-{precision}": convert_dscnn(network, precision, representative_images)
+        f"dscnn{names[form]}-{precision}": convert_dscnn(
+            network, precision, representative_images, form
+        )
+        for form in FORMS
         for precision in PRECISIONS
     }
     images = tf.TensorSpec([None, None, None, 3], tf.float32, name="images")
@@ -69,8 +82,9 @@ def convert_dscnn(
     network: keras.Model,
     precision: str,
     representative_images: Sequence[np.ndarray] | None = None,
+    form: Literal["images", "thumbnail", "network"] = "images",
 ) -> bytes:
-    """Converts a network and the estimate for one whole image to TFLite: bytes.
+    """Converts a network, alone or with the estimate for one image, to TFLite: bytes.
 
     In int8 only the network's convolutions and pooling are 8-bit. The gamma encoding before
     them, the average, the norms and the median after them stay float: linear values in 256
@@ -80,24 +94,50 @@ def convert_dscnn(
         network: model from patches (N, S, S, 3) to directions (N, 3).
         precision: `"float32"`, `"float16"` or `"int8"`.
         representative_images: see `export_dscnn`; needed for int8.
+        form: what the file takes and gives, see `export_dscnn`: `images` of any size, a
+            `thumbnail` of the network's, or the `network` alone.
     """
     if precision == "int8":
         network = rounded_network(network)
-    images = tf.TensorSpec([1, None, None, 3], tf.float32, name="images")
-    representative = None
-    if representative_images is not None:
-        representative = ({"images": image[None]} for image in representative_images)
     size = network.input_shape[1]
 
-    def run(images):
+    def of_images(images):
         height, width = tf.unstack(tf.shape(images)[1:3])
-        valid = (tf.minimum(height, width) >= size) & within(images, 0, BRIGHTEST)
+        valid = tf.minimum(height, width) >= size
         missing = [[0, tf.maximum(size - side, 0)] for side in (height, width)]
-        images = tf.pad(images, [[0, 0], *missing, [0, 0]])
-        return {"illuminant": nan_unless(valid, estimate(network, images)["illuminant"])}
+        padded = tf.pad(images, [[0, 0], *missing, [0, 0]])
+        return _checked(images, estimate(network, padded)["illuminant"], valid)
 
-    description = DESCRIPTION.format(size=size)
-    return convert(run, [images], network, precision, representative, description=description)
+    def of_thumbnail(images):  # the median of one vote is that vote
+        return _checked(images, unit_lights(unit_lights(network(images, training=False))))
+
+    def of_network(images):
+        return {"directions": network(images, training=False)}
+
+    side = None if form == "images" else size
+    inputs = representative_images
+    if form != "images" and inputs is not None:
+        inputs = [patch for image in inputs for patch in _patches(image, size)]
+    return convert(
+        {"images": of_images, "thumbnail": of_thumbnail, "network": of_network}[form],
+        [tf.TensorSpec([1, side, side, 3], tf.float32, name="images")],
+        network,
+        precision,
+        None if inputs is None else [{"images": image[None]} for image in inputs],
+        description=FORMS[form].format(size=size),
+    )
+
+
+def _checked(images, illuminant, valid=True):
+    return {"illuminant": nan_unless(valid & within(images, DARKEST, BRIGHTEST), illuminant)}
+
+
+def _patches(image, size):
+    """The whole patches of an image."""
+    height, width = image.shape[:2]
+    for top in range(0, height - size + 1, size):
+        for left in range(0, width - size + 1, size):
+            yield image[top : top + size, left : left + size]
 
 
 def compare_dscnn(
@@ -107,20 +147,27 @@ def compare_dscnn(
 
     Args:
         network: the model that was exported.
-        paths: dict name -> path of a TFLite file.
+        paths: dict name -> path of a TFLite file; those of one size see the first patch.
         images: sequence of float32 (H, W, 3).
 
     Returns:
         `pandas.DataFrame` as `keras_gans.export.parity.compare` gives it; `mean` and `max`
         are angles in degrees.
     """
-    illuminants, _ = estimate_images(network, images)
-    return compare(
-        paths,
-        [{"images": image[None]} for image in images],
-        illuminants,
-        lambda expected, outputs: angular_errors(expected, outputs["illuminant"][0]),
-    )
+    size = network.input_shape[1]
+    whole = {n: p for n, p in paths.items() if "-network" not in n and f"-{size}-" not in n}
+    patches = [next(_patches(image, size)) for image in images]
+
+    def rows(paths, images):
+        return compare(
+            paths,
+            [{"images": image[None]} for image in images],
+            estimate_images(network, images)[0],
+            lambda expected, outputs: angular_errors(expected, *outputs.values())[0],
+        )
+
+    fixed = {n: p for n, p in paths.items() if n not in whole}
+    return pd.concat([rows(whole, images), rows(fixed, patches)], ignore_index=True)
 
 
 def _estimator(network, outputs):

@@ -101,7 +101,8 @@ def build_dscnn(
 def encode_gamma(patches):
     """Divides each patch (N, S, S, 3) by its maximum and applies gamma 1/2.2.
 
-    A black patch stays black.
+    A black patch stays black; what is negative, by the rounding of a resizer, counts as 0.
     """
+    patches = ops.maximum(patches, 0)
     peak = ops.max(patches, axis=(1, 2, 3), keepdims=True)
     return ops.power(patches / ops.maximum(peak, 1e-6), 1 / 2.2)

@@ -9,7 +9,8 @@ Every signature refuses an empty batch.
 
 import tensorflow as tf
 
-BRIGHTEST = 1.001  # of pixels in [0, 1]; an average of ones may round to a little more
+# of pixels in [0, 1]: an average of ones may round to a little more, resizers undershoot 0
+DARKEST, BRIGHTEST = -0.01, 1.001
 FARTHEST = 100.0  # of latent values: normal ones stay below 10, and far ones overflow
 MOST_IMAGES = 4096  # of one call of a seed
 LONGEST = 10_000  # bytes of a sentence
@@ -19,7 +20,8 @@ def checked_pixels(images: tf.Tensor, side: int = 1) -> tf.Tensor:
     """Images (N, H, W, C), N at least 1, H and W at least `side`.
 
     Raises:
-        tf.errors.InvalidArgumentError: fewer or smaller; of floats, NaN or outside [0, 1].
+        tf.errors.InvalidArgumentError: fewer or smaller; of floats, NaN or, by more than a
+            rounding, outside [0, 1].
     """
     shape = tf.shape(images)
     checks = [
@@ -30,7 +32,7 @@ def checked_pixels(images: tf.Tensor, side: int = 1) -> tf.Tensor:
         ),
     ]
     if images.dtype.is_floating:
-        inside = within(images, 0, BRIGHTEST)
+        inside = within(images, DARKEST, BRIGHTEST)
         checks.append((inside, "images must be finite and from 0 to 1"))
     return _after(images, checks)
 

@@ -191,7 +191,8 @@ def rounded_network(network: keras.Model) -> keras.Model:
 def compact(model: bytes, description: str = "") -> bytes:
     """Makes a TFLite model smaller without changing what it computes.
 
-    Inner tensors lose their names and their calibrated ranges. Equal arrays, such as the zero
+    Inner tensors get short names (OpenVINO and tf2onnx tell tensors apart by them) and lose
+    their calibrated ranges. Equal arrays, such as the zero
     points of symmetric weights, are stored once. A description replaces the converter's.
     """
     content = _parsed(model)
@@ -201,7 +202,7 @@ def compact(model: bytes, description: str = "") -> bytes:
         outer = {*graph.inputs, *graph.outputs}
         for number, tensor in enumerate(graph.tensors):
             if number not in outer:
-                tensor.name = b""
+                tensor.name = b"%d" % number
             ranges = tensor.quantization
             if ranges is not None:
                 ranges.min = ranges.max = None

@@ -6,6 +6,7 @@ from keras_gans.dscnn.estimate import estimate
 from keras_gans.dscnn.export import compare_dscnn, export_dscnn
 from keras_gans.dscnn.networks import build_dscnn
 from keras_gans.errors import InputError
+from keras_gans.export.tflite import PRECISIONS, operations, runner
 
 RNG = np.random.default_rng(0)
 IMAGES = [RNG.uniform(0, 1, (40, 56, 3)).astype(np.float32) for _ in range(6)]
@@ -28,8 +29,8 @@ def exported(network, tmp_path_factory):
 
 def test_files(exported):
     base = exported["saved_model"].parent
-    names = ["1", "dscnn-float16.tflite", "dscnn-float32.tflite", "dscnn-int8.tflite"]
-    assert sorted(child.name for child in base.iterdir()) == names
+    names = [f"dscnn{form}-{kind}" for form in ("", "-16", "-network") for kind in PRECISIONS]
+    assert {child.name for child in base.iterdir()} == {"1", *(f"{n}.tflite" for n in names)}
 
 
 def test_saved_model_signatures(network, exported):
@@ -52,9 +53,32 @@ def test_tflite_drift(network, exported):
     images = [*IMAGES[:2], *(RNG.uniform(0, 1, (16, 70, 3)).astype(np.float32),) * 2]
     images[1][:20] = 0  # patches without a vote
     rows = compare_dscnn(network, paths, images).set_index("name")
-    assert rows["max"]["dscnn-float32"] < 1e-3
-    assert rows["max"]["dscnn-float16"] < 0.05
-    assert rows["max"]["dscnn-int8"] < 1.0
+    for form in ("", "-16", "-network"):
+        assert rows["max"][f"dscnn{form}-float32"] < 1e-3
+        assert rows["max"][f"dscnn{form}-float16"] < 0.05
+        assert rows["max"][f"dscnn{form}-int8"] < 1.0
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_what_tflite_makes_of_odd_values(exported, precision):
+    run, fixed = (runner(exported[f"dscnn{form}-{precision}"]) for form in ("", "-16"))
+    image = IMAGES[0][None, :16, :16].copy()
+    image[0, 3, 4] = 0
+    expected = fixed(images=image)["illuminant"]
+    np.testing.assert_allclose(run(images=image)["illuminant"], expected, atol=1e-6)
+    image[0, 3, 4] = -0.009  # a resizer's rounding is black
+    np.testing.assert_array_equal(fixed(images=image)["illuminant"], expected)
+    assert np.isnan(run(images=image[:, :15])["illuminant"]).all()
+    for far in (np.nan, -0.02, 1.1):
+        image[0, 3, 4, 1] = far
+        assert np.isnan(run(images=image)["illuminant"]).all()
+        assert np.isnan(fixed(images=image)["illuminant"]).all()
+
+
+def test_the_network_alone_suits_a_gpu(exported):
+    steps = operations(exported["dscnn-network-float32"])
+    assert not {"TOPK_V2", "SELECT_V2", "WHERE"} & {step.name for step in steps}
+    assert {kind for step in steps for kind in step.types} <= {"FLOAT32", "INT32"}
 
 
 def test_folder_that_cannot_be_written(network, tmp_path):

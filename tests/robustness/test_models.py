@@ -93,7 +93,7 @@ def picture(height, width, value=0.5, at=None, channels=3, count=1):
 RNG = np.random.default_rng(0)
 PIXELS = [
     (picture(64, 70, value, at), "finite and from 0 to 1")
-    for value in (np.nan, np.inf, -np.inf, -0.001, -1e30, 1.01, 255, 3e38)
+    for value in (np.nan, np.inf, -np.inf, -0.02, -1e30, 1.01, 255, 3e38)
     for at in (None, int(RNG.integers(10_000)))
 ]
 SMALL = [
