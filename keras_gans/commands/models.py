@@ -150,7 +150,7 @@ def load_signature(
         model: what it should be, for messages, such as "a DefectGAN's".
         inputs: dict input name -> (data type's name, shape), which the signature must take.
         outputs: names that the signature must return, among others.
-        name: of the signature.
+        name: of the signature; where the model has none of it, `serving_default` is taken.
 
     Returns:
         function of arrays, by input name, that returns a dict of arrays. It raises
@@ -168,7 +168,8 @@ def load_signature(
     with reading(folder / "saved_model.pb", "SavedModel (or its variables)"), stderr_hidden():
         loaded = _load(folder)
     try:
-        signature = loaded.signatures[name]
+        default = "serving_default"
+        signature = loaded.signatures[name if name in loaded.signatures else default]
         taken = signature.structured_input_signature[1]
         fits = set(signature.structured_outputs) >= set(outputs) and set(taken) == set(inputs)
         fits = fits and all(

@@ -113,6 +113,7 @@ class WhiteBalance:
             "a white-balance",
             inputs={"images": ("float32", (None, None, None, 3))},
             outputs=["local_map"],
+            name="native",  # the view is taken here, so that it may be another
         )
         return lambda image: signature(images=image[None])["local_map"][0]
 

@@ -9,7 +9,14 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from keras_gans.dscnn.estimate import estimate, estimate_images, unit_lights
+from keras_gans.dscnn.estimate import (
+    correct,
+    estimate,
+    estimate_images,
+    traced_estimate,
+    unit_lights,
+)
+from keras_gans.dscnn.view import estimate_view
 from keras_gans.export.checks import BRIGHTEST, DARKEST, checked_pixels, nan_unless, within
 from keras_gans.export.parity import compare
 from keras_gans.export.saved_model import export_saved_model, output_folder
@@ -38,9 +45,11 @@ def export_dscnn(
     Writes
 
     - `base/<version>/`: a SavedModel in TensorFlow Serving's layout. The signatures take
-      `images`, float32 (N, H, W, 3), linear RGB in [0, 1], H and W at least S, and give
+      `images`, float32 (N, H, W, 3), linear RGB in [0, 1], H and W at least S, bring them
+      to the view that the model was trained on themselves (see `estimate_view`), and give
       what `estimate` describes: `serving_default` all of it; `illuminant`, `local_map` and
-      `corrected` one output each. They refuse other images, see `checked_pixels`.
+      `corrected` one output each; `native` the first two of the images as they are. They
+      refuse other images, see `checked_pixels`.
     - `base/dscnn-float32.tflite`, `-float16`, `-int8`: `images` (1, H, W, 3) of any size
       from S up to `illuminant` (1, 3), which is NaN for other images.
     - `base/dscnn-S-float32.tflite` and so on, S in digits: the same for `images` of the one
@@ -51,7 +60,8 @@ def export_dscnn(
     Args:
         network: model from patches (N, S, S, 3) to directions (N, 3).
         base: folder, made if missing.
-        metadata: what can be written as JSON (what it was trained on, its errors).
+        metadata: what can be written as JSON (what it was trained on, its errors). Its `view`,
+            "native" if there is none, is that of the signatures.
         representative_images: sequence of float32 (H, W, 3), what a user's images are like;
             int8 measures its ranges on them. A hundred or two are enough.
 
@@ -72,8 +82,9 @@ def export_dscnn(
         for precision in PRECISIONS
     }
     images = tf.TensorSpec([None, None, None, 3], tf.float32, name="images")
-    endpoints = {name: (_estimator(network, [name]), [images]) for name in OUTPUTS}
-    endpoints["serving_default"] = _estimator(network, OUTPUTS), [images]
+    served, native = _served(network, metadata.get("view", "native"), images)
+    endpoints = {name: (_only(served, name), [images]) for name in OUTPUTS}
+    endpoints |= {"serving_default": (served, [images]), "native": (native, [images])}
     version = export_saved_model(base, network, endpoints, metadata)
     return {"saved_model": version, **write_models(models, base)}
 
@@ -170,11 +181,22 @@ def compare_dscnn(
     return pd.concat([rows(whole, images), rows(fixed, patches)], ignore_index=True)
 
 
-def _estimator(network, outputs):
+def _served(network, view, spec):
+    """The functions of `serving_default` and `native`, which share one graph of the network."""
     size = network.input_shape[1]
+    traced = traced_estimate(network)
 
-    def run(images):
-        result = estimate(network, checked_pixels(images, size))
-        return {name: result[name] for name in outputs}
+    @tf.function(input_signature=[spec])
+    def served(images):
+        images = checked_pixels(images, size)
+        found = estimate_view(traced, images, size, view)
+        return {**found, "corrected": correct(images, found["illuminant"])}
 
-    return run
+    def native(images):
+        return traced(checked_pixels(images, size))
+
+    return served, native
+
+
+def _only(served, name):
+    return lambda images: {name: served(images)[name]}

@@ -2,9 +2,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_gans.commands import white_balance
+from keras_gans.data.squares import area_average
 from keras_gans.dscnn.estimate import estimate
 from keras_gans.dscnn.export import compare_dscnn, export_dscnn
 from keras_gans.dscnn.networks import build_dscnn
+from keras_gans.dscnn.view import area_averaged
 from keras_gans.errors import InputError
 from keras_gans.export.tflite import PRECISIONS, operations, runner
 
@@ -46,6 +49,34 @@ def test_saved_model_signatures(network, exported):
         np.testing.assert_allclose(alone[name], value, atol=1e-5)
     with pytest.raises(tf.errors.InvalidArgumentError, match="at least 16x16"):
         loaded.signatures["illuminant"](images=images[:, :9])
+
+
+@pytest.mark.parametrize("view", ["whole", 24])
+def test_signatures_take_the_view_as_the_command_does(network, tmp_path, monkeypatch, view):
+    monkeypatch.setattr("keras_gans.dscnn.export.PRECISIONS", ())
+    card = {"view": view, "patch_size": 16}
+    folder = export_dscnn(network, tmp_path, card, [])["saved_model"]
+    served = tf.saved_model.load(folder).signatures["serving_default"]
+    command = white_balance.WhiteBalance.find(folder)
+    thumbnail, wide, photo = (16, 16), (16, 90), (150, 230)
+    for size in (thumbnail, wide, photo):
+        image = RNG.uniform(0, 1, (*size, 3)).astype(np.float32)
+        found = served(images=image[None])
+        illuminant, local_map, _ = white_balance.estimate(image, command)
+        np.testing.assert_allclose(found["illuminant"][0], illuminant, atol=1e-5)
+        np.testing.assert_allclose(found["local_map"][0], local_map, atol=1e-5)
+        expected = white_balance.correct(image, illuminant)
+        np.testing.assert_allclose(found["corrected"][0], expected, atol=1e-5)
+        if view == "whole":
+            scene = estimate(network, area_average(image, 16, 16)[None])
+            np.testing.assert_allclose(found["illuminant"], scene["illuminant"], atol=1e-5)
+
+
+def test_area_averages_are_exact():
+    image = RNG.uniform(0, 1, (2, 40, 56, 3)).astype(np.float32)
+    for size in ((40, 56), (39, 17), (16, 1)):
+        expected = [area_average(each, *size) for each in image]
+        np.testing.assert_allclose(area_averaged(image, *size), expected, atol=1e-6)
 
 
 def test_tflite_drift(network, exported):
