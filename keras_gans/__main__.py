@@ -12,6 +12,8 @@ from typing import Annotated, Literal
 import tyro
 from tyro.conf import Positional, arg
 
+from keras_gans.commands.models import Backend
+
 app = tyro.extras.SubcommandApp()
 
 
@@ -26,6 +28,7 @@ def white_balance(
     model: Path | None = None,
     view: Literal["model", "whole", "native"] | int = "model",
     as_json: Annotated[bool, arg(name="json")] = False,
+    backend: Backend = "litert",
 ) -> None:
     """Takes the colour of the light out of photographs.
 
@@ -47,10 +50,11 @@ def white_balance(
             default saved_models/dscnn for linear photos, saved_models/dscnn-photos for sRGB.
         view: What the model is shown; "model" is what it was trained on.
         as_json: Print a JSON list instead of the table.
+        backend: "litert" needs no TensorFlow; a model without .tflite files runs on TensorFlow.
     """
     from keras_gans.commands.white_balance import white_balance
 
-    white_balance(photos, out, model=model, view=view, as_json=as_json)
+    white_balance(photos, out, model=model, view=view, as_json=as_json, backend=backend)
 
 
 @app.command
@@ -65,6 +69,7 @@ def detect(
     min_area: int = 1,
     fail_on_defect: bool = False,
     as_json: Annotated[bool, arg(name="json")] = False,
+    backend: Backend = "litert",
 ) -> None:
     """Finds defects in images of a surface.
 
@@ -86,10 +91,11 @@ def detect(
         min_area: Regions of fewer pixels are no defects.
         fail_on_defect: Exit with code 1 if any image has a defect.
         as_json: Print a JSON list instead of the table.
+        backend: "litert" needs no TensorFlow; a model without .tflite files runs on TensorFlow.
     """
     from keras_gans.commands.detect import detect_files
 
-    rows = detect_files(images, out, model=model, min_area=min_area, as_json=as_json)
+    rows = detect_files(images, out, model, min_area, as_json, backend)
     if fail_on_defect and any(row["defective"] for row in rows):
         sys.exit(1)
 
@@ -104,6 +110,7 @@ def classify(
     model: Path | None = None,
     out: Path | None = None,
     as_json: Annotated[bool, arg(name="json")] = False,
+    backend: Backend = "litert",
 ) -> None:
     """Tells what is on images, of the classes that the model was trained on.
 
@@ -119,10 +126,11 @@ def classify(
             default saved_models/frgan-classifier.
         out: CSV file to write. No input is overwritten.
         as_json: Print a JSON list, with the probabilities of all classes, instead of the table.
+        backend: "litert" needs no TensorFlow; a model without .tflite files runs on TensorFlow.
     """
     from keras_gans.commands.classify import classify_files
 
-    classify_files(images, out, model=model, as_json=as_json)
+    classify_files(images, out, model, as_json, backend)
 
 
 @app.command
@@ -132,6 +140,7 @@ def generate(
     count: int = 24,
     seed: int = 0,
     label: str | None = None,
+    backend: Backend = "litert",
 ) -> None:
     """Makes images with a trained generator.
 
@@ -148,10 +157,11 @@ def generate(
         seed: Where the random numbers start: 0 to 2**63 - 1.
         label: Name of the class to make images of, if the model was trained with classes. By
             default each image has one at random.
+        backend: "litert" needs no TensorFlow; a model without .tflite files runs on TensorFlow.
     """
     from keras_gans.commands.generate import generate
 
-    generate(out, model=model, count=count, seed=seed, label=label)
+    generate(out, model, count, seed, label, backend)
 
 
 @app.command
@@ -167,6 +177,7 @@ def draw(
     file: Path | None = None,
     words: bool = False,
     size: int | None = None,
+    backend: Backend = "litert",
 ) -> None:
     """Draws sentences, with a model that was trained on images and their captions.
 
@@ -186,10 +197,11 @@ def draw(
         words: Write NAME_words.png beside every NAME.png: the pictures word by word, each
             under its word.
         size: Side of the pictures in pixels; by default the model's.
+        backend: "litert" needs no TensorFlow; a model without .tflite files runs on TensorFlow.
     """
     from keras_gans.commands.draw import draw
 
-    draw(sentences, file, out=out, model=model, words=words, size=size)
+    draw(sentences, file, out=out, model=model, words=words, size=size, backend=backend)
 
 
 @app.command

@@ -5,8 +5,9 @@ takes `images`, uint8 (N, H, W, 3), and returns `probabilities`, float32 (N, K).
 VERSION/assets.extra/model.json tells the `classes`.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -29,7 +30,6 @@ MODEL = "frgan-classifier"
 COLUMNS = (
     "file", "width", "height", "label", "probability", "second", "second_probability"
 )  # fmt: skip
-BATCH, BATCH_PIXELS = 64, 2**22  # at most so many images, or pixels of more than one, at once
 
 
 @dataclass(frozen=True)
@@ -117,10 +117,12 @@ class Classifier:
         return [self.classes[k] for k in probabilities.argmax(axis=1)], probabilities
 
 
-def classify_files(paths, out=None, model=None, as_json: bool = False) -> list[dict]:
+def classify_files(
+    paths, out=None, model=None, as_json: bool = False, backend: models.Backend = "litert"
+) -> list[dict]:
     """Tells what is on images.
 
-    Every image is read once before anything is written. Prints a table, or JSON, on stdout and
+    All images are looked at before anything is written. Prints a table, or JSON, on stdout and
     progress on stderr.
 
     Args:
@@ -129,6 +131,7 @@ def classify_files(paths, out=None, model=None, as_json: bool = False) -> list[d
             writes nothing.
         model: folder of a SavedModel, see `Classifier.find`.
         as_json: whether to print a JSON list instead of a table.
+        backend: see `Classifier.find`.
 
     Returns:
         list of dicts, one an image: the `COLUMNS` ("second" is the second likeliest) and
@@ -141,16 +144,15 @@ def classify_files(paths, out=None, model=None, as_json: bool = False) -> list[d
     if out is not None:
         out = Path(out)
         _check_report(out, paths)
-    classifier = Classifier.find(model)
+    classifier = replace(Classifier.find(model, backend), threads=1)
     console = Console(stderr=True)
-    with console.status("loading TensorFlow and the model"):
+    with console.status("loading the model"):
         classifier.signature
 
+    sizes = [math.prod(images.photo_size(path)) for path in paths]
     with results.progress(console) as progress:
-        for path in progress.track(paths, description="checking"):
-            images.open_photo(path)
-        seen = progress.track(paths, description="classifying")
-        rows = [row for batch in batches(seen) for row in _classify(*batch, classifier)]
+        looked = results.in_parallel(lambda path: _classify(path, classifier), paths, sizes)
+        rows = list(progress.track(looked, len(paths), description="classifying"))
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
         results.write_report(out, COLUMNS, rows)
@@ -161,45 +163,21 @@ def classify_files(paths, out=None, model=None, as_json: bool = False) -> list[d
     return rows
 
 
-def batches(paths: Iterable[Path]) -> Iterator[tuple[list[Path], np.ndarray]]:
-    """Reads images, in their order, and puts together neighbours of one size.
-
-    Args:
-        paths: iterable of `Path`.
-
-    Yields:
-        (list of paths, uint8 (N, H, W, 3)): at most `BATCH` images, and of more than one at
-        most `BATCH_PIXELS`.
-    """
-    names, pixels = [], []
-    for path in paths:
-        image = read_levels(path)
-        area = image.shape[0] * image.shape[1]
-        full = len(pixels) == BATCH or (len(pixels) + 1) * area > BATCH_PIXELS
-        if pixels and (full or image.shape != pixels[0].shape):
-            yield names, np.stack(pixels)
-            names, pixels = [], []
-        names.append(path)
-        pixels.append(image)
-    if pixels:
-        yield names, np.stack(pixels)
-
-
-def _classify(paths, pixels, classifier):
-    height, width = pixels.shape[1:3]
-    for path, row in zip(paths, classifier(pixels)[1]):
-        first, second = np.argsort(-row, kind="stable")[:2]
-        row = [round(float(value), 6) for value in row]
-        yield {
-            "file": str(path),
-            "width": width,
-            "height": height,
-            "label": classifier.classes[first],
-            "probability": row[first],
-            "second": classifier.classes[second],
-            "second_probability": row[second],
-            "probabilities": dict(zip(classifier.classes, row)),
-        }
+def _classify(path, classifier):
+    image = read_levels(path)
+    row = classifier.signature(images=image[None])["probabilities"][0]
+    first, second = np.argsort(-row, kind="stable")[:2]
+    row = [round(float(value), 6) for value in row]
+    return {
+        "file": str(path),
+        "width": image.shape[1],
+        "height": image.shape[0],
+        "label": classifier.classes[first],
+        "probability": row[first],
+        "second": classifier.classes[second],
+        "second_probability": row[second],
+        "probabilities": dict(zip(classifier.classes, row)),
+    }
 
 
 def _check_report(path, inputs):

@@ -7,7 +7,7 @@ takes `images`, uint8 (N, H, W, C), and returns `mask`, uint8 (N, H, W), and `sc
 among others. Beside it, VERSION/assets.extra/model.json tells `channels` and `calibration`.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -191,7 +191,12 @@ def _pieces_of(view, calibration):
 
 
 def detect_files(
-    paths, out, model=None, min_area: int = 1, as_json: bool = False
+    paths,
+    out,
+    model=None,
+    min_area: int = 1,
+    as_json: bool = False,
+    backend: models.Backend = "litert",
 ) -> list[dict]:
     """Finds the defects in images and writes what was found.
 
@@ -206,6 +211,7 @@ def detect_files(
         model: folder of a SavedModel, see `Detector.find`.
         min_area: regions of fewer pixels are no defects: they are left out of the mask.
         as_json: whether to print a JSON list instead of a table.
+        backend: see `Detector.find`.
 
     Returns:
         list of dicts, one an image: "file", "width", "height", "score" (grey levels),
@@ -221,21 +227,25 @@ def detect_files(
         raise InputError(f"--min-area must be at least 1 pixel. Received: {min_area}")
     paths = list_images(paths, SUFFIXES)
     targets = output_paths(paths, out)
-    detector = Detector.find(model)
+    threads = 0 if len(paths) == 1 else 1  # of one image; several go at a time
+    detector = replace(Detector.find(model, backend), threads=threads)
     check_folder(out)
     console = Console(stderr=True)
-    with console.status("loading TensorFlow and the model"):
+    with console.status("loading the model"):
         detector.signature
 
+    def size_of(path):
+        height, width, _ = open_image(path, detector.channels).shape
+        return height * width
+
+    def detected(each):
+        return _detect_file(*each, detector, min_area)
+
     with results.progress(console) as progress:
-        for path in progress.track(paths, description="checking"):
-            open_image(path, detector.channels)
+        sizes = [size_of(path) for path in progress.track(paths, description="checking")]
         out.mkdir(parents=True, exist_ok=True)
-        work = list(zip(paths, targets))
-        rows = [
-            _detect_file(path, target, detector, min_area)
-            for path, target in progress.track(work, description="detecting")
-        ]
+        done = results.in_parallel(detected, list(zip(paths, targets)), sizes)
+        rows = list(progress.track(done, len(paths), description="detecting"))
     _write_report(out / REPORT, rows)
     if as_json:
         results.print_json(rows)

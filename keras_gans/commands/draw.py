@@ -134,6 +134,7 @@ def draw(
     model=None,
     words: bool = False,
     size: int | None = None,
+    backend: models.Backend = "litert",
 ) -> list[Path]:
     """Draws sentences and writes the pictures as PNG.
 
@@ -151,6 +152,7 @@ def draw(
         words: whether to write, beside every NAME.png, NAME_words.png, see `word_strip`.
         size: side of the pictures in pixels, which are enlarged or reduced then; by default
             the model's.
+        backend: see `Drawer.find`.
 
     Returns:
         list of `Path`, the pictures of the sentences.
@@ -165,10 +167,10 @@ def draw(
         raise InputError(f"--size must be at most {WORDS_SIZE} with --words. Received: {size}")
     sentences = _read_sentences(sentences, file)
     targets = _targets(out, len(sentences), words, file)
-    drawer = Drawer.find(model)
+    drawer = Drawer.find(model, backend)
     check_folder(targets[0].parent)
     console = Console(stderr=True)
-    with console.status("loading TensorFlow and the model"):
+    with console.status("loading the model"):
         drawer.signature
 
     notes, kept = [], []

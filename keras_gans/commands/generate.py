@@ -143,7 +143,12 @@ class Generator:
 
 
 def generate(
-    out: Path | str, model=None, count: int = 24, seed: int = 0, label: str | None = None
+    out: Path | str,
+    model=None,
+    count: int = 24,
+    seed: int = 0,
+    label: str | None = None,
+    backend: models.Backend = "litert",
 ) -> Path:
     """Makes images and writes them as 00001.png and so on, and the first of them as `GRID`.
 
@@ -157,6 +162,7 @@ def generate(
         count: of images, 1 or more.
         seed: int from 0 to 2**63 - 1.
         label: name of the class to make images of; by default each image has one at random.
+        backend: see `Generator.find`.
 
     Returns:
         path of the grid.
@@ -169,11 +175,11 @@ def generate(
     _check("--count", count, 1, MOST)
     _check("--seed", seed, 0, SEEDS - 1)
     _check_free(out, count)
-    generator = Generator.find(model)
+    generator = Generator.find(model, backend)
     generator.number(label)
     check_folder(out)
     console = Console(stderr=True)
-    with console.status("loading TensorFlow and the model"):
+    with console.status("loading the model"):
         generator.signature
 
     out.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ from keras_gans.files import numbered
 from keras_gans.machine import cores
 from keras_gans.stderr import stderr_hidden
 
+LOCK = threading.Lock()  # stderr is hidden for all threads alike
 PRECISIONS = ("float32", "float16")  # the first that there is
 
 
@@ -63,8 +64,10 @@ def load_lite(
     def opened():
         from ai_edge_litert.interpreter import Interpreter
 
-        with reading(file, "TFLite file"), stderr_hidden():
+        # LiteRT announces its delegate
+        with LOCK, reading(file, "TFLite file"), stderr_hidden():
             interpreter = Interpreter(model_content=content, num_threads=threads or cores())
+            interpreter.allocate_tensors()
             return interpreter.get_signature_runner()
 
     own.run = opened()

@@ -4,7 +4,10 @@ import csv
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from rich.console import Console
@@ -12,7 +15,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from keras_gans.errors import InputError
 from keras_gans.files import replacing
+from keras_gans.machine import cores
 
+PIXELS_AT_ONCE = 2**25  # of several pictures, which bounds the memory
 MAX_NAME = 235  # bytes: what replaces a file has a longer name at first
 
 
@@ -47,6 +52,35 @@ def progress(console: Console) -> Progress:
     """A progress bar on a console, if that is a terminal."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     return Progress(*columns, console=console, disable=not console.is_terminal)
+
+
+def in_parallel(work: Callable, items: Sequence, sizes: Sequence[int]) -> Iterator:
+    """Applies a function to many pictures, on all cores, a bounded number of pixels at a time.
+
+    Args:
+        work: function of an item.
+        items: N of them.
+        sizes: their pixels.
+
+    Yields:
+        results, in the order of the items.
+    """
+    waiting, most = deque(), 2 * cores()
+    # a thread that silences warnings itself may leave it so: undone here after them all
+    with warnings.catch_warnings(), ThreadPoolExecutor(cores()) as pool:
+        warnings.simplefilter("ignore")
+        try:
+            for item, size in zip(items, sizes, strict=True):
+                while waiting and (
+                    len(waiting) == most or size + sum(n for _, n in waiting) > PIXELS_AT_ONCE
+                ):
+                    yield waiting.popleft()[0].result()
+                waiting.append((pool.submit(work, item), size))
+            while waiting:
+                yield waiting.popleft()[0].result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 def write_report(path: Path, columns: Sequence[str], rows: Iterable[dict]) -> None:

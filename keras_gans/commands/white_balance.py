@@ -9,8 +9,9 @@ VERSION/assets.extra/model.json tells `patch_size`, `view` ("whole" or "native")
 `trained_on`.
 """
 
+import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -141,7 +142,12 @@ class WhiteBalance:
 
 
 def white_balance(
-    photos, out: Path | str, model=None, view: str | int = "model", as_json: bool = False
+    photos,
+    out: Path | str,
+    model=None,
+    view: str | int = "model",
+    as_json: bool = False,
+    backend: models.Backend = "litert",
 ) -> list[dict]:
     """Corrects photos and writes, for each, the corrected photo and its local-map picture.
 
@@ -156,6 +162,7 @@ def white_balance(
             white, in a camera's linear colours it is not, so one model cannot serve both.
         view: "model" (what the model was trained on), "whole", "native" or pixels.
         as_json: whether to print a JSON list instead of a table.
+        backend: see `WhiteBalance.find`.
 
     Returns:
         list of dicts, one a photo: "file", "width", "height", "kind" ("srgb" or "linear"),
@@ -168,22 +175,30 @@ def white_balance(
     paths = list_images(photos)
     targets = output_paths(paths, out)
     kinds = [_kind(path) for path in paths]
-    estimators = {k: WhiteBalance.find(model, view, MODELS[k]) for k in set(kinds)}
+    threads = 0 if len(paths) == 1 else 1  # of one photo; several are worked on at a time
+    estimators = {
+        kind: replace(WhiteBalance.find(model, view, MODELS[kind], backend), threads=threads)
+        for kind in set(kinds)
+    }
     check_folder(out)
     console = Console(stderr=True)
-    with console.status("loading TensorFlow and the model"):
+    with console.status("loading the model"):
         for estimator in estimators.values():
-            estimator.signature
+            estimator.local_map
 
     work = [estimators[kind] for kind in kinds]
+    sizes = [math.prod(images.photo_size(path)) for path in paths]
     with results.progress(console) as progress:
-        seen = progress.track(list(zip(paths, work)), description="checking")
-        lights = [_estimate_file(path, estimator) for path, estimator in seen]
+
+        def on_all(function, description, *arguments):
+            done = results.in_parallel(
+                lambda each: function(*each), list(zip(*arguments)), sizes
+            )
+            return list(progress.track(done, len(paths), description=description))
+
+        lights = on_all(_estimate_file, "checking", paths, work)
         out.mkdir(parents=True, exist_ok=True)
-        found = list(zip(paths, targets, work, lights))
-        rows = [
-            _correct_file(*each) for each in progress.track(found, description="white balance")
-        ]
+        rows = on_all(_correct_file, "white balance", paths, targets, work, lights)
     if as_json:
         results.print_json(rows)
     else:

@@ -94,10 +94,13 @@ def _averaged(image, height):
     step = max(1, STRIP_PIXELS * height // (old_height * width))
     for top in range(0, height, step):
         part = edges[top : top + step + 1]
-        old = np.arange(int(part[0]), int(np.ceil(part[-1])))
-        # what part of each new row each old one makes up
-        weights = np.minimum(part[1:, None], old + 1) - np.maximum(part[:-1, None], old)
-        weights = np.maximum(weights, 0) * height / old_height
-        strip = as_linear(image[old[0] : old[-1] + 1]).reshape(len(old), -1)
-        averaged[top : top + step] = weights.astype(np.float32) @ strip
+        whole = part.astype(int)
+        first, end = whole[0], whole[-1]
+        strip = as_linear(image[first : int(np.ceil(part[-1]))]).reshape(-1, width * channels)
+        rest = (part - whole).astype(np.float32)[:, None]  # of the row that an edge divides
+        sums = np.add.reduceat(strip[: end - first], whole[:-1] - first)
+        sums -= rest[:-1] * strip[whole[:-1] - first]
+        inner = len(part) - 1 if rest[-1] else len(part) - 2
+        sums[:inner] += rest[1 : inner + 1] * strip[whole[1 : inner + 1] - first]
+        averaged[top : top + step] = sums * np.float32(height / old_height)
     return averaged
