@@ -115,20 +115,6 @@ def test_pixels_of_8_bits_are_read_as_they_are(tmp_path):
     assert (read_levels(tmp_path / "deep.png") == 188).all()
 
 
-def test_batches_are_bounded_and_keep_the_order(tmp_path, monkeypatch):
-    sizes = [(4, 4)] * 3 + [(4, 5)] + [(4, 4)] * 2 + [(30, 30)] * 2
-    paths = [save(tmp_path / f"{i}.png", (i, 0, 0), size) for i, size in enumerate(sizes)]
-    found = list(classify.batches(paths))
-    assert [len(names) for names, _ in found] == [3, 1, 2, 2]
-    monkeypatch.setattr(classify, "BATCH", 2)
-    monkeypatch.setattr(classify, "BATCH_PIXELS", 40)
-    found = list(classify.batches(paths))
-    assert [len(names) for names, _ in found] == [2, 1, 1, 2, 1, 1]
-    assert [path for names, _ in found for path in names] == paths
-    assert [image[0, 0, 0] for _, batch in found for image in batch] == list(range(8))
-    assert list(classify.batches([])) == []
-
-
 def test_default_model_and_its_versions(tmp_path, capsys, model, saved_models):
     path = save(tmp_path / "a.png", (60, 30, 10))
     message = fails(capsys, path)

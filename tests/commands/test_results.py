@@ -1,8 +1,11 @@
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from keras_gans.commands.results import check_targets
+from keras_gans.commands import results
+from keras_gans.commands.results import check_targets, in_parallel
 from keras_gans.errors import InputError
 
 A, B = Path("in/a.png"), Path("in/b.png")
@@ -25,3 +28,36 @@ def test_two_inputs_do_not_share_a_target_whatever_its_case():
 def test_every_input_needs_its_targets():
     with pytest.raises(ValueError):
         check_targets([A, B], [[Path("out/a.png")]])
+
+
+def test_pictures_at_a_time_are_bounded_and_keep_their_order(monkeypatch):
+    monkeypatch.setattr(results, "cores", lambda: 4)
+    monkeypatch.setattr(results, "PIXELS_AT_ONCE", 100)
+    lock, running, most = threading.Lock(), [], []
+
+    def work(item):
+        with lock:
+            running.append(item)
+            most.append(sum(running))
+        time.sleep(0.002 * (item % 3))
+        with lock:
+            running.remove(item)
+        return -item
+
+    sizes = [10, 60, 50, 40, 500, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3]
+    assert list(in_parallel(work, sizes, sizes)) == [-size for size in sizes]
+    assert max(most) == 500 and sorted(most)[-2] <= 100  # the one that is too large goes alone
+    assert list(in_parallel(work, [], [])) == []
+
+
+def test_the_first_error_ends_the_work():
+    seen = []
+
+    def work(item):
+        seen.append(item)
+        if item == 2:
+            raise InputError("no")
+
+    with pytest.raises(InputError, match="no"):
+        list(in_parallel(work, list(range(1000)), [1] * 1000))
+    assert len(seen) < 100

@@ -165,9 +165,9 @@ def test_broken_exif_and_odd_names_in_a_folder(tmp_path, capsys, model):
 def test_a_light_that_cannot_be_used_is_found_before_anything_is_written(
     tmp_path, capsys, model, good, monkeypatch
 ):
-    second = write_photo(tmp_path / "b.png", grey_scene())
-    lights = iter([LIGHT, np.array([1.0, 0, 0])])
-    monkeypatch.setattr(wb, "estimate", lambda *_: (next(lights), None, None))
+    second = write_photo(tmp_path / "b.png", grey_scene(width=64))
+    lights = {80: LIGHT, 64: np.array([1.0, 0, 0])}
+    monkeypatch.setattr(wb, "estimate", lambda photo, _: (lights[photo.shape[1]], None, None))
     message = fails(capsys, good, second, "--out", tmp_path / "out", "--model", model)
     assert "b.png: the model gave no usable light" in message
     assert not (tmp_path / "out").exists()

@@ -471,14 +471,8 @@ class Fixed:
     patch_size, view = 64, "whole"
 
     @staticmethod
-    def signature(images):
-        class Found(np.ndarray):
-            def numpy(self):
-                return np.asarray(self)
-
-        shape = images.shape[0], images.shape[1] // 64, images.shape[2] // 64, 3
-        made = {"illuminant": np.full((1, 3), 0.577), "local_map": np.full(shape, 0.577)}
-        return {name: values.view(Found) for name, values in made.items()}
+    def local_map(image):
+        return np.full((image.shape[0] // 64, image.shape[1] // 64, 3), 0.577)
 
 
 def test_little_memory_beside_the_picture():
