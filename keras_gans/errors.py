@@ -8,6 +8,9 @@ import threading
 from collections.abc import Callable
 
 
+TRAINING = 'pip install "keras_gans[train]"'
+
+
 class InputError(Exception):
     """Bad input or settings. The message is one line: the file, what was received, the mend."""
 
@@ -50,6 +53,11 @@ def report_input_errors(main: Callable) -> Callable:
             return main(*args, **kwargs)
         except InputError as error:
             end, code = f"error: {printable(error)}", 2
+        except ModuleNotFoundError as error:
+            if (error.name or "keras_gans").partition(".")[0] == "keras_gans":
+                raise
+            end = f"error: this needs {error.name}, which comes with {TRAINING}"
+            code = 2
         except KeyboardInterrupt:
             end, code = "interrupted", 130
         except Terminated:

@@ -8,15 +8,9 @@ has to come before anything else that imports TensorFlow.
 import importlib
 import os
 
-from keras_gans.errors import InputError
 from keras_gans.stderr import stderr_hidden as stderr_hidden
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-try:
-    with stderr_hidden():
-        tensorflow = importlib.import_module("tensorflow")
-except ModuleNotFoundError:
-    raise InputError(
-        'this needs TensorFlow, which is not installed: pip install "keras_gans[train]"'
-    ) from None
+with stderr_hidden():
+    tensorflow = importlib.import_module("tensorflow")
 tensorflow.get_logger().setLevel("ERROR")
