@@ -7,7 +7,6 @@ import sys
 import threading
 from collections.abc import Callable
 
-
 TRAINING = 'pip install "keras_gans[train]"'
 
 
