@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import keras
@@ -17,20 +17,23 @@ from keras_gans.files import numbered, read_json, remove_leftovers, unfinished
 
 def export_saved_model(
     base: str | os.PathLike,
-    track: keras.Model,
+    network: keras.Model,
     endpoints: dict[str, tuple[Callable, list]],
     metadata: dict,
+    resources: Sequence[tf.Module] = (),
 ) -> Path:
     """Writes a model as the next version below `base`, complete or not at all.
 
     Args:
         base: folder `NAME`, made if missing; the version is the next free number in it.
-        track: the model whose weights the endpoints use.
+        network: the model whose weights the endpoints use. In the loaded model `weights` are
+            those of `network.get_weights()`, in the same order.
         endpoints: signature name -> (function, list of `tf.TensorSpec`). A function takes
             the tensors in that order and returns named tensors. `serving_default` is the
             server's default.
         metadata: written as JSON to `assets.extra/model.json`, which the server ignores. A
             run that was killed while it exported finds what it has written by "run".
+        resources: modules with lookup tables that the endpoints use.
 
     Returns:
         The version's folder.
@@ -43,7 +46,10 @@ def export_saved_model(
         if metadata.get("run") and metadata["run"] == _run_of(newest):
             return newest
         archive = keras.export.ExportArchive()
-        archive.track(track)
+        # not `track`: that stores every weight of a network a second time
+        archive.add_variable_collection("weights", [w.value for w in network.weights])
+        for resource in resources:
+            archive.track(resource)
         for name, (function, signature) in endpoints.items():
             archive.add_endpoint(name, function, signature)
         # not at once into the folder: TensorFlow writes to names in UTF-8 alone

@@ -93,7 +93,7 @@ def export_text_to_image(
     }
     reader = SentenceReader(vocabulary, length)
     endpoints = _endpoints(network, reader)
-    version = export_saved_model(base, reader, endpoints, metadata)
+    version = export_saved_model(base, network, endpoints, metadata, [reader])
     files = write_models(models, base)
     paths = {
         "saved_model": version,

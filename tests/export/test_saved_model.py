@@ -33,6 +33,16 @@ def test_every_endpoint_is_a_signature(network, tmp_path):
         np.testing.assert_allclose(y, factor * network(x).numpy(), rtol=1e-6)
 
 
+def test_weights_are_stored_once_and_in_order(network, tmp_path):
+    path = export_saved_model(tmp_path / "model", network, endpoints(network), {})
+    for value, kept in zip(
+        tf.saved_model.load(path).weights, network.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(value, kept)
+    stored = dict(tf.train.list_variables(str(path / "variables" / "variables")))
+    assert sum("VARIABLE_VALUE" in name for name in stored) == len(network.weights)
+
+
 def test_versions_count_on_and_carry_their_metadata(network, tmp_path):
     base = tmp_path / "name"
     (base / "3").mkdir(parents=True)
