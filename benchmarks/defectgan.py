@@ -267,10 +267,10 @@ LONG = ("Keras, XLA", "PyTorch, compiled, contiguous")
 
 def prepare(folder):
     """Writes what the tasks share: weights, and the generators as TFLite files."""
-    tf = import_tensorflow(CORES)
+    import_tensorflow(CORES)
     import keras
 
-    from keras_gans.export.tflite import convert
+    from keras_gans.defectgan.export import convert_generator
 
     keras.utils.set_random_seed(0)
     for size in SIZES:
@@ -278,12 +278,7 @@ def prepare(folder):
         for name, network in networks.items():
             np.savez(weights_file(folder, size, name), *network.get_weights())
         generator = networks["cleaner"]
-        shape = [1, TILE, TILE, SIZES[size]["channels"]]
-        model = convert(
-            lambda images: {"cleaned": generator(images, training=False)},
-            [tf.TensorSpec(shape, tf.float32, name="images")],
-            generator,
-        )
+        model = convert_generator(generator, "float32", TILE)
         (folder / f"{size}.tflite").write_bytes(model)
     return {}, {}
 

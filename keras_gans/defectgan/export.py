@@ -78,7 +78,7 @@ def export_defectgan(
     endpoints = {name: (_only(detector, name), [images]) for name in OUTPUTS}
     endpoints["serving_default"] = detector, [images]
     version = export_saved_model(base, generator, endpoints, card)
-    return {"saved_model": version, **write_models(models, base)}
+    return {"saved_model": version, **write_models(models, version, card)}
 
 
 def convert_generator(
@@ -100,11 +100,16 @@ def convert_generator(
         representative: see `export_defectgan`; int8 needs it.
     """
     channels = generator.input_shape[3]
+    colour = f"{'grey' if channels == 1 else 'sRGB'}, flattened and reduced, -1 to 1"
     images = tf.TensorSpec([1, tile, tile, channels], tf.float32, name="images")
     return convert(
         lambda images: {"cleaned": generator(images, training=False)},
         [images],
-        generator,
+        {
+            "task": "defect detection: the picture without its defects",
+            "inputs": {"images": {"values": f"a tile, {colour}", "range": [-1, 1]}},
+            "outputs": {"cleaned": {"values": f"the tile, {colour}", "range": [-1, 1]}},
+        },
         precision,
         representative and [{"images": x[None]} for x in cut_tiles(representative, tile)],
         float_head=True,

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
+from keras_gans.data.squares import area_average
 from keras_gans.dscnn.estimate import (
     correct,
     estimate,
@@ -18,20 +19,14 @@ from keras_gans.dscnn.estimate import (
 )
 from keras_gans.dscnn.view import estimate_view
 from keras_gans.export.checks import BRIGHTEST, DARKEST, checked_pixels, nan_unless, within
+from keras_gans.export.flatbuffer import metadata
 from keras_gans.export.parity import compare
 from keras_gans.export.saved_model import export_saved_model, output_folder
 from keras_gans.export.tflite import PRECISIONS, convert, rounded_network, write_models
 from keras_gans.metrics.angular import angular_errors
 
 OUTPUTS = ("illuminant", "local_map", "corrected")
-FORMS = {  # of TFLite files: what they say of themselves
-    "images": "illuminant (1, 3), unit norm, of images (1, H, W, 3), linear RGB from 0 to 1; "
-    "NaN where H or W is below {size}, or a value is not finite or out of range",
-    "thumbnail": "illuminant (1, 3), unit norm, of a thumbnail, images (1, {size}, {size}, 3), "
-    "linear RGB from 0 to 1; NaN where a value is not finite or out of range",
-    "network": "directions (1, 3), of any length, of a patch, images (1, {size}, {size}, 3), "
-    "linear RGB from 0 to 1, which is not checked",
-}
+FORMS = ("images", "thumbnail", "network")  # of TFLite files
 
 
 def export_dscnn(
@@ -51,7 +46,8 @@ def export_dscnn(
       `corrected` one output each; `native` the first two of the images as they are. They
       refuse other images, see `checked_pixels`.
     - `base/dscnn-float32.tflite`, `-float16`, `-int8`: `images` (1, H, W, 3) of any size
-      from S up to `illuminant` (1, 3), which is NaN for other images.
+      from S up to `illuminant` (1, 3), which is NaN for other images. Where the model's view
+      is "whole" they average them into a thumbnail themselves.
     - `base/dscnn-S-float32.tflite` and so on, S in digits: the same for `images` of the one
       size (1, S, S, 3), for runtimes that know fixed sizes alone.
     - `base/dscnn-network-float32.tflite` and so on: the network alone, which a GPU takes
@@ -76,7 +72,7 @@ def export_dscnn(
     names = {"images": "", "thumbnail": f"-{network.input_shape[1]}", "network": "-network"}
     models = {
         f"dscnn{names[form]}-{precision}": convert_dscnn(
-            network, precision, representative_images, form
+            network, precision, representative_images, form, metadata.get("view", "native")
         )
         for form in FORMS
         for precision in PRECISIONS
@@ -86,7 +82,7 @@ def export_dscnn(
     endpoints = {name: (_only(served, name), [images]) for name in OUTPUTS}
     endpoints |= {"serving_default": (served, [images]), "native": (native, [images])}
     version = export_saved_model(base, network, endpoints, metadata)
-    return {"saved_model": version, **write_models(models, base)}
+    return {"saved_model": version, **write_models(models, version, metadata)}
 
 
 def convert_dscnn(
@@ -94,6 +90,7 @@ def convert_dscnn(
     precision: str,
     representative_images: Sequence[np.ndarray] | None = None,
     form: Literal["images", "thumbnail", "network"] = "images",
+    view: str | int = "native",
 ) -> bytes:
     """Converts a network, alone or with the estimate for one image, to TFLite: bytes.
 
@@ -107,35 +104,41 @@ def convert_dscnn(
         representative_images: see `export_dscnn`; needed for int8.
         form: what the file takes and gives, see `export_dscnn`: `images` of any size, a
             `thumbnail` of the network's, or the `network` alone.
+        view: of `images`: "whole" if they are to be reduced to a thumbnail first.
     """
     if precision == "int8":
         network = rounded_network(network)
     size = network.input_shape[1]
+
+    def of_patch(images):  # the median of one vote is that vote
+        return unit_lights(unit_lights(network(images, training=False)))
 
     def of_images(images):
         height, width = tf.unstack(tf.shape(images)[1:3])
         valid = tf.minimum(height, width) >= size
         missing = [[0, tf.maximum(size - side, 0)] for side in (height, width)]
         padded = tf.pad(images, [[0, 0], *missing, [0, 0]])
-        return _checked(images, estimate(network, padded)["illuminant"], valid)
+        if view == "whole":
+            light = of_patch(_area_averaged(padded, size))
+        else:
+            light = tf.reshape(estimate(network, padded)["illuminant"], [1, 3])
+        return _checked(images, light, valid)
 
-    def of_thumbnail(images):  # the median of one vote is that vote
-        return _checked(images, unit_lights(unit_lights(network(images, training=False))))
-
-    def of_network(images):
-        return {"directions": network(images, training=False)}
-
+    function = {
+        "images": of_images,
+        "thumbnail": lambda images: _checked(images, of_patch(images)),
+        "network": lambda images: {"directions": network(images, training=False)},
+    }[form]
     side = None if form == "images" else size
     inputs = representative_images
-    if form != "images" and inputs is not None:
-        inputs = [patch for image in inputs for patch in _patches(image, size)]
+    if inputs is not None and form != "images":
+        inputs = [patch for image in inputs for patch in _patches(image, size, view)]
     return convert(
-        {"images": of_images, "thumbnail": of_thumbnail, "network": of_network}[form],
+        function,
         [tf.TensorSpec([1, side, side, 3], tf.float32, name="images")],
-        network,
+        _about(form, size, view),
         precision,
         None if inputs is None else [{"images": image[None]} for image in inputs],
-        description=FORMS[form].format(size=size),
     )
 
 
@@ -143,8 +146,43 @@ def _checked(images, illuminant, valid=True):
     return {"illuminant": nan_unless(valid & within(images, DARKEST, BRIGHTEST), illuminant)}
 
 
-def _patches(image, size):
-    """The whole patches of an image."""
+def _about(form, size, view):
+    """What a file says of itself, see `flatbuffer.metadata`."""
+    shown = f"a scene of any size from {size}x{size}"
+    if form != "images":
+        shown = "a whole scene averaged over areas" if view == "whole" else "a patch of a scene"
+    light = {"values": "RGB of the light, of any length; the input is not checked"}
+    if form != "network":
+        small = f"H or W is below {size}, or " if form == "images" else ""
+        wrong = f"{small}a value is not finite or out of range"
+        light = {"values": f"RGB of the light, of unit norm; NaN where {wrong}"}
+    return {
+        "task": "white balance",
+        "inputs": {"images": {"values": f"{shown}, linear RGB, 0 to 1", "range": [0, 1]}},
+        "outputs": {"directions" if form == "network" else "illuminant": light},
+    }
+
+
+def _area_averaged(images, size):
+    """The means of size x size areas of one image (1, H, W, 3), by products of matrices."""
+
+    def weights(side):
+        side = tf.cast(side, tf.float32)
+        edges = tf.range(size + 1, dtype=tf.float32)[:, None] * (side / size)
+        left = tf.range(side)
+        covered = tf.minimum(edges[1:], left + 1) - tf.maximum(edges[:-1], left)
+        return tf.maximum(covered, 0) * (size / side)
+
+    height, width = tf.unstack(tf.shape(images)[1:3])
+    rows = weights(height) @ tf.reshape(images, [height, 3 * width])
+    return (weights(width) @ tf.reshape(rows, [size, width, 3]))[None]
+
+
+def _patches(image, size, view):
+    """What of an image the network is shown at a time."""
+    if view == "whole":
+        yield area_average(image, size, size)
+        return
     height, width = image.shape[:2]
     for top in range(0, height - size + 1, size):
         for left in range(0, width - size + 1, size):
@@ -158,7 +196,8 @@ def compare_dscnn(
 
     Args:
         network: the model that was exported.
-        paths: dict name -> path of a TFLite file; those of one size see the first patch.
+        paths: dict name -> path of a TFLite file; those of one size see the first patch,
+            or where that is their view a thumbnail.
         images: sequence of float32 (H, W, 3).
 
     Returns:
@@ -166,19 +205,21 @@ def compare_dscnn(
         are angles in degrees.
     """
     size = network.input_shape[1]
-    whole = {n: p for n, p in paths.items() if "-network" not in n and f"-{size}-" not in n}
-    patches = [next(_patches(image, size)) for image in images]
 
-    def rows(paths, images):
+    def rows(name, path):
+        about = metadata(path)
+        shown, view = images, about.get("view", "native")
+        if view == "whole" or about["inputs"]["images"]["shape"][1] == size:
+            shown = [next(_patches(image, size, view)) for image in images]
+        given = images if about["inputs"]["images"]["shape"][1] is None else shown
         return compare(
-            paths,
-            [{"images": image[None]} for image in images],
-            estimate_images(network, images)[0],
-            lambda expected, outputs: angular_errors(expected, *outputs.values())[0],
+            {name: path},
+            [{"images": image[None]} for image in given],
+            estimate_images(network, shown)[0],
+            lambda expected, outputs: angular_errors(expected, *outputs.values()),
         )
 
-    fixed = {n: p for n, p in paths.items() if n not in whole}
-    return pd.concat([rows(whole, images), rows(fixed, patches)], ignore_index=True)
+    return pd.concat([rows(*each) for each in paths.items()], ignore_index=True)
 
 
 def _served(network, view, spec):

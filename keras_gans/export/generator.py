@@ -14,6 +14,7 @@ from keras_gans.export.saved_model import export_saved_model, output_folder
 from keras_gans.export.tflite import convert, write_models
 
 PRECISIONS = ("float32", "float16")  # the rounding of int8 would show in the images
+COLOURS = {1: "grey", 3: "sRGB"}
 DISTRIBUTIONS = ("uniform", "normal")  # of z
 
 
@@ -108,8 +109,16 @@ def export_generator(
         labels = [tf.TensorSpec([count], tf.int32, name="label")] if classes else []
         return signature + labels
 
+    normal = "standard normal" if distribution == "normal" else "uniform from -1 to 1"
+    about = {
+        "task": "image generation",
+        "inputs": {"z": {"values": f"latent vector, {normal}", "distribution": distribution}},
+        "outputs": {"images": {"values": f"{COLOURS[shape[2]]}, 0 to 255", "range": [0, 255]}},
+    }
+    if classes:
+        about["inputs"]["label"] = {"values": "number of the class", "classes": list(classes)}
     models = {
-        f"{base.name}-{precision}": convert(generate, inputs(1), generator, precision)
+        f"{base.name}-{precision}": convert(generate, inputs(1), about, precision)
         for precision in PRECISIONS
     }
     scalars = {"first": tf.int64, "count": tf.int32, "seed": tf.int64}
@@ -127,7 +136,7 @@ def export_generator(
     if classes:
         metadata["classes"] = list(classes)
     version = export_saved_model(base, generator, endpoints, metadata)
-    return {"saved_model": version, **write_models(models, base)}
+    return {"saved_model": version, **write_models(models, version, metadata)}
 
 
 def draw_latent(

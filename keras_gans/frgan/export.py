@@ -66,7 +66,9 @@ def export_classifier(
     with output_folder(base):
         pass  # finds out before the work whether `base` can be written
     models = {
-        f"{base.name}-{precision}": convert_classifier(discriminator, precision, representative)
+        f"{base.name}-{precision}": convert_classifier(
+            discriminator, precision, representative, classes
+        )
         for precision in PRECISIONS
     }
     size = discriminator.input_shape[1]
@@ -85,7 +87,7 @@ def export_classifier(
     metadata = {**metadata, "classes": classes, "image_size": size}
     endpoints = {"serving_default": (classify, [images])}
     version = export_saved_model(base, discriminator, endpoints, metadata)
-    paths = write_models(models, base)
+    paths = write_models(models, version, metadata)
     if test_images is not None:
         print_classifiers(compare_classifier(discriminator, paths, test_images, test_labels))
     return {"saved_model": version, **paths}
@@ -129,7 +131,10 @@ def _srgb(linear):
 
 
 def convert_classifier(
-    discriminator: keras.Model, precision: str, representative: np.ndarray | None = None
+    discriminator: keras.Model,
+    precision: str,
+    representative: np.ndarray | None = None,
+    classes: Sequence[str] = (),
 ) -> bytes:
     """Converts the classifier, for one image at a time, to TFLite.
 
@@ -139,6 +144,7 @@ def convert_classifier(
     Args:
         discriminator, representative: see `export_classifier`; int8 needs the last.
         precision: `"float32"`, `"float16"` or `"int8"`.
+        classes: their names, for the file's metadata.
     """
     size = discriminator.input_shape[1]
 
@@ -148,7 +154,11 @@ def convert_classifier(
     return convert(
         classify,
         [tf.TensorSpec([1, size, size, 3], tf.float32, name="images")],
-        discriminator,
+        {
+            "task": "classification",
+            "inputs": {"images": {"values": "sRGB, -1 to 1", "range": [-1, 1]}},
+            "outputs": {"probabilities": {"values": "one a class", "classes": list(classes)}},
+        },
         precision,
         None if representative is None else _single(representative),
     )

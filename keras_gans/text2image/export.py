@@ -94,7 +94,7 @@ def export_text_to_image(
     reader = SentenceReader(vocabulary, length)
     endpoints = _endpoints(network, reader)
     version = export_saved_model(base, network, endpoints, metadata, [reader])
-    files = write_models(models, base)
+    files = write_models(models, version, metadata)
     paths = {
         "saved_model": version,
         **files,
@@ -164,8 +164,19 @@ def convert_text_to_image(network: keras.Model, precision: str) -> bytes:
     """
     shape = [1, *network.inputs[0].shape[1:]]
     signature = [tf.TensorSpec(shape, tf.float32, name="vectors")]
+    about = {
+        "task": "text to image",
+        "inputs": {"vectors": {"values": "mean of the vectors of the words (vectors.npy)"}},
+        "outputs": {"images": {"values": "sRGB, 0 to 255", "range": [0, 255]}},
+    }
     if not _is_whole(network):
-        return convert(lambda v: {"images": _draw(network, v)}, signature, network, precision)
+        return convert(lambda v: {"images": _draw(network, v)}, signature, about, precision)
+    places = "the last words at the end, zeros in front"
+    about["inputs"] = {
+        "vectors": {"values": f"vectors of the words (vectors.npy), {places}"},
+        "mask": {"values": "where there is a word"},
+    }
+    about["outputs"]["pictures"] = {"values": "sRGB, 0 to 255, up to each word"}
     network = unrolled(network)
     signature.append(tf.TensorSpec(shape[:2], tf.bool, name="mask"))
 
@@ -173,7 +184,7 @@ def convert_text_to_image(network: keras.Model, precision: str) -> bytes:
         pictures = _draw(network, [vectors, mask])
         return {"images": pictures[:, -1], "pictures": pictures}
 
-    return convert(draw, signature, network, precision)
+    return convert(draw, signature, about, precision)
 
 
 def unrolled(network: keras.Model) -> keras.Model:

@@ -19,7 +19,7 @@ from keras_gans.defectgan.export import (
 from keras_gans.defectgan.networks import build_generator
 from keras_gans.defectgan.view import View
 from keras_gans.errors import InputError
-from keras_gans.export import tflite
+from keras_gans.export import flatbuffer
 from keras_gans.export.tflite import runner
 from tests.defectgan.fakes import boxes
 
@@ -122,7 +122,7 @@ def test_tflite_signature_and_operations(exported):
         }
         cleaned = run(images=tile)["cleaned"]
         assert cleaned.shape == tile.shape and cleaned.dtype == np.float32
-        operations = tflite.operations(path)
+        operations = flatbuffer.operations(path)
         names = {operation.name for operation in operations}
         assert names >= {"CONV_2D", "TRANSPOSE_CONV", "MIRROR_PAD", "RSQRT", "TANH"}
         assert not any(name.startswith("Flex") or name == "CUSTOM" for name in names)

@@ -5,11 +5,12 @@ import tensorflow as tf
 from keras_gans.commands import white_balance
 from keras_gans.data.squares import area_average
 from keras_gans.dscnn.estimate import estimate
-from keras_gans.dscnn.export import compare_dscnn, export_dscnn
+from keras_gans.dscnn.export import compare_dscnn, convert_dscnn, export_dscnn
 from keras_gans.dscnn.networks import build_dscnn
 from keras_gans.dscnn.view import area_averaged
 from keras_gans.errors import InputError
-from keras_gans.export.tflite import PRECISIONS, operations, runner
+from keras_gans.export.flatbuffer import operations
+from keras_gans.export.tflite import PRECISIONS, runner
 
 RNG = np.random.default_rng(0)
 IMAGES = [RNG.uniform(0, 1, (40, 56, 3)).astype(np.float32) for _ in range(6)]
@@ -88,6 +89,20 @@ def test_tflite_drift(network, exported):
         assert rows["max"][f"dscnn{form}-float32"] < 1e-3
         assert rows["max"][f"dscnn{form}-float16"] < 0.05
         assert rows["max"][f"dscnn{form}-int8"] < 1.0
+
+
+def test_a_model_of_whole_scenes_averages_them_itself(network, tmp_path):
+    path = tmp_path / "whole.tflite"
+    path.write_bytes(convert_dscnn(network, "float32", view="whole"))
+    run = runner(path)
+    for height, width in ((16, 16), (40, 56), (67, 16), (333, 1001)):
+        image = RNG.uniform(0, 1, (height, width, 3)).astype(np.float32)
+        small = area_average(image, 16, 16)[None]
+        light = estimate(network, tf.constant(small))["illuminant"]
+        np.testing.assert_allclose(run(images=image[None])["illuminant"], light, atol=1e-5)
+    for height, width in ((0, 0), (15, 70), (70, 15)):
+        image = np.full((1, height, width, 3), 0.5, np.float32)
+        assert np.isnan(run(images=image)["illuminant"]).all()
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)

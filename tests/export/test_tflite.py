@@ -4,11 +4,12 @@ import pytest
 import tensorflow as tf
 
 from keras_gans.errors import InputError
+from keras_gans.export.flatbuffer import description, metadata, operations
 from keras_gans.export.parity import compare, print_parity
 from keras_gans.export.tflite import (
+    LICENSE,
     PRECISIONS,
     convert,
-    operations,
     round_to_int8,
     rounded_network,
     runner,
@@ -16,6 +17,11 @@ from keras_gans.export.tflite import (
 )
 
 RNG = np.random.default_rng(0)
+ABOUT = {
+    "task": "to test",
+    "inputs": {"x": {"values": "noise", "range": [0, 1]}},
+    "outputs": {"y": {"values": "numbers"}},
+}
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +42,7 @@ def models(network):
 def converted(network, precision, float_head=False):
     signature = [tf.TensorSpec([1, None, None, 3], tf.float32, name="x")]
     inputs = [{"x": x} for x in images(8)]
-    return convert(
-        lambda x: {"y": network(x)}, signature, network, precision, inputs, float_head
-    )
+    return convert(lambda x: {"y": network(x)}, signature, ABOUT, precision, inputs, float_head)
 
 
 def images(count):
@@ -79,11 +83,11 @@ def test_half_and_int8_are_smaller(models):
     assert len(models["int8"]) < len(models["float32"])
 
 
-def test_bad_arguments(network):
+def test_bad_arguments():
     with pytest.raises(ValueError, match="Received: 'int4'"):
-        convert(None, [], network, "int4")
+        convert(None, [], {}, "int4")
     with pytest.raises(ValueError, match="representative"):
-        convert(None, [], network, "int8")
+        convert(None, [], {}, "int8")
 
 
 @pytest.mark.parametrize("axes", [(0, 1, 2), (0, 1, 3)])
@@ -117,8 +121,31 @@ def test_rounded_network_is_a_copy(network):
         np.testing.assert_array_equal(value, kept)
 
 
+def test_a_file_says_what_it_is(models, tmp_path):
+    for name, model in models.items():
+        facts = metadata(model)
+        assert facts["inputs"]["x"] == {
+            "values": "noise", "range": [0, 1], "type": "float32", "shape": [1, None, None, 3]
+        }  # fmt: skip
+        assert description(model) == (
+            "to test; takes x, float32 (1, any, any, 3): noise; "
+            f"gives y, float32 ({facts['outputs']['y']['shape'][0] or 'any'}, 64): numbers"
+        )
+        path = write_models({name: model}, tmp_path / "7", {"trained_on": "häy", "more": 1})[
+            name
+        ]
+        run = {"name": name, "version": 7, "trained_on": "häy", "license": LICENSE}
+        assert metadata(path) == facts | run
+        assert description(path) == description(model)
+        names = [each for step in operations(path) for each in step.outputs]
+        assert len(set(names)) == len(names) and "" not in names and names[-1] == "y"
+    plain = tf.function(lambda x: x + 1, [tf.TensorSpec([2])]).get_concrete_function()
+    older = tf.lite.TFLiteConverter.from_concrete_functions([plain]).convert()
+    assert metadata(older) == {}
+
+
 def test_write_models_and_parity_table(network, models, tmp_path, capsys):
-    paths = write_models(models, tmp_path / "name")
+    paths = write_models(models, tmp_path / "name" / "1", {})
     assert sorted(p.name for p in (tmp_path / "name").iterdir()) == [
         "float16.tflite",
         "float32.tflite",
@@ -133,7 +160,7 @@ def test_write_models_and_parity_table(network, models, tmp_path, capsys):
         repeats=2,
     )
     assert list(rows["name"]) == ["float32", "float16", "int8"]
-    assert list(rows["size_kb"]) == [len(model) / 1000 for model in models.values()]
+    assert list(rows["size_kb"]) == [path.stat().st_size / 1000 for path in paths.values()]
     assert (rows["latency_ms"] > 0).all() and (rows["mean"] <= rows["max"]).all()
     assert rows["max"][0] < rows["max"][2]
     print_parity(rows, "exported", "steps")
@@ -143,4 +170,4 @@ def test_write_models_and_parity_table(network, models, tmp_path, capsys):
 def test_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="file: cannot be written"):
-        write_models({"a": b""}, tmp_path / "file")
+        write_models({"a": b""}, tmp_path / "file" / "1", {})

@@ -11,7 +11,7 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_gans.errors import InputError
-from keras_gans.export.tflite import operations
+from keras_gans.export.flatbuffer import operations
 from keras_gans.frgan.datasets import load_folders
 from keras_gans.frgan.export import (
     compare_classifier,

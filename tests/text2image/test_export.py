@@ -15,7 +15,7 @@ from PIL import Image
 
 from keras_gans.__main__ import main
 from keras_gans.errors import InputError
-from keras_gans.export import tflite
+from keras_gans.export import flatbuffer
 from keras_gans.export.tflite import runner
 from keras_gans.layers import FusedBatchNormalization, PeepholeConvLSTM2D
 from keras_gans.text2image.captions import Vocabulary, tokenize
@@ -267,7 +267,7 @@ def test_tflite(network, vocabulary, exported, precision, atol):
 
 
 def test_tflite_has_built_in_operations_and_no_loop(exported):
-    names = {each.name for each in tflite.operations(exported["drawer-float32"])}
+    names = {each.name for each in flatbuffer.operations(exported["drawer-float32"])}
     assert "TRANSPOSE_CONV" in names
     assert not {name for name in names if name.startswith(("Flex", "WHILE", "CALL", "IF"))}
 
