@@ -168,10 +168,10 @@ def _area_averaged(images, size):
 
     def weights(side):
         side = tf.cast(side, tf.float32)
-        edges = tf.range(size + 1, dtype=tf.float32)[:, None] * (side / size)
+        start = tf.range(size, dtype=tf.float32)[:, None] * (side / size)
         left = tf.range(side)
-        covered = tf.minimum(edges[1:], left + 1) - tf.maximum(edges[:-1], left)
-        return tf.maximum(covered, 0) * (size / side)
+        covered = tf.minimum(start + side / size, left + 1) - tf.maximum(start, left)
+        return tf.nn.relu(covered) * (size / side)
 
     height, width = tf.unstack(tf.shape(images)[1:3])
     rows = weights(height) @ tf.reshape(images, [height, 3 * width])
