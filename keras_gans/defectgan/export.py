@@ -11,14 +11,12 @@ import tensorflow as tf
 
 from keras_gans.defectgan.cleaner import Cleaner
 from keras_gans.defectgan.detection import Calibration
-from keras_gans.defectgan.detection_graph import build_detection_graph
+from keras_gans.defectgan.served import served_defectgan
 from keras_gans.defectgan.tiles import cut_tiles
-from keras_gans.export.checks import checked_pixels
 from keras_gans.export.parity import compare
 from keras_gans.export.saved_model import export_saved_model, output_folder
 from keras_gans.export.tflite import PRECISIONS, convert, runner, write_models
-
-OUTPUTS = ("mask", "score", "cleaned")  # with a signature of their own
+from keras_gans.export.warmup import picture_examples
 
 
 def export_defectgan(
@@ -35,7 +33,10 @@ def export_defectgan(
     - `base/<version>/`: a SavedModel in TensorFlow Serving's layout. The signatures take
       `images`, uint8 (N, H, W, C) of any size, and give what `build_detection_graph`
       describes: `serving_default` all of it; `mask`, `score` and `cleaned` one output each.
-      They refuse empty batches and images, see `checked_pixels`.
+      They refuse empty batches and images, see `checked_pixels`. `bytes` takes
+      `image_bytes`, string (N,), JPEG and PNG, and gives what `keras-gans detect` writes, as
+      PNG: `overlay_bytes` and `mask_bytes`, string (N,); `score`; and `defective`, bool (N,).
+      `tile` is the generator alone, of N tiles, as in the files for phones.
       `assets.extra/model.json` holds the card, and beside it `calibration` (a dict), `tile`,
       `reduce`, `flatten` and `channels`.
     - `base/defectgan-float32.tflite`, `-float16`, `-int8`: the generator alone, from `images`
@@ -71,13 +72,9 @@ def export_defectgan(
         "flatten": view.flatten,
         "channels": cleaner.channels,
     }
-    images = cleaner.signature
-    detect = build_detection_graph(cleaner, calibration)
-    # one graph for all endpoints
-    detector = tf.function(lambda images: detect(checked_pixels(images)), [images])
-    endpoints = {name: (_only(detector, name), [images]) for name in OUTPUTS}
-    endpoints["serving_default"] = detector, [images]
-    version = export_saved_model(base, generator, endpoints, card)
+    endpoints = served_defectgan(cleaner, calibration)
+    examples = picture_examples(view.tile, cleaner.channels)
+    version = export_saved_model(base, generator, endpoints, card, examples=examples)
     return {"saved_model": version, **write_models(models, version, card)}
 
 
@@ -135,7 +132,3 @@ def compare_defectgan(
         [np.asarray(generator(x, training=False)) for x in tiles],
         lambda expected, outputs: 127.5 * np.abs(expected - outputs["cleaned"]),
     )
-
-
-def _only(detector, name):
-    return lambda images: {name: detector(images)[name]}

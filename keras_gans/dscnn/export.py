@@ -10,22 +10,16 @@ import pandas as pd
 import tensorflow as tf
 
 from keras_gans.data.squares import area_average
-from keras_gans.dscnn.estimate import (
-    correct,
-    estimate,
-    estimate_images,
-    traced_estimate,
-    unit_lights,
-)
-from keras_gans.dscnn.view import estimate_view
-from keras_gans.export.checks import BRIGHTEST, DARKEST, checked_pixels, nan_unless, within
+from keras_gans.dscnn.estimate import estimate, estimate_images, unit_lights
+from keras_gans.dscnn.served import served_dscnn
+from keras_gans.export.checks import BRIGHTEST, DARKEST, nan_unless, within
 from keras_gans.export.flatbuffer import metadata
 from keras_gans.export.parity import compare
 from keras_gans.export.saved_model import export_saved_model, output_folder
 from keras_gans.export.tflite import PRECISIONS, convert, rounded_network, write_models
+from keras_gans.export.warmup import picture_examples
 from keras_gans.metrics.angular import angular_errors
 
-OUTPUTS = ("illuminant", "local_map", "corrected")
 FORMS = ("images", "thumbnail", "network")  # of TFLite files
 
 
@@ -44,7 +38,10 @@ def export_dscnn(
       to the view that the model was trained on themselves (see `estimate_view`), and give
       what `estimate` describes: `serving_default` all of it; `illuminant`, `local_map` and
       `corrected` one output each; `native` the first two of the images as they are. They
-      refuse other images, see `checked_pixels`.
+      refuse other images, see `checked_pixels`. `bytes` takes `image_bytes`, string (N,),
+      JPEG and PNG, of 8 bits (sRGB) or PNG of 16 bits (linear), and gives `illuminant` and
+      `corrected_bytes`, string (N,), the photos in full size: JPEG, or PNG of 16 bits.
+      Highlights of 8 bits that are clipped in all channels stay white.
     - `base/dscnn-float32.tflite`, `-float16`, `-int8`: `images` (1, H, W, 3) of any size
       from S up to `illuminant` (1, 3), which is NaN for other images. Where the model's view
       is "whole" they average them into a thumbnail themselves.
@@ -77,11 +74,9 @@ def export_dscnn(
         for form in FORMS
         for precision in PRECISIONS
     }
-    images = tf.TensorSpec([None, None, None, 3], tf.float32, name="images")
-    served, native = _served(network, metadata.get("view", "native"), images)
-    endpoints = {name: (_only(served, name), [images]) for name in OUTPUTS}
-    endpoints |= {"serving_default": (served, [images]), "native": (native, [images])}
-    version = export_saved_model(base, network, endpoints, metadata)
+    endpoints = served_dscnn(network, metadata.get("view", "native"))
+    examples = picture_examples(network.input_shape[1], 3, np.float32)
+    version = export_saved_model(base, network, endpoints, metadata, examples=examples)
     return {"saved_model": version, **write_models(models, version, metadata)}
 
 
@@ -220,24 +215,3 @@ def compare_dscnn(
         )
 
     return pd.concat([rows(*each) for each in paths.items()], ignore_index=True)
-
-
-def _served(network, view, spec):
-    """The functions of `serving_default` and `native`, which share one graph of the network."""
-    size = network.input_shape[1]
-    traced = traced_estimate(network)
-
-    @tf.function(input_signature=[spec])
-    def served(images):
-        images = checked_pixels(images, size)
-        found = estimate_view(traced, images, size, view)
-        return {**found, "corrected": correct(images, found["illuminant"])}
-
-    def native(images):
-        return traced(checked_pixels(images, size))
-
-    return served, native
-
-
-def _only(served, name):
-    return lambda images: {name: served(images)[name]}

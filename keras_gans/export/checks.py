@@ -34,7 +34,7 @@ def checked_pixels(images: tf.Tensor, side: int = 1) -> tf.Tensor:
     if images.dtype.is_floating:
         inside = within(images, DARKEST, BRIGHTEST)
         checks.append((inside, "images must be finite and from 0 to 1"))
-    return _after(images, checks)
+    return after(images, checks)
 
 
 def checked_latent(z: tf.Tensor) -> tf.Tensor:
@@ -44,7 +44,7 @@ def checked_latent(z: tf.Tensor) -> tf.Tensor:
         tf.errors.InvalidArgumentError: there are none, or others.
     """
     far = f"z must be finite and from {-FARTHEST:g} to {FARTHEST:g}"
-    return _after(
+    return after(
         z,
         [
             (tf.shape(z)[0] > 0, "z must be one or more"),
@@ -60,7 +60,17 @@ def checked_label(label: tf.Tensor, low: int, classes: int) -> tf.Tensor:
         tf.errors.InvalidArgumentError: others.
     """
     message = f"label must be from {low} to {classes - 1}"
-    return _after(label, [(within(label, low, classes - 1), message)])
+    return after(label, [(within(label, low, classes - 1), message)])
+
+
+def checked_batch(numbers: tf.Tensor) -> tf.Tensor:
+    """What a row of each image holds (N,), N from 1 to `MOST_IMAGES`.
+
+    Raises:
+        tf.errors.InvalidArgumentError: none, or more.
+    """
+    message = f"a request must be of 1 to {MOST_IMAGES} images"
+    return after(numbers, [(within(tf.size(numbers), 1, MOST_IMAGES), message)])
 
 
 def checked_numbers(first: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
@@ -70,7 +80,7 @@ def checked_numbers(first: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
         tf.errors.InvalidArgumentError: others.
     """
     last = tf.int64.max - MOST_IMAGES
-    count = _after(
+    count = after(
         tf.cast(count, tf.int64),
         [
             (within(first, 0, last), f"first must be from 0 to {last}"),
@@ -88,7 +98,7 @@ def checked_captions(captions: tf.Tensor) -> tf.Tensor:
     """
     same = tf.strings.unicode_transcode(captions, "UTF-8", "UTF-8", errors="replace")
     lengths = tf.strings.length(captions)
-    return _after(
+    return after(
         captions,
         [
             (tf.shape(captions)[0] > 0, "captions must be one or more"),
@@ -104,7 +114,7 @@ def checked_words(ids: tf.Tensor, known: tf.Tensor, message: str) -> tf.Tensor:
     Raises:
         tf.errors.InvalidArgumentError: there is a sentence without one.
     """
-    return _after(ids, [(tf.reduce_all(tf.reduce_any(known, axis=1)), message)])
+    return after(ids, [(tf.reduce_all(tf.reduce_any(known, axis=1)), message)])
 
 
 def within(values: tf.Tensor, low: float, high: float) -> tf.Tensor:
@@ -118,7 +128,7 @@ def nan_unless(valid: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
     return values * (one / one)  # a constant NaN would not survive the calibration of int8
 
 
-def _after(tensor, checks):
+def after(tensor: tf.Tensor, checks: list[tuple[tf.Tensor, str]]) -> tf.Tensor:
     """The tensor, after each of (bool scalar, message) was found true."""
     asserts = [tf.debugging.Assert(fine, [message]) for fine, message in checks]
     with tf.control_dependencies(asserts):

@@ -9,9 +9,15 @@ import keras
 import tensorflow as tf
 
 from keras_gans.data.levels import to_levels
-from keras_gans.export.checks import checked_label, checked_latent, checked_numbers
+from keras_gans.export.checks import (
+    checked_batch,
+    checked_label,
+    checked_latent,
+    checked_numbers,
+)
 from keras_gans.export.saved_model import export_saved_model, output_folder
 from keras_gans.export.tflite import convert, write_models
+from keras_gans.export.warmup import zero_examples
 
 PRECISIONS = ("float32", "float16")  # the rounding of int8 would show in the images
 COLOURS = {1: "grey", 3: "sRGB"}
@@ -29,20 +35,21 @@ def export_generator(
 
     Writes
 
-    - `base/<version>/`: a SavedModel in TensorFlow Serving's layout, with two signatures.
+    - `base/<version>/`: a SavedModel in TensorFlow Serving's layout, with three signatures.
       `serving_default` makes `images`, uint8 (N, S, S, C), of `z`, float32 (N, latent).
       `from_seed` makes images number `first` to `first + count - 1` of a `seed` (int64, int32
       and int64 scalars), with z by `draw_latent`. They are made one by one, so that an image
-      depends on its number and seed alone, to the bit on one machine. Both refuse what is out
-      of range, NaN and empty batches, see `keras_gans.export.checks`.
+      depends on its number and seed alone, to the bit on one machine. `bytes` makes the same
+      as files: `image_bytes`, PNG, string (N,), of `seed` and `number`, int64 (N,). All refuse
+      what is out of range, NaN and empty batches, see `keras_gans.export.checks`.
       `assets.extra/model.json` holds `metadata` and `latent`, `image_size` (S), `channels`
       (C), `distribution` if it is not uniform, and `classes` if there are any.
     - `base/NAME-float32.tflite` and `-float16`, NAME being the last part of `base`: from
       `z` (1, latent) to `images` (1, S, S, C), uint8.
 
-    With classes all take `label` too, int32 below K: (N,), or a scalar for `from_seed`, where
-    -1 draws a class for each image by `draw_label`. The SavedModel then also gives `labels`,
-    int32 (N,).
+    With classes all take `label` too, int32 below K: (N,), or a scalar for `from_seed`. To that
+    and to `bytes` -1 means that a class is drawn for each image by `draw_label`. The first two
+    signatures then also give `labels`, int32 (N,).
 
     Args:
         generator: model from z (N, latent), with classes from [z, label (N,)], to images
@@ -72,38 +79,6 @@ def export_generator(
     latent = generator.inputs[0].shape[1]
     shape = generator.output_shape[1:]
 
-    def generate(z, label=None):
-        images = generator(z if label is None else [z, label], training=False)
-        return {"images": to_levels(images)}
-
-    def serve(z, label=None):
-        z = checked_latent(z)
-        if label is None:
-            return generate(z)
-        label = checked_label(label, 0, len(classes))
-        return {**generate(z, label), "labels": label}
-
-    def from_seed(first, count, seed, label=None):
-        numbers = checked_numbers(first, count)
-        if label is not None:
-            label = checked_label(label, -1, len(classes))
-
-        def one(number):
-            z = draw_latent(seed, number, latent, distribution)[None]
-            if label is None:
-                return generate(z)["images"][0]
-            chosen = tf.where(label < 0, draw_label(seed, number, len(classes)), label)
-            return generate(z, chosen[None])["images"][0], chosen
-
-        def made(spec):
-            return tf.map_fn(one, numbers, fn_output_signature=spec)
-
-        image = tf.TensorSpec(shape, tf.uint8)
-        if label is None:
-            return {"images": made(image)}
-        images, labels = made((image, tf.TensorSpec([], tf.int32)))
-        return {"images": images, "labels": labels}
-
     def inputs(count):
         signature = [tf.TensorSpec([count, latent], tf.float32, name="z")]
         labels = [tf.TensorSpec([count], tf.int32, name="label")] if classes else []
@@ -117,14 +92,66 @@ def export_generator(
     }
     if classes:
         about["inputs"]["label"] = {"values": "number of the class", "classes": list(classes)}
+
+    def generate(z, label=None):
+        images = generator(z if label is None else [z, label], training=False)
+        return {"images": to_levels(images)}
+
+    generate_any = tf.function(generate, inputs(None), autograph=False)  # of all endpoints
+
+    def serve(z, label=None):
+        z = checked_latent(z)
+        if label is None:
+            return generate_any(z)
+        label = checked_label(label, 0, len(classes))
+        return {**generate_any(z, label), "labels": label}
+
+    def one(seed, number, label):
+        z = draw_latent(seed, number, latent, distribution)[None]
+        if label is None:
+            return {"images": generate_any(z)["images"][0]}
+        chosen = tf.where(label < 0, draw_label(seed, number, len(classes)), label)
+        return {"images": generate_any(z, chosen[None])["images"][0], "labels": chosen}
+
+    def checked(label):
+        return None if label is None else checked_label(label, -1, len(classes))
+
+    specs = {"images": tf.TensorSpec(shape, tf.uint8)}
+    specs |= {"labels": tf.TensorSpec([], tf.int32)} if classes else {}
+
+    def from_seed(first, count, seed, label=None):
+        numbers, label = checked_numbers(first, count), checked(label)
+        return tf.map_fn(
+            lambda number: one(seed, number, label), numbers, fn_output_signature=specs
+        )
+
+    def as_files(seed, number, label=None):
+        number = checked_numbers(checked_batch(number), 1)
+
+        def encoded(row):
+            made = one(*row) if classes else one(*row, None)
+            return tf.io.encode_png(made["images"])
+
+        rows = (seed, number, checked(label)) if classes else (seed, number)
+        png = tf.TensorSpec([], tf.string)
+        return {"image_bytes": tf.map_fn(encoded, rows, fn_output_signature=png)}
+
     models = {
         f"{base.name}-{precision}": convert(generate, inputs(1), about, precision)
         for precision in PRECISIONS
     }
-    scalars = {"first": tf.int64, "count": tf.int32, "seed": tf.int64}
-    scalars |= {"label": tf.int32} if classes else {}
-    scalars = [tf.TensorSpec([], dtype, name=name) for name, dtype in scalars.items()]
-    endpoints = {"serving_default": (serve, inputs(None)), "from_seed": (from_seed, scalars)}
+    labels = {"label": tf.int32} if classes else {}
+    scalars = {"first": tf.int64, "count": tf.int32, "seed": tf.int64} | labels
+    columns = {"seed": tf.int64, "number": tf.int64} | labels
+    scalars, columns = (
+        [tf.TensorSpec(shape, dtype, name=name) for name, dtype in each.items()]
+        for each, shape in ((scalars, []), (columns, [None]))
+    )
+    endpoints = {
+        "serving_default": (serve, inputs(None)),
+        "from_seed": (from_seed, scalars),
+        "bytes": (as_files, columns),
+    }
     metadata = {
         **metadata,
         "latent": latent,
@@ -135,7 +162,8 @@ def export_generator(
         metadata["distribution"] = distribution
     if classes:
         metadata["classes"] = list(classes)
-    version = export_saved_model(base, generator, endpoints, metadata)
+    examples = zero_examples(endpoints, "serving_default", "bytes")
+    version = export_saved_model(base, generator, endpoints, metadata, examples=examples)
     return {"saved_model": version, **write_models(models, version, metadata)}
 
 

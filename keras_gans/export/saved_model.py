@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_gans.errors import InputError
+from keras_gans.export.warmup import write_warmup
 from keras_gans.files import numbered, read_json, remove_leftovers, unfinished
 
 
@@ -21,6 +23,7 @@ def export_saved_model(
     endpoints: dict[str, tuple[Callable, list]],
     metadata: dict,
     resources: Sequence[tf.Module] = (),
+    examples: dict[str, dict[str, np.ndarray]] | None = None,
 ) -> Path:
     """Writes a model as the next version below `base`, complete or not at all.
 
@@ -34,6 +37,8 @@ def export_saved_model(
         metadata: written as JSON to `assets.extra/model.json`, which the server ignores. A
             run that was killed while it exported finds what it has written by "run".
         resources: modules with lookup tables that the endpoints use.
+        examples: signature name -> inputs by name, with which the server warms up: written
+            to `assets.extra/tf_serving_warmup_requests`.
 
     Returns:
         The version's folder.
@@ -63,6 +68,7 @@ def export_saved_model(
         extra.mkdir()
         text = json.dumps(metadata, indent=2, ensure_ascii=False)
         (extra / "model.json").write_text(text + "\n", encoding="utf-8")
+        write_warmup(extra / "tf_serving_warmup_requests", base.name, examples or {})
         return _rename_to_next_version(model, base)
 
 

@@ -11,9 +11,11 @@ import tensorflow as tf
 from keras_gans.data.levels import to_float
 from keras_gans.data.srgb import srgb_to_linear
 from keras_gans.export.checks import checked_pixels
+from keras_gans.export.encoded import checked_file, decoded, map_files, srgb_curve
 from keras_gans.export.parity import compare, print_parity
 from keras_gans.export.saved_model import export_saved_model, output_folder
 from keras_gans.export.tflite import PRECISIONS, convert, write_models
+from keras_gans.export.warmup import picture_examples
 
 
 def export_classifier(
@@ -34,7 +36,8 @@ def export_classifier(
       gives `probabilities`, float32 (N, K); `classes`, string (N, K), the names of the
       classes in that order, in every row alike (a server that answers row by row wants a row
       an image of each output); and `label`, string (N,), the name of the likeliest. It
-      refuses empty batches and images, see `checked_pixels`.
+      refuses empty batches and images, see `checked_pixels`. `bytes` gives the same of
+      `image_bytes`, string (N,), JPEG and PNG, see `keras_gans.export.encoded.decoded`.
       `assets.extra/model.json` holds `metadata`, and beside it `classes` and `image_size`.
     - `base/NAME-float32.tflite`, `-float16`, `-int8`, where NAME is the last part of `base`:
       from `images` (1, S, S, 3), float32 in [-1, 1], as the network takes them, to
@@ -73,9 +76,10 @@ def export_classifier(
     }
     size = discriminator.input_shape[1]
 
+    @tf.function(input_signature=[tf.TensorSpec([None, size, size, 3], tf.uint8)])
     def classify(images):
-        images = to_float(fit_size(checked_pixels(images), size))
-        probabilities = tf.nn.softmax(discriminator(images, training=False))
+        logits = discriminator(to_float(images), training=False)
+        probabilities = tf.nn.softmax(logits)
         names = tf.constant(classes)
         return {
             "probabilities": probabilities,
@@ -83,10 +87,22 @@ def export_classifier(
             "label": tf.gather(names, tf.argmax(probabilities, axis=1)),
         }
 
+    def serve(images):
+        return classify(fit_size(checked_pixels(images), size))
+
+    def square(content):
+        return {"images": fit_size(decoded(checked_file(content))[None], size)[0]}
+
+    def serve_bytes(image_bytes):
+        spec = tf.TensorSpec([size, size, 3], tf.uint8)
+        return classify(map_files(square, image_bytes, {"images": spec})["images"])
+
     images = tf.TensorSpec([None, None, None, 3], tf.uint8, name="images")
+    files = tf.TensorSpec([None], tf.string, name="image_bytes")
     metadata = {**metadata, "classes": classes, "image_size": size}
-    endpoints = {"serving_default": (classify, [images])}
-    version = export_saved_model(base, discriminator, endpoints, metadata)
+    endpoints = {"serving_default": (serve, [images]), "bytes": (serve_bytes, [files])}
+    examples = picture_examples(size, 3)
+    version = export_saved_model(base, discriminator, endpoints, metadata, examples=examples)
     paths = write_models(models, version, metadata)
     if test_images is not None:
         print_classifiers(compare_classifier(discriminator, paths, test_images, test_labels))
@@ -116,18 +132,11 @@ def fit_size(images: tf.Tensor, size: int) -> tf.Tensor:
         square = images[:, top : top + side, left : left + side]
         linear = tf.gather(levels, tf.cast(square, tf.int32))
         linear = tf.image.resize(linear, [size, size], "lanczos3", antialias=True)
-        return tf.cast(tf.round(255 * _srgb(linear)), tf.uint8)
+        return tf.cast(tf.round(255 * srgb_curve(linear)), tf.uint8)
 
     fits = tf.logical_and(tf.equal(height, size), tf.equal(width, size))
     result = tf.cond(fits, lambda: images, resized)
     return tf.ensure_shape(result, [None, size, size, 3])
-
-
-def _srgb(linear):
-    """`linear_to_srgb` as a graph; values beyond [0, 1] are clipped."""
-    linear = tf.clip_by_value(linear, 0, 1)
-    curve = 1.055 * linear ** (1 / 2.4) - 0.055
-    return tf.where(linear <= 0.0031308, 12.92 * linear, curve)
 
 
 def convert_classifier(

@@ -43,7 +43,8 @@ def export_text_to_image(
       (`checks.LONGEST`) or without a word. A sentence of unknown words alone is refused by the
       first; of `words` it has pictures, which say nothing of it, and `known` tells so.
       `assets.extra/model.json` holds `metadata`, and beside it `length` (W), `vector_size`
-      (D), `image_size` (S) and `vocabulary`, the number of known words.
+      (D), `image_size` (S) and `vocabulary`, the number of known words. `bytes` takes
+      `caption`, string (N,), and gives the pictures as PNG: `image_bytes`, string (N,).
     - `base/NAME-float32.tflite` and `-float16`, where NAME is the last part of `base`. Of the
       whole network: from `vectors`, float32 (1, W, D), and `mask`, bool (1, W), false in the
       empty places in front, to `images` (1, S, S, 3) and `pictures` (1, W, S, S, 3), uint8.
@@ -93,7 +94,11 @@ def export_text_to_image(
     }
     reader = SentenceReader(vocabulary, length)
     endpoints = _endpoints(network, reader)
-    version = export_saved_model(base, network, endpoints, metadata, [reader])
+    sentence = np.array([vocabulary.words[2]], object)
+    warmup = {
+        name: {spec.name: sentence for spec in specs} for name, (_, specs) in endpoints.items()
+    }
+    version = export_saved_model(base, network, endpoints, metadata, [reader], warmup)
     files = write_models(models, version, metadata)
     paths = {
         "saved_model": version,
@@ -261,24 +266,36 @@ def _endpoints(network, reader):
         words, ids, count = reader(checked_captions(captions))
         return words, ids, count, tf.gather(reader.vectors, ids)
 
+    shape = [None, *network.inputs[0].shape[1:]]
+    spec = [tf.TensorSpec(shape, tf.float32)]
+    spec += [tf.TensorSpec(shape[:2], tf.bool)] if _is_whole(network) else []
+    single = len(spec) == 1
+    draw = tf.function(lambda *xs: _draw(network, xs[0] if single else xs), spec)
+
     def images(vectors, mask):
         if _is_whole(network):
-            return _draw(network, [vectors, mask])[:, -1]
-        return _draw(network, mean_vectors(vectors, mask))
+            return draw(vectors, mask)[:, -1]
+        return draw(mean_vectors(vectors, mask))
 
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
     def serve(captions):
         _, ids, _, vectors = read(captions)
         ids = checked_words(ids, ids > 1, "captions must each have a word that is known")
         return {"images": images(vectors, ids != 0)}
 
+    def serve_bytes(caption):
+        images = serve(caption)["images"]
+        png = tf.TensorSpec([], tf.string)
+        return {"image_bytes": tf.map_fn(tf.io.encode_png, images, fn_output_signature=png)}
+
     def serve_words(captions):
         words, ids, count, vectors = read(captions)
         ids = checked_words(ids, ids > 0, "captions must each have a word")
         if _is_whole(network):
-            pictures = _draw(network, [vectors, ids != 0])
+            pictures = draw(vectors, ids != 0)
             last = pictures[:, -1]
         else:
-            flat = _draw(network, tf.reshape(vectors, [-1, vectors.shape[-1]]))
+            flat = draw(tf.reshape(vectors, [-1, vectors.shape[-1]]))
             pictures = tf.reshape(flat, [-1, reader.length, *flat.shape[1:]])
             last = images(vectors, ids != 0)
         return {
@@ -289,8 +306,14 @@ def _endpoints(network, reader):
             "count": count,
         }
 
-    captions = [tf.TensorSpec([None], tf.string, name="captions")]
-    return {"serving_default": (serve, captions), "words": (serve_words, captions)}
+    captions, caption = (
+        [tf.TensorSpec([None], tf.string, name=name)] for name in ("captions", "caption")
+    )
+    return {
+        "serving_default": (serve, captions),
+        "words": (serve_words, captions),
+        "bytes": (serve_bytes, caption),
+    }
 
 
 def _draw(network, inputs):

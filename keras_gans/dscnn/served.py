@@ -1,0 +1,118 @@
+"""What an exported DSCNN answers: the functions of its signatures."""
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_gans.data.srgb import srgb_to_linear
+from keras_gans.dscnn.estimate import correct, traced_estimate
+from keras_gans.dscnn.view import estimate_view
+from keras_gans.export.checks import after, checked_pixels
+from keras_gans.export.encoded import (
+    QUALITY,
+    checked_file,
+    decoded,
+    decoded_deep,
+    map_files,
+    srgb_curve,
+)
+
+OUTPUTS = ("illuminant", "local_map", "corrected")  # with a signature of their own
+
+
+def served_dscnn(network: keras.Model, view: str | int) -> dict[str, tuple[Callable, list]]:
+    """The endpoints of a network; see `export_dscnn`. They share one graph of it.
+
+    Args:
+        network: model from patches (N, S, S, 3) to directions (N, 3).
+        view: see `estimate_view`.
+
+    Returns:
+        signature name -> (function, list of `tf.TensorSpec`).
+    """
+    size = network.input_shape[1]
+    traced = traced_estimate(network)
+    images = [tf.TensorSpec([None, None, None, 3], tf.float32, name="images")]
+
+    @tf.function(input_signature=images)
+    def viewed(images):
+        return estimate_view(traced, images, size, view)
+
+    @tf.function(input_signature=images)
+    def serve(images):
+        images = checked_pixels(images, size)
+        found = viewed(images)
+        return {**found, "corrected": correct(images, found["illuminant"])}
+
+    def native(images):
+        return traced(checked_pixels(images, size))
+
+    def light_of(photo):
+        lit = [(tf.reduce_max(photo) > 0, "images must not be all black: they show no light")]
+        return viewed(after(photo, lit)[None])["illuminant"][0]
+
+    def finished(file):
+        levels = decoded(file)
+        illuminant = light_of(tf.gather(LINEAR, tf.cast(levels, tf.int32)))
+        corrected = corrected_levels(levels, illuminant)
+        return illuminant, tf.io.encode_jpeg(corrected, "rgb", quality=QUALITY)
+
+    def linear(file):
+        photo = tf.cast(decoded_deep(file), tf.float32) / 65535
+        illuminant = light_of(photo)
+        corrected = correct(photo[None], illuminant[None])[0]
+        corrected = tf.cast(tf.round(65535 * corrected), tf.uint16)
+        return illuminant, tf.io.encode_png(corrected)
+
+    def photo(content):
+        file = checked_file(content, size)
+        found = tf.cond(file.bits > 8, lambda: linear(file), lambda: finished(file))
+        return dict(zip(BYTES_OUTPUTS, found))
+
+    def serve_bytes(image_bytes):
+        return map_files(photo, image_bytes, BYTES_OUTPUTS)
+
+    files = [tf.TensorSpec([None], tf.string, name="image_bytes")]
+    return {
+        "serving_default": (serve, images),
+        **{name: (_only(serve, name), images) for name in OUTPUTS},
+        "native": (native, images),
+        "bytes": (serve_bytes, files),
+    }
+
+
+BYTES_OUTPUTS = {
+    "illuminant": tf.TensorSpec([3], tf.float32),
+    "corrected_bytes": tf.TensorSpec([], tf.string),
+}
+LINEAR = srgb_to_linear(np.arange(256) / 255)  # of sRGB levels
+WHITENESS = np.clip(10 * LINEAR - 9, 0, 1)  # of a pixel whose darkest channel has the level
+GREYEST = np.flatnonzero(WHITENESS)[0] - 1  # the last level that has none
+
+
+def corrected_levels(levels: tf.Tensor, illuminant: tf.Tensor) -> tf.Tensor:
+    """Divides the light out of a finished photo; what is clipped in all channels stays white.
+
+    The same as `keras_gans.commands.white_balance.correct` with `keep_white`, looked up in a
+    table of all levels instead of computed for each pixel.
+
+    Args:
+        levels: uint8 (H, W, 3), sRGB.
+        illuminant: float32 (3,), positive.
+
+    Returns:
+        uint8 (H, W, 3), sRGB.
+    """
+    corrected = LINEAR[:, None] * (illuminant[1] / illuminant)
+    white = tf.constant(WHITENESS[GREYEST:, None, None], tf.float32)
+    table = tf.clip_by_value(corrected + white * (1 - corrected), 0, 1)
+    table = tf.cast(tf.round(255 * srgb_curve(table)), tf.uint8)  # (whiteness, level, channel)
+    levels = tf.cast(levels, tf.int32)
+    least = tf.maximum(tf.reduce_min(levels, axis=2, keepdims=True) - GREYEST, 0)
+    return tf.gather(tf.reshape(table, [-1]), (256 * least + levels) * 3 + [0, 1, 2])
+
+
+def _only(serve, name):
+    return lambda images: {name: serve(images)[name]}
