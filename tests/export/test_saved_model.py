@@ -25,7 +25,7 @@ def endpoints(network):
 
 
 def test_every_endpoint_is_a_signature(network, tmp_path):
-    path = export_saved_model(tmp_path / "model", None, endpoints(network), {})
+    path = export_saved_model(tmp_path / "model", network, endpoints(network), {})
     x = np.array([[1, 2], [3, 4]], np.float32)
     signatures = tf.saved_model.load(path).signatures
     for name, factor in (("serving_default", 1), ("twice", 2)):
@@ -46,8 +46,8 @@ def test_weights_are_stored_once_and_in_order(network, tmp_path):
 def test_versions_count_on_and_carry_their_metadata(network, tmp_path):
     base = tmp_path / "name"
     (base / "3").mkdir(parents=True)
-    first = export_saved_model(base, None, endpoints(network), {"note": "å"})
-    second = export_saved_model(base, None, endpoints(network), {})
+    first = export_saved_model(base, network, endpoints(network), {"note": "å"})
+    second = export_saved_model(base, network, endpoints(network), {})
     assert (first, second) == (base / "4", base / "5")
     text = (first / "assets.extra" / "model.json").read_text(encoding="utf-8")
     assert json.loads(text) == {"note": "å"}
@@ -56,14 +56,14 @@ def test_versions_count_on_and_carry_their_metadata(network, tmp_path):
 
 def test_failure_leaves_nothing(network, tmp_path):
     with pytest.raises(TypeError, match="not JSON serializable"):
-        export_saved_model(tmp_path, None, endpoints(network), {"a": object()})
+        export_saved_model(tmp_path, network, endpoints(network), {"a": object()})
     assert not list(tmp_path.iterdir())
 
 
 def test_other_users_may_read_it(network, tmp_path):
     umask = os.umask(0o022)
     try:
-        path = export_saved_model(tmp_path, None, endpoints(network), {})
+        path = export_saved_model(tmp_path, network, endpoints(network), {})
     finally:
         os.umask(umask)
     assert path.stat().st_mode & 0o777 == 0o755
@@ -72,4 +72,4 @@ def test_other_users_may_read_it(network, tmp_path):
 def test_folder_that_cannot_be_written(network, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="file: cannot be written"):
-        export_saved_model(tmp_path / "file", None, endpoints(network), {})
+        export_saved_model(tmp_path / "file", network, endpoints(network), {})
