@@ -74,8 +74,7 @@ def unit_lights(directions: tf.Tensor) -> tf.Tensor:
     Only what no light can be is changed: (0, 0, 0) becomes grey.
     """
     directions = tf.math.l2_normalize(directions, axis=-1)
-    # not `tf.maximum`: TFLite's int8 would round what is compared with a constant
-    return tf.math.l2_normalize(tf.nn.relu(directions - FLOOR) + FLOOR, axis=-1)
+    return tf.math.l2_normalize(tf.maximum(directions, FLOOR), axis=-1)
 
 
 def masked_median(votes: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:

@@ -1,5 +1,6 @@
 """TFLite files as data: what they hold and say of themselves, written small. No TensorFlow."""
 
+import copy
 import json
 import os
 from dataclasses import dataclass
@@ -37,11 +38,9 @@ def operations(model: bytes | str | os.PathLike) -> list[Operation]:
     result = []
     for graph in content.subgraphs:
         for op in graph.operators:
-            code = content.operatorCodes[op.opcodeIndex]
             result.append(
                 Operation(
-                    # codes above 127 stand in the newer of two fields
-                    _OPERATIONS[max(code.builtinCode, code.deprecatedBuiltinCode)],
+                    _kind(op, content),
                     [_TYPES[graph.tensors[n].type] for n in op.inputs if n >= 0],
                     [graph.tensors[n].name.decode() for n in op.outputs],
                 )
@@ -102,11 +101,15 @@ def compact(model: bytes) -> bytes:
     """Makes a TFLite model smaller without changing what it computes.
 
     Inputs and outputs are named as in the signature; inner tensors by a number (OpenVINO and
-    tf2onnx tell tensors apart by their names), and they lose their calibrated ranges. Equal
-    arrays, such as the zero points of symmetric weights, are stored once.
+    tf2onnx tell tensors apart by their names), and they lose their calibrated ranges. The ReLU
+    of a transposed convolution becomes a step of its own, as OpenVINO 2026 forgets it inside.
+    What the converter rounds to 8 bits and takes back at once stays float. Equal arrays, such
+    as the zero points of symmetric weights, are stored once.
     """
     content = _parsed(model)
     for graph in content.subgraphs:
+        steps = [part for step in graph.operators for part in _split(step, graph, content)]
+        graph.operators = _unrounded(steps, graph, content)
         for number, tensor in enumerate(graph.tensors):
             tensor.name = b"%d" % number
             ranges = tensor.quantization
@@ -118,6 +121,51 @@ def compact(model: bytes) -> bytes:
         for end in (*signature.inputs, *signature.outputs):
             content.subgraphs[signature.subgraphIndex].tensors[end.tensorIndex].name = end.name
     return _packed(content)
+
+
+def _kind(step, content):
+    code = content.operatorCodes[step.opcodeIndex]
+    # codes above 127 stand in the newer of two fields
+    return _OPERATIONS[max(code.builtinCode, code.deprecatedBuiltinCode)]
+
+
+def _unrounded(steps, graph, content):
+    """The steps without those that make a value 8-bit for others that make it float again."""
+    kinds = [_kind(step, content) for step in steps]
+    others = set(graph.outputs)  # what is used otherwise than by DEQUANTIZE
+    for step, kind in zip(steps, kinds):
+        others |= set() if kind == "DEQUANTIZE" else set(step.inputs)
+    source, result = {}, []
+    for step, kind in zip(steps, kinds):
+        step.inputs = np.array([source.get(n, n) for n in step.inputs], np.int32)
+        taken, made = step.inputs[:1], step.outputs[0]
+        floats = kind == "QUANTIZE" and _TYPES[graph.tensors[taken[0]].type] == "FLOAT32"
+        if floats and made not in others:
+            source[made] = taken[0]
+        elif kind == "DEQUANTIZE" and _TYPES[graph.tensors[taken[0]].type] == "FLOAT32":
+            source[made] = taken[0]
+        else:
+            result.append(step)
+    return result
+
+
+def _split(step, graph, content):
+    """A step without ReLU inside and, if it had one, that as another step."""
+    options = step.builtinOptions
+    fused = isinstance(options, schema.TransposeConvOptionsT) and (
+        options.fusedActivationFunction == schema.ActivationFunctionType.RELU
+    )
+    if not fused:
+        return [step]
+    options.fusedActivationFunction = schema.ActivationFunctionType.NONE
+    relu, code = schema.OperatorT(), schema.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.RELU
+    code.version = 1
+    relu.opcodeIndex, relu.outputs = len(content.operatorCodes), step.outputs
+    content.operatorCodes.append(code)
+    graph.tensors.append(copy.copy(graph.tensors[step.outputs[0]]))
+    step.outputs = relu.inputs = np.array([len(graph.tensors) - 1], np.int32)
+    return [step, relu]
 
 
 def _parsed(model):
