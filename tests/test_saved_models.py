@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from keras_gans.dscnn.synthetic import synthetic_scenes
-from keras_gans.export.tflite import runner
+from keras_gans.export.runtimes import runner
 from keras_gans.metrics.angular import angular_errors
 
 SAVED_MODELS = Path(__file__).parents[1] / "saved_models"

@@ -35,8 +35,8 @@ class Cleaner:
     def __call__(self, images: np.ndarray | tf.Tensor) -> tf.Tensor:
         return self._traced(images)
 
-    def clean(self, images: tf.Tensor) -> tf.Tensor:
-        """The same as operations, for a graph."""
+    def clean(self, images: tf.Tensor, tiled: bool = True) -> tf.Tensor:
+        """The same as operations, for a graph; with `tiled=False` of images of one tile."""
         reduce = self.view.reduce
         images = tf.cast(images, tf.float32)
         height, width = tf.unstack(tf.shape(images)[1:3])
@@ -46,9 +46,11 @@ class Cleaner:
                 inside = mirrored(size, 0, -(-size // reduce) * reduce)
                 small = tf.gather(small, inside, axis=axis)
             small = tf.nn.avg_pool2d(small, reduce, reduce, "VALID")
-        cleaned = clean_in_tiles(
-            self.generator, small / 127.5 - 1, self.view.tile, self.view.overlap
-        )
+        scaled = small / 127.5 - 1
+        if tiled:
+            cleaned = clean_in_tiles(self.generator, scaled, self.view.tile, self.view.overlap)
+        else:
+            cleaned = self.generator(scaled, training=False)
         change = (cleaned + 1) * 127.5 - small
         if reduce > 1:
             change = tf.image.resize(change, tf.shape(small)[1:3] * reduce)[:, :height, :width]

@@ -1,5 +1,6 @@
 """Detection as TensorFlow operations, for the exported model: the numbers of `detection`."""
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -11,11 +12,18 @@ from keras_gans.defectgan.flatten import flattened
 from keras_gans.defectgan.tiles import mirrored
 
 
-def build_detection_graph(cleaner: Cleaner, calibration: Calibration) -> Callable:
+def build_detection_graph(
+    cleaner: Cleaner, calibration: Calibration, tiled: bool = True
+) -> Callable:
     """Detection as a function that runs eagerly and in graphs.
 
     With `cleaner.view.flatten` the images are flattened first, and the difference is that of
     the flattened images; what is cleaned has the light of the images as they are.
+
+    Args:
+        cleaner, calibration: what to clean with, and when a difference is a defect.
+        tiled: whether images are cut into tiles. If not, each must be one tile (reduced), and
+            of images whose size is known the graph has no loop, as ONNX wants it.
 
     Returns:
         function from uint8 (N, H, W, C), any N, H and W, to a dict of
@@ -29,7 +37,7 @@ def build_detection_graph(cleaner: Cleaner, calibration: Calibration) -> Callabl
 
     def run(taken):
         images, scale = flattened(taken, flatten) if flatten else (taken, None)
-        cleaned = cleaner.clean(images)
+        cleaned = cleaner.clean(images, tiled)
         values = _difference(images, cleaned, calibration.bias, calibration.sigma)
         peaks = _largest_near(values, calibration.reach)
         found = values > tf.maximum(peaks * calibration.share, calibration.threshold)
@@ -54,22 +62,24 @@ def _difference(images, cleaned, bias, sigma):
     values = _grid(_grey(images) - _grey(cleaned)) - np.float32(on_grid(bias))
     values = tf.minimum(tf.abs(values), 255)
     weights = gaussian_weights(sigma)
-    shape = tf.shape(values)
     for axis in (1, 2):
-        inside = mirrored(shape[axis], len(weights) // 2, shape[axis] + len(weights) - 1)
-        padded = tf.gather(values, inside, axis=axis)
-        values = _grid(_correlate(padded, weights, axis, shape))
+        size = values.shape[axis] or tf.shape(values)[axis]
+        inside = mirrored(size, len(weights) // 2, size + len(weights) - 1)
+        values = _grid(_correlate(tf.gather(values, inside, axis=axis), weights, axis, size))
     return values
 
 
-def _correlate(padded, weights, axis, shape):
+def _correlate(padded, weights, axis, size):
     """One tap after the other: little memory, and no rounding as in a GPU's convolutions."""
 
     def add(total, tap):
         shift, weight = tap
-        start = tf.one_hot(axis, 3, on_value=shift, off_value=0)
-        return total + weight * tf.slice(padded, start, shape)
+        place = (slice(None),) * axis + (slice(shift, shift + size),)
+        return total + weight * padded[place]
 
+    shape = tf.concat([tf.shape(padded)[:axis], [size], tf.shape(padded)[axis + 1 :]], axis=0)
+    if isinstance(size, int):
+        return functools.reduce(add, enumerate(weights), tf.zeros(shape))
     taps = tf.range(len(weights)), tf.constant(weights)
     return tf.foldl(add, taps, initializer=tf.zeros(shape), parallel_iterations=1)
 

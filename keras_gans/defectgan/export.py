@@ -14,8 +14,9 @@ from keras_gans.defectgan.detection import Calibration
 from keras_gans.defectgan.served import served_defectgan
 from keras_gans.defectgan.tiles import cut_tiles
 from keras_gans.export.parity import compare
+from keras_gans.export.runtimes import runner
 from keras_gans.export.saved_model import export_saved_model, output_folder
-from keras_gans.export.tflite import PRECISIONS, convert, runner, write_models
+from keras_gans.export.tflite import PRECISIONS, convert, write_models
 from keras_gans.export.warmup import picture_examples
 
 
@@ -36,7 +37,8 @@ def export_defectgan(
       They refuse empty batches and images, see `checked_pixels`. `bytes` takes
       `image_bytes`, string (N,), JPEG and PNG, and gives what `keras-gans detect` writes, as
       PNG: `overlay_bytes` and `mask_bytes`, string (N,); `score`; and `defective`, bool (N,).
-      `tile` is the generator alone, of N tiles, as in the files for phones.
+      `tile` gives all of `images` (1, tile * reduce, tile * reduce, C), without a loop, for
+      ONNX.
       `assets.extra/model.json` holds the card, and beside it `calibration` (a dict), `tile`,
       `reduce`, `flatten` and `channels`.
     - `base/defectgan-float32.tflite`, `-float16`, `-int8`: the generator alone, from `images`

@@ -50,7 +50,8 @@ def build_generator(
     last = "zeros" if residual else _normal()
     outputs = ops.tanh(layers.Conv2D(channels, 7, kernel_initializer=last)(_reflect(x, 3)))
     if residual:
-        outputs = ops.clip(images + 2 * outputs, -1, 1)
+        # halves, whose bits are the same: TFLite's operation from -1 to 1 has no form in ONNX
+        outputs = 2 * ops.clip(images / 2 + outputs, -0.5, 0.5)
     return keras.Model(images, outputs, name="generator")
 
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 from keras_gans.defectgan.cleaner import Cleaner
 from keras_gans.defectgan.detection import Calibration
 from keras_gans.defectgan.detection_graph import build_detection_graph
-from keras_gans.export.checks import after, checked_pixels, within
+from keras_gans.export.checks import after, checked_pixels
 from keras_gans.export.encoded import checked_file, decoded, map_files
 
 OUTPUTS = ("mask", "score", "cleaned")  # with a signature of their own
@@ -30,18 +30,11 @@ def served_defectgan(
     Returns:
         signature name -> (function, list of `tf.TensorSpec`).
     """
-    images, tile = cleaner.signature, cleaner.view.tile
-    tiles = tf.TensorSpec([None, tile, tile, cleaner.channels], tf.float32, name="images")
+    images, side = cleaner.signature, cleaner.view.tile * cleaner.view.reduce
+    tile = tf.TensorSpec([1, side, side, cleaner.channels], tf.uint8, name="images")
     files = tf.TensorSpec([None], tf.string, name="image_bytes")
     detect = build_detection_graph(cleaner, calibration)
     detector = tf.function(lambda images: detect(checked_pixels(images)), [images])
-
-    def clean_tile(images):
-        checks = [
-            (tf.shape(images)[0] > 0, "images must be one or more"),
-            (within(images, -1, 1), "images must be finite and from -1 to 1"),
-        ]
-        return {"cleaned": cleaner.generator(after(images, checks), training=False)}
 
     def examine(content):
         pixels = _surface(checked_file(content, most=MOST_PIXELS))
@@ -67,7 +60,7 @@ def served_defectgan(
     return {
         "serving_default": (detector, [images]),
         **{name: (_only(detector, name), [images]) for name in OUTPUTS},
-        "tile": (clean_tile, [tiles]),
+        "tile": (build_detection_graph(cleaner, calibration, tiled=False), [tile]),
         "bytes": (lambda image_bytes: map_files(examine, image_bytes, FILE_OUTPUTS), [files]),
     }
 

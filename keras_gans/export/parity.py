@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from keras_gans.export.tflite import runner
+from keras_gans.export.runtimes import runner
 from keras_gans.quiet import stderr_hidden
 from keras_gans.report.tables import show
 

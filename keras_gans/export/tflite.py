@@ -11,7 +11,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
-from ai_edge_litert.interpreter import Interpreter, SignatureRunner
 
 from keras_gans.export.flatbuffer import compact, described, operations
 from keras_gans.export.saved_model import output_folder
@@ -165,18 +164,3 @@ def write_models(models: dict[str, bytes], version: Path, metadata: dict) -> dic
             paths[name] = base / f"{name}.tflite"
             os.replace(temporary / name, paths[name])
     return paths
-
-
-def runner(model: bytes | str | os.PathLike, threads: int = 1) -> SignatureRunner:
-    """Opens a TFLite model, a file's path or its content, in LiteRT.
-
-    Returns:
-        function from named arrays to a dict of arrays. Sizes that the signature leaves open
-        may change from call to call.
-    """
-    if isinstance(model, bytes):
-        source = {"model_content": model}
-    else:
-        source = {"model_path": os.fspath(model)}
-    with stderr_hidden():
-        return Interpreter(**source, num_threads=threads).get_signature_runner()

@@ -1,3 +1,4 @@
+import contextlib
 import json
 import subprocess
 import sys
@@ -17,11 +18,13 @@ from keras_gans.defectgan.export import (
     export_defectgan,
 )
 from keras_gans.defectgan.networks import build_generator
+from keras_gans.defectgan.tiles import cut_tiles
 from keras_gans.defectgan.view import View
 from keras_gans.errors import InputError
 from keras_gans.export import flatbuffer
-from keras_gans.export.tflite import runner
+from keras_gans.export.runtimes import onnx_session, runner
 from tests.defectgan.fakes import boxes
+from tests.runtimes import RUNTIMES, opened
 
 TILE = 32
 CALIBRATION = Calibration(bias=0.4, threshold=6.0, sigma=1.2, dilation=2)
@@ -110,6 +113,37 @@ def test_tflite_drift(generator, exported, images):
     assert rows["max"]["defectgan-float16"] < 0.5
     assert 0 < rows["mean"]["defectgan-int8"] < 1.0
     assert rows["size_kb"]["defectgan-int8"] < rows["size_kb"]["defectgan-float16"]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_other_runtimes(generator, exported, images, runtime):
+    tile = cut_tiles(images[:1], TILE)
+    expected = generator(tile, training=False).numpy()
+    for precision, limit in (("float32", 0.01), ("float16", 0.5), ("int8", 1)):
+        found = opened(runtime, exported[f"defectgan-{precision}"])(images=tile)["cleaned"]
+        drift = np.abs(127.5 * (found - expected))
+        assert (drift.mean() if precision == "int8" else drift.max()) < limit
+
+
+def test_one_tile_has_a_signature_without_a_loop_for_onnx(exported, images):
+    loaded = tf.saved_model.load(exported["saved_model"])
+    signatures = loaded.signatures
+    kinds = {node.op for node in signatures["tile"].graph.as_graph_def().node}
+    assert not kinds & {"While", "StatelessWhile"}
+    image = images[0][None, :TILE, :TILE]
+    expected = signatures["serving_default"](images=tf.constant(image))
+    assert 0 < expected["mask"].numpy().mean() < 255
+    found = [signatures["tile"](images=tf.constant(image))]
+    with contextlib.suppress(ImportError):
+        import tf2onnx
+
+        spec = [tf.TensorSpec(image.shape, tf.uint8, name="images")]
+        tile = tf.function(lambda images: signatures["tile"](images=images), spec)
+        model, _ = tf2onnx.convert.from_function(tile, spec, opset=18)
+        found.append(onnx_session(model)(images=image))
+    for outputs in found:
+        for name, value in expected.items():
+            np.testing.assert_array_equal(outputs[name], value)
 
 
 def test_tflite_signature_and_operations(exported):

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,7 +12,10 @@ from keras_gans.dscnn.networks import build_dscnn
 from keras_gans.dscnn.view import area_averaged
 from keras_gans.errors import InputError
 from keras_gans.export.flatbuffer import operations
-from keras_gans.export.tflite import PRECISIONS, runner
+from keras_gans.export.runtimes import runner
+from keras_gans.export.tflite import PRECISIONS
+from keras_gans.metrics.angular import angular_errors
+from tests.runtimes import RUNTIMES, opened
 
 RNG = np.random.default_rng(0)
 IMAGES = [RNG.uniform(0, 1, (40, 56, 3)).astype(np.float32) for _ in range(6)]
@@ -105,6 +110,20 @@ def test_a_model_of_whole_scenes_averages_them_itself(network, tmp_path):
         assert np.isnan(run(images=image)["illuminant"]).all()
 
 
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_other_runtimes(network, exported, runtime):
+    patch = IMAGES[2][:16, :16]
+    shown = {"": (IMAGES[0], IMAGES[1][:33, :50]), "-16": (patch,), "-network": (patch,)}
+    limits = {"float32": 1e-3, "float16": 0.05, "int8": 2}
+    files = list(itertools.product(shown, limits))
+    for form, precision in files[::4] if runtime == "onnx" else files:  # it takes long
+        run = opened(runtime, exported[f"dscnn{form}-{precision}"])
+        for image in shown[form]:
+            expected = estimate(network, tf.constant(image[None]))["illuminant"]
+            (light,) = run(images=image[None]).values()
+            assert angular_errors(expected, light) < limits[precision]
+
+
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_what_tflite_makes_of_odd_values(exported, precision):
     run, fixed = (runner(exported[f"dscnn{form}-{precision}"]) for form in ("", "-16"))
@@ -119,6 +138,12 @@ def test_what_tflite_makes_of_odd_values(exported, precision):
         image[0, 3, 4, 1] = far
         assert np.isnan(run(images=image)["illuminant"]).all()
         assert np.isnan(fixed(images=image)["illuminant"]).all()
+
+
+def test_int8_rounds_nothing_but_what_the_convolutions_take(exported):
+    for form in ("", "-16", "-network"):
+        names = [step.name for step in operations(exported[f"dscnn{form}-int8"])]
+        assert names.count("QUANTIZE") == names.count("DEQUANTIZE") == 1
 
 
 def test_the_network_alone_suits_a_gpu(exported):

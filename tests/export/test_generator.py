@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from keras_gans.errors import InputError
 from keras_gans.export.generator import draw_label, draw_latent, export_generator
-from keras_gans.export.tflite import runner
+from keras_gans.export.runtimes import runner
+from tests.runtimes import RUNTIMES, opened
 
 LATENT = 5
 
@@ -96,6 +97,14 @@ def test_tflite(generator, exported, precision, levels):
         images = run(z=z)["images"]
         assert images.dtype == np.uint8 and images.shape == (1, 8, 8, 3)
         np.testing.assert_allclose(images, pixels(generator, z), atol=levels)
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_other_runtimes(generator, exported, runtime):
+    z = np.random.default_rng(1).uniform(-1, 1, (1, LATENT)).astype(np.float32)
+    for precision, levels in (("float32", 1), ("float16", 3)):
+        found = opened(runtime, exported[f"some-generator-{precision}"])(z=z)["images"]
+        np.testing.assert_allclose(found, pixels(generator, z), atol=levels)
 
 
 READ = """

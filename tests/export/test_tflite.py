@@ -6,13 +6,13 @@ import tensorflow as tf
 from keras_gans.errors import InputError
 from keras_gans.export.flatbuffer import description, metadata, operations
 from keras_gans.export.parity import compare, print_parity
+from keras_gans.export.runtimes import runner
 from keras_gans.export.tflite import (
     LICENSE,
     PRECISIONS,
     convert,
     round_to_int8,
     rounded_network,
-    runner,
     write_models,
 )
 

@@ -21,6 +21,7 @@ from keras_gans.frgan.export import (
 )
 from keras_gans.frgan.networks import build_discriminator
 from keras_gans.layers import initialize_from_data
+from tests.runtimes import RUNTIMES, opened
 
 CLASSES = ("cat", "dög", "emu")
 SIZE = 16
@@ -168,6 +169,15 @@ def test_tflite_drift_size_and_accuracy(network, exported, capsys):
     assert rows["size_kb"]["float32"] < 4 * kernels / 1000 + 25
     assert rows["size_kb"]["int8"] < kernels / 1000 + 25
     assert kernels / 1000 > 40
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_other_runtimes(network, exported, runtime):
+    expected = probabilities(network, IMAGES[:1])
+    for precision, limit in (("float32", 1e-5), ("float16", 5e-3), ("int8", 0.1)):
+        run = opened(runtime, exported[f"some-classifier-{precision}"])
+        found = run(images=IMAGES[:1] / np.float32(127.5) - 1)["probabilities"]
+        np.testing.assert_allclose(found, expected, atol=limit)
 
 
 def test_tflite_works_out_the_normalisation_beforehand(exported):

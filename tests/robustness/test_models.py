@@ -28,7 +28,7 @@ from keras_gans.errors import InputError, printable
 from keras_gans.export import checks
 from keras_gans.export.flatbuffer import description, operations
 from keras_gans.export.generator import export_generator
-from keras_gans.export.tflite import runner
+from keras_gans.export.runtimes import runner
 from keras_gans.frgan.export import export_classifier
 from keras_gans.text2image.captions import Vocabulary
 from keras_gans.text2image.export import export_text_to_image

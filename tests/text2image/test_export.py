@@ -16,7 +16,7 @@ from PIL import Image
 from keras_gans.__main__ import main
 from keras_gans.errors import InputError
 from keras_gans.export import flatbuffer
-from keras_gans.export.tflite import runner
+from keras_gans.export.runtimes import runner
 from keras_gans.layers import FusedBatchNormalization, PeepholeConvLSTM2D
 from keras_gans.text2image.captions import Vocabulary, tokenize
 from keras_gans.text2image.data import sentence_means
@@ -27,6 +27,7 @@ from keras_gans.text2image.export import (
     unrolled,
 )
 from keras_gans.text2image.networks import build_generator, build_text_to_image
+from tests.runtimes import RUNTIMES, opened
 
 W, D, SIZE = 5, 6, 16
 WORDS = ("", "<unknown>", "this", "flower", "is", "pink", "grün", "花", "it", "s", "2")
@@ -264,6 +265,19 @@ def test_tflite(network, vocabulary, exported, precision, atol):
             np.testing.assert_allclose(made["pictures"][0], pictures[number], atol=atol)
         assert made["images"].dtype == np.uint8
         np.testing.assert_allclose(made["images"][0], images[number], atol=atol)
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_other_runtimes(network, vocabulary, exported, runtime):
+    ids = encoded(vocabulary, CAPTIONS[:1])
+    vectors, mask = vocabulary.vectors[ids], ids != 0
+    _, images = expected_pictures(network, vocabulary, ids)
+    inputs = {"vectors": vectors, "mask": mask}
+    if len(network.inputs) == 1:
+        inputs = {"vectors": sentence_means(ids, vocabulary.vectors)}
+    for precision, levels in (("float32", 1), ("float16", 4)):
+        found = opened(runtime, exported[f"drawer-{precision}"])(**inputs)["images"]
+        np.testing.assert_allclose(found, images, atol=levels)
 
 
 def test_tflite_has_built_in_operations_and_no_loop(exported):
