@@ -48,8 +48,9 @@ def write_card(version: Path, description: dict, files: Iterable[Path]) -> Path:
         for name, (path, about) in facts.items()
     ]
     lines += [*_table(("file", "kB", "takes", "gives"), rows), ""]
-    lines += [f"`{version.name}/` is a SavedModel. Its signatures:", ""]
-    lines += [*_table(("signature", "takes", "gives"), _signatures(version)), ""]
+    if (version / "saved_model.pb").exists():
+        lines += [f"`{version.name}/` is a SavedModel. Its signatures:", ""]
+        lines += [*_table(("signature", "takes", "gives"), _signatures(version)), ""]
     with replacing(version.parent / CARD) as temporary:
         temporary.write_text("\n".join(lines), encoding="utf-8")
     return version.parent / CARD

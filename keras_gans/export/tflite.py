@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 
+from keras_gans.export.card import write_card
 from keras_gans.export.flatbuffer import compact, described, operations
 from keras_gans.export.saved_model import output_folder
 from keras_gans.quiet import stderr_hidden
@@ -138,7 +139,9 @@ def rounded_network(network: keras.Model) -> keras.Model:
 
 
 def write_models(models: dict[str, bytes], version: Path, metadata: dict) -> dict[str, Path]:
-    """Writes models beside a SavedModel, as `NAME.tflite`, each complete or not at all.
+    """Writes models beside a SavedModel, as `NAME.tflite`, and the model card.
+
+    Each is written completely or not at all.
 
     Args:
         models: name -> what `convert` gave.
@@ -163,4 +166,5 @@ def write_models(models: dict[str, bytes], version: Path, metadata: dict) -> dic
         for name in models:
             paths[name] = base / f"{name}.tflite"
             os.replace(temporary / name, paths[name])
+    write_card(version, metadata, paths.values())
     return paths

@@ -61,7 +61,11 @@ def test_files_and_description(exported):
     base = exported["saved_model"].parent
     models = [f"defectgan-{kind}" for kind in ("float32", "float16", "int8")]
     assert list(exported) == ["saved_model", *models]
-    assert {child.name for child in base.iterdir()} == {"1", *(f"{m}.tflite" for m in models)}
+    assert {child.name for child in base.iterdir()} == {
+        "1",
+        "README.md",
+        *(f"{m}.tflite" for m in models),
+    }
     text = (exported["saved_model"] / "assets.extra" / "model.json").read_text()
     description = json.loads(text)
     assert Calibration(**description.pop("calibration")) == CALIBRATION

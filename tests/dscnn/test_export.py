@@ -39,7 +39,11 @@ def exported(network, tmp_path_factory):
 def test_files(exported):
     base = exported["saved_model"].parent
     names = [f"dscnn{form}-{kind}" for form in ("", "-16", "-network") for kind in PRECISIONS]
-    assert {child.name for child in base.iterdir()} == {"1", *(f"{n}.tflite" for n in names)}
+    assert {child.name for child in base.iterdir()} == {
+        "1",
+        "README.md",
+        *(f"{n}.tflite" for n in names),
+    }
 
 
 def test_saved_model_signatures(network, exported):

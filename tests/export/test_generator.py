@@ -54,7 +54,11 @@ def test_files_and_description(exported):
     base = exported["saved_model"].parent
     names = ["some-generator-float32", "some-generator-float16"]
     assert list(exported) == ["saved_model", *names]
-    assert {child.name for child in base.iterdir()} == {"1", *(f"{n}.tflite" for n in names)}
+    assert {child.name for child in base.iterdir()} == {
+        "1",
+        "README.md",
+        *(f"{n}.tflite" for n in names),
+    }
     text = (exported["saved_model"] / "assets.extra" / "model.json").read_text()
     assert json.loads(text) == {
         "set": "none", "latent": LATENT, "image_size": 8, "channels": 3

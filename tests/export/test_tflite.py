@@ -147,6 +147,7 @@ def test_a_file_says_what_it_is(models, tmp_path):
 def test_write_models_and_parity_table(network, models, tmp_path, capsys):
     paths = write_models(models, tmp_path / "name" / "1", {})
     assert sorted(p.name for p in (tmp_path / "name").iterdir()) == [
+        "README.md",
         "float16.tflite",
         "float32.tflite",
         "int8.tflite",

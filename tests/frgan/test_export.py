@@ -77,7 +77,11 @@ def test_files_and_description(exported):
     base = exported["saved_model"].parent
     names = [f"some-classifier-{precision}" for precision in ("float32", "float16", "int8")]
     assert list(exported) == ["saved_model", *names]
-    assert {child.name for child in base.iterdir()} == {"1", *(f"{n}.tflite" for n in names)}
+    assert {child.name for child in base.iterdir()} == {
+        "1",
+        "README.md",
+        *(f"{n}.tflite" for n in names),
+    }
     text = (exported["saved_model"] / "assets.extra" / "model.json").read_text("utf-8")
     expected = {"set": "blobs", "classes": list(CLASSES), "image_size": SIZE}
     assert json.loads(text) == expected
