@@ -165,7 +165,7 @@ def draw(
         raise InputError(f"--size must be from {SIZES[0]} to {SIZES[1]}. Received: {size}")
     if words and size is not None and size > WORDS_SIZE:
         raise InputError(f"--size must be at most {WORDS_SIZE} with --words. Received: {size}")
-    sentences = _read_sentences(sentences, file)
+    sentences = read_sentences(sentences, file)
     targets = _targets(out, len(sentences), words, file)
     drawer = Drawer.find(model, backend)
     check_folder(targets[0].parent)
@@ -176,7 +176,7 @@ def draw(
     notes, kept = [], []
     with results.progress(console) as progress:
         for place, one in _drawn(drawer, sentences, progress, "checking"):
-            notes += _check_words(place, one, drawer)
+            notes += check_words(place, one, drawer)
             if len(sentences) <= BATCH:  # more are drawn once again to be written
                 kept.append((place, one))
         for note in notes:
@@ -253,8 +253,12 @@ def _font():
     return ImageFont.load_default(size=FONT)
 
 
-def _read_sentences(sentences, file):
-    """List of (what a message calls it, sentence)."""
+def read_sentences(sentences: Sequence[str], file: Path | None = None) -> list[tuple[str, str]]:
+    """Sentences, or those of a file: list of (what a message calls it, sentence).
+
+    Raises:
+        InputError: none, or one that cannot be drawn; a file that is no such text.
+    """
     if file is None:
         if not sentences:
             raise InputError('no sentence is given: write one in quotes, "this flower is pink"')
@@ -325,8 +329,13 @@ def _strip_path(path):
     return path.with_name(f"{path.stem}_words.png")
 
 
-def _check_words(place, drawn, drawer):
+def check_words(place: str, drawn: dict[str, np.ndarray], drawer: Drawer) -> list[str]:
     """What there is to say of a sentence's words: list of lines.
+
+    Args:
+        place: what the lines call the sentence.
+        drawn: one sentence of what `Drawer.words` gives.
+        drawer: that drew it.
 
     Raises:
         InputError: none of them is known.

@@ -174,7 +174,7 @@ def white_balance(
     out = Path(out)
     paths = list_images(photos)
     targets = output_paths(paths, out)
-    kinds = [_kind(path) for path in paths]
+    kinds = [kind_of(path) for path in paths]
     threads = 0 if len(paths) == 1 else 1  # of one photo; several are worked on at a time
     estimators = {
         kind: replace(WhiteBalance.find(model, view, MODELS[kind], backend), threads=threads)
@@ -196,9 +196,9 @@ def white_balance(
             )
             return list(progress.track(done, len(paths), description=description))
 
-        lights = on_all(_estimate_file, "checking", paths, work)
+        lights = on_all(estimate_file, "checking", paths, work)
         out.mkdir(parents=True, exist_ok=True)
-        rows = on_all(_correct_file, "white balance", paths, targets, work, lights)
+        rows = on_all(correct_file, "white balance", paths, targets, work, lights)
     if as_json:
         results.print_json(rows)
     else:
@@ -206,7 +206,8 @@ def white_balance(
     return rows
 
 
-def _kind(path):
+def kind_of(path: Path) -> str:
+    """ "srgb" or "linear", by the depth of a photo's file (raises `InputError`)."""
     kind = "srgb" if images.bit_depth(path) <= 8 else "linear"
     if kind == "linear" and path.suffix.lower() in (".jpg", ".jpeg"):
         raise InputError(
@@ -316,8 +317,8 @@ def _run(image, estimator):
     return illuminant / np.linalg.norm(illuminant), lights
 
 
-def _estimate_file(path, estimator):
-    """What `estimate` gives, of a file that can be corrected."""
+def estimate_file(path: Path, estimator: WhiteBalance) -> tuple:
+    """What `estimate` gives, of a file that can be corrected (raises `InputError`)."""
     photo, _ = images.open_photo(path)
     height, width = photo.shape[:2]
     patch = estimator.patch_size
@@ -360,7 +361,23 @@ def output_paths(paths: list[Path], out: Path) -> list[tuple[Path, Path]]:
     return targets
 
 
-def _correct_file(path, targets, estimator, found):
+def correct_file(
+    path: Path, targets: tuple[Path, Path], estimator: WhiteBalance, found: tuple
+) -> dict:
+    """Writes the corrected photo and its local-map picture.
+
+    Args:
+        path: of the photo.
+        targets: (corrected, map), paths; see `output_paths`.
+        estimator: which model it was.
+        found: what `estimate_file` gave.
+
+    Returns:
+        dict, see `white_balance`.
+
+    Raises:
+        InputError: the photo cannot be read, or a result not be written.
+    """
     photo, kind = images.open_photo(path)
     illuminant, local_map, covered = found
     corrected = corrected_rows(photo, illuminant)

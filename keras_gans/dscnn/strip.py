@@ -52,7 +52,7 @@ def draw_strip(
         exposure = 0.9 / max(float(np.percentile(corrected, 99)), 1e-4)
     panels = (
         _panel(image * exposure, size),
-        _map_panel(local_map, covered, size),
+        draw_map(local_map, covered, size),
         _panel(corrected * exposure, size),
     )
 
@@ -91,8 +91,15 @@ def _panel(image, size):
     return Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC)
 
 
-def _map_panel(local_map, covered, size):
-    """The patches' colours where the patches lie; grey is what has no vote."""
+def draw_map(
+    local_map: np.ndarray, covered: tuple[float, float], size: tuple[int, int]
+) -> Image.Image:
+    """The patches' colours where the patches lie; grey is what has no vote.
+
+    Args:
+        local_map, covered: as `estimate` gives them.
+        size: (width, height) of the picture, pixels.
+    """
     panel = Image.new("RGB", size, NO_VOTE)
     part = max(1, round(size[0] * covered[1])), max(1, round(size[1] * covered[0]))
     voted = ~np.isnan(local_map[..., :1])
