@@ -8,6 +8,7 @@ It answers `/v1/models/NAME:predict` as TensorFlow Serving does, bad requests wi
 
 import argparse
 import asyncio
+import json
 
 import kserve
 import tensorflow as tf
@@ -25,7 +26,9 @@ class SavedModel(kserve.Model):
 
     async def predict(self, payload, headers=None, response_headers=None):
         try:
-            return await asyncio.to_thread(answer, self.loaded.signatures, payload)
+            # curl's content type is not JSON's; TensorFlow Serving does not look at it
+            body = json.loads(payload) if isinstance(payload, bytes) else payload
+            return await asyncio.to_thread(answer, self.loaded.signatures, body)
         except ValueError as error:
             raise InvalidInput(str(error)) from None
 

@@ -20,6 +20,8 @@ def answer(signatures: dict, body: dict) -> dict:
     Raises:
         ValueError: the request does not fit the signature, or the model refuses it.
     """
+    if not isinstance(body, dict):
+        raise ValueError("a JSON object is expected")
     name = body.get("signature_name", "serving_default")
     if name not in signatures:
         raise ValueError(f"signature_name: one of {sorted(signatures)}. Received: {name}")
