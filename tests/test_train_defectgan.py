@@ -16,7 +16,7 @@ from tests.runs import Process, equal_checkpoints, rows
 
 SMALL = (
     "--image-size 32 --reduce 2 --channels 1 --width 2 --blocks 1 --critic-width 2 --epochs 3 "
-    "--steps-per-epoch 12 --critic-warmup 6 --pool 3 --candidates 2 --patch-share 0.5 "
+    "--steps-per-epoch 4 --critic-warmup 2 --pool 3 --candidates 2 --patch-share 0.5 "
     "--identity-weight 0.5 --weak-labels --flatten 4 --critic local --margin 1 --guided "
     "--baseline-width 2 --baseline-batch-size 2 --segnet-steps 10 --segnet-stages 1 "
     "--cam-steps 10 --cam-stages 1 --mirror turn "
@@ -65,7 +65,7 @@ def test_resume_after_sigkill_equals_the_run_never_interrupted(
     resumed = Process("train_defectgan", tmp_path, "parts", *again).finish()
     output = process.finish()
     assert "testing 5 + 2" in output and "training 3 defective + 4 free" in output
-    goes_on = re.search(r"defectgan: 3 epochs of 12 steps, going on after epoch (\d+)", resumed)
+    goes_on = re.search(r"defectgan: 3 epochs of 4 steps, going on after epoch (\d+)", resumed)
     assert 1 <= int(goes_on[1]) < 3
     for training, epochs in (("defectgan", 3), ("segnet", 10), ("cam", 10)):
         theirs = equal_checkpoints(
