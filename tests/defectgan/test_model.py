@@ -358,7 +358,7 @@ def test_a_checkpoint_holds_the_pools(rng, tmp_path):
 
 
 def test_learns_to_take_bright_squares_away(rng):
-    size, steps, warmup = 32, 110, 40
+    size, steps, warmup = 32, 80, 25
     noise = rng.normal(110, 8, (80, 40, 40, 1))
     squares = np.zeros(noise.shape, bool)
     for number in range(40):
@@ -368,8 +368,8 @@ def test_learns_to_take_bright_squares_away(rng):
     ng, p = list(images[:32]), list(images[40:])
 
     gan = DefectGAN(
-        *(build_generator(1, 8, 1, residual=True) for _ in range(2)),
-        *(build_discriminator(1, 8) for _ in range(2)),
+        *(build_generator(1, 6, 1, residual=True) for _ in range(2)),
+        *(build_discriminator(1, 6) for _ in range(2)),
         change_weight=5.0,
         patch_share=0.25,
         weak_labels=True,

@@ -127,9 +127,9 @@ def iou(network, images, masks):
 @pytest.mark.parametrize("balanced", [False, True])
 def test_a_small_training_learns(balanced):
     keras.utils.set_random_seed(0)
-    steps = 60
+    steps = 50
     images, masks = squares(8 * steps)
-    network = build_segnet(1, 8, 3)
+    network = build_segnet(1, 8, 2)
     weights = class_weights(masks > 0) if balanced else (1.0, 1.0)
     compile_segnet(network, 1e-2, steps, weights)
     assert len(network.optimizer.variables) > len(network.trainable_variables)

@@ -16,7 +16,7 @@ from keras_gans.metrics.angular import angular_errors
 def test_a_small_training_learns():
     scenes = synthetic_scenes(160, size=(64, 64), seed=1)
     trained, tested = np.arange(120), np.arange(120, 160)
-    steps = 150
+    steps = 75
     keras.utils.set_random_seed(0)
     network = build_dscnn(32, modules=2, encoding="gamma")
     compile_dscnn(network, cosine_schedule(1e-2, steps))
