@@ -69,6 +69,8 @@ def test_second_process_in_the_same_folder(tmp_path):
     script = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from test_run_folder import *\n"
+        "from keras_gans.training import run_folder\n"
+        "run_folder.environment = dict  # it would import TensorFlow\n"
         "run = RunFolder('train', Config(run_dir=Path(sys.argv[2])))\n"
         "print('ready', flush=True); sys.stdin.read()\n"
     )
