@@ -110,8 +110,8 @@ def test_it_learns_to_make_and_to_tell_classes(penalty):
     noise = np.random.default_rng(1).uniform(-0.2, 0.2, REAL.shape)
     real = (noise + 0.7 * (LABELS - 1).reshape(6, 1, 1, 1)).astype("float32")
     train = tf.function(gan.train_step)
-    for number in range(160):
+    for number in range(110):
         figures = train((tf.constant(real), tf.constant(LABELS)))
-        if number < 140:
+        if number < 95:
             gan.reset_metrics()
     assert figures["real_accuracy"] > 0.9 and figures["generated_accuracy"] > 0.9
