@@ -4,8 +4,10 @@ import contextlib
 import functools
 import html
 import os
+import shutil
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -168,11 +170,10 @@ def _chooser(page, what, suffixes, paths):
     return file
 
 
-def _picture(label, **options):
+def _picture(label, buttons=("download", "fullscreen"), **options):
     return gr.Image(
-        label=label, format="png", interactive=False, buttons=["download", "fullscreen"],
-        **options,
-    )  # fmt: skip
+        label=label, format="png", interactive=False, buttons=list(buttons), **options
+    )
 
 
 def _on(events, function, inputs, outputs, **options):
@@ -186,7 +187,10 @@ def _white_balance(page, folder):
     def run(path):
         if path is None:
             return None, None, "", gr.DownloadButton(interactive=False)
-        out = Path(tempfile.mkdtemp(dir=folder))
+        for old in folder.glob("result-*"):  # Gradio deletes its copies alone
+            if time.time() - old.stat().st_mtime > KEPT:
+                shutil.rmtree(old, ignore_errors=True)
+        out = Path(tempfile.mkdtemp(prefix="result-", dir=folder))
         before, after, local_map, row = work.white_balance(Path(path), out)
         gains = " ".join(f"{value:.2f}" for value in row["gains"])
         button = gr.DownloadButton(value=row["corrected"], interactive=True)
@@ -195,7 +199,6 @@ def _white_balance(page, folder):
     with gr.Row():
         with gr.Column(scale=2):
             file = _chooser(page, "a photo", SUFFIXES, examples.photos(folder))
-            local_map = _picture("Light in each part")
         with gr.Column(scale=3):
             slider = gr.ImageSlider(
                 label="Before and after", format="jpeg", interactive=False, max_height=560
@@ -204,6 +207,7 @@ def _white_balance(page, folder):
             button = gr.DownloadButton(
                 "Download the corrected photo", variant="primary", interactive=False
             )
+            local_map = _picture("Light in each part")
     _on([file.change], run, file, [slider, local_map, gains, button])
 
 
@@ -236,9 +240,7 @@ def _defects(page, folder):
             overlay = _picture("Defects")
             text = gr.Markdown()
             slider = gr.Slider(0, 20, step=0.125, label="Threshold, grey levels")
-            histogram = gr.Image(
-                show_label=False, format="png", interactive=False, buttons=[],
-            )  # fmt: skip
+            histogram = _picture("Histogram", buttons=(), show_label=False)
             gr.Markdown(
                 "Pixels by their difference from the surface without defects, in red those "
                 "above the threshold."
@@ -312,5 +314,5 @@ def _draw(page):
         with gr.Column(scale=3):
             picture = _picture("Picture", height=360)
     gr.Markdown("Word by word:")
-    strip = _picture("Word by word", show_label=False)
+    strip = _picture("Word by word", buttons=(), show_label=False)
     _on([button.click, sentence.submit, page.load], run, sentence, [picture, strip, notes])
