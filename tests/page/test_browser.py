@@ -28,6 +28,7 @@ def page():
         with playwright.sync_playwright() as driver:
             browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
             page = browser.new_page()
+            page.set_default_timeout(90_000)  # milliseconds; machines may be busy
             page.elsewhere = []
             here = (address, "data:", "blob:")
             page.on("request", lambda r: r.url.startswith(here) or page.elsewhere.append(r.url))
