@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from keras_gans.commands.detect import draw_overlay
 from keras_gans.defectgan.cleaner import Cleaner
 from keras_gans.defectgan.detection import Calibration, detect, difference, mask_of
 from keras_gans.defectgan.detection_graph import build_detection_graph
@@ -92,6 +93,28 @@ def test_saved_model_signatures(generator, exported):
         if size == (TILE, TILE):  # one tile goes through the generator as it is
             expected = (generator(images / np.float32(127.5) - 1).numpy() + 1) * 127.5
             np.testing.assert_allclose(served["cleaned"], expected, atol=0.501)
+
+
+def test_files_in_files_out(exported, images):
+    signatures = tf.saved_model.load(exported["saved_model"]).signatures
+    pixels = np.tile(images[0], (14, 2, 1))  # long enough for a line two pixels wide
+    files = [tf.io.encode_png(each) for each in (images[1], pixels)]
+    found = signatures["bytes"](image_bytes=tf.stack(files))
+    for index, image in enumerate((images[1], pixels)):
+        served = signatures["serving_default"](images=image[None])
+        assert found["score"][index] == served["score"][0]
+        mask = served["mask"].numpy()[0] > 0
+        assert found["defective"][index] == mask.any() and mask.any()
+        answered = tf.io.decode_png(found["mask_bytes"][index]).numpy()[..., 0]
+        np.testing.assert_array_equal(answered, 255 * mask)
+        answered = tf.io.decode_png(found["overlay_bytes"][index]).numpy()
+        np.testing.assert_array_equal(answered, draw_overlay(image, mask))
+    colour = np.zeros((9, 9, 3), np.uint8)
+    colour[4] = 200, 100, 50
+    alpha = np.full((9, 9, 2), 99, np.uint8)
+    for bad, message in ((colour, "must be grey"), (alpha, "without transparency")):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+            signatures["bytes"](image_bytes=tf.io.encode_png(bad)[None])
 
 
 def test_what_is_exported_flattens(generator, images, tmp_path, monkeypatch):

@@ -1,8 +1,10 @@
+import io
 import itertools
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from keras_gans.commands import white_balance
 from keras_gans.data.squares import area_average
@@ -66,7 +68,8 @@ def test_signatures_take_the_view_as_the_command_does(network, tmp_path, monkeyp
     monkeypatch.setattr("keras_gans.dscnn.export.PRECISIONS", ())
     card = {"view": view, "patch_size": 16}
     folder = export_dscnn(network, tmp_path, card, [])["saved_model"]
-    served = tf.saved_model.load(folder).signatures["serving_default"]
+    loaded = tf.saved_model.load(folder)
+    served = loaded.signatures["serving_default"]
     command = white_balance.WhiteBalance.find(folder)
     thumbnail, wide, photo = (16, 16), (16, 90), (150, 230)
     for size in (thumbnail, wide, photo):
@@ -80,6 +83,24 @@ def test_signatures_take_the_view_as_the_command_does(network, tmp_path, monkeyp
         if view == "whole":
             scene = estimate(network, area_average(image, 16, 16)[None])
             np.testing.assert_allclose(found["illuminant"], scene["illuminant"], atol=1e-5)
+
+    levels = np.rint(255 * np.linspace(0, 1, photo[1])[:, None] ** [1, 0.9, 0.8])
+    levels = np.broadcast_to(levels.astype(np.uint8), (*photo, 3))  # up to white
+    deep = (65535 * image).astype(np.uint16)
+    contents = tf.stack([tf.io.encode_png(levels), tf.io.encode_png(deep)])
+    found = loaded.signatures["bytes"](image_bytes=contents)
+    (corrected, light), (corrected_deep, light_deep) = command(levels), command(deep)
+    np.testing.assert_allclose(found["illuminant"], [light, light_deep], atol=1e-5)
+    file, answered = io.BytesIO(), found["corrected_bytes"].numpy()
+    Image.fromarray(corrected).save(file, "JPEG", quality=95)
+    corrected, finished = (Image.open(each) for each in (file, io.BytesIO(answered[0])))
+    np.testing.assert_allclose(1.0 * np.asarray(finished), 1.0 * np.asarray(corrected), atol=2)
+    answered_deep = tf.io.decode_png(answered[1], dtype=tf.uint16).numpy()
+    np.testing.assert_allclose(1.0 * answered_deep, 1.0 * corrected_deep, atol=2)
+    for bad, message in ((np.zeros((20, 20, 3)), "all black"), (levels[:9], "at least 16x16")):
+        bad = tf.io.encode_png(tf.cast(bad, tf.uint8))
+        with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+            loaded.signatures["bytes"](image_bytes=bad[None])
 
 
 def test_area_averages_are_exact():

@@ -232,3 +232,16 @@ def test_arguments_that_do_not_fit(generator, conditional, tmp_path):
         with pytest.raises(ValueError, match="`distribution` must be one of"):
             export_generator(wrong[0], tmp_path / "new", {}, *wrong[1:])
     assert not (tmp_path / "new").exists()
+
+
+def test_files_of_seeds_are_their_images(loaded):
+    seeds, numbers = ([7, 7, 3], [0, 5, 5])
+    columns = {"seed": seeds, "number": numbers}
+    columns = {name: tf.constant(each, tf.int64) for name, each in columns.items()}
+    files = loaded.signatures["bytes"](**columns)["image_bytes"]
+    for seed, number, file in zip(seeds, numbers, files, strict=True):
+        expected = from_seed(loaded, number, 1, seed)[0]
+        np.testing.assert_array_equal(tf.io.decode_png(file), expected)
+    for bad in ({"number": columns["number"] - 9}, {"number": columns["number"][:0]}):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="must be"):
+            loaded.signatures["bytes"](**{**columns, **bad})

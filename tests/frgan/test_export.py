@@ -205,3 +205,17 @@ def test_bad_arguments(network, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="file: cannot be written"):
         export_classifier(network, CLASSES, tmp_path / "file", {}, IMAGES)
+
+
+def test_files_are_classified_as_their_pixels(exported):
+    signatures = tf.saved_model.load(exported["saved_model"]).signatures
+    sizes = IMAGES[:2], np.tile(IMAGES[2:3], (1, 3, 2, 1))
+    files = [tf.io.encode_png(image) for images in sizes for image in images]
+    found = signatures["bytes"](image_bytes=tf.stack(files))
+    expected = [signatures["serving_default"](images=tf.constant(images)) for images in sizes]
+    for name, value in found.items():
+        parts = np.concatenate([each[name].numpy() for each in expected])
+        if name == "probabilities":
+            np.testing.assert_allclose(value, parts, atol=1e-5)
+        else:
+            np.testing.assert_array_equal(value, parts)

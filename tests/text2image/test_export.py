@@ -314,3 +314,11 @@ def test_arguments_that_do_not_fit(network, tmp_path, vocabulary):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="file: cannot be written"):
         export_text_to_image(network, vocabulary, tmp_path / "file", {})
+
+
+def test_files_of_sentences_are_their_pictures(loaded):
+    captions = tf.constant(CAPTIONS[:2])
+    files = loaded.signatures["bytes"](caption=captions)["image_bytes"]
+    expected = loaded.signatures["serving_default"](captions=captions)["images"]
+    for file, picture in zip(files, expected, strict=True):
+        np.testing.assert_array_equal(tf.io.decode_png(file), picture)
