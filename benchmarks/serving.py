@@ -140,7 +140,8 @@ def main():
                     row = str(clients), f"{rate:.1f}", f"{middle:.0f}", f"{slow:.0f}"
                     table.add_row(name, *row)
             console.print(table)
-            found, wrong = memory_over(server, "dscnn-photos", photos["dscnn-photos"], requests)
+            small = picture(128, 192, grey=False)
+            found, wrong = memory_over(server, "dscnn-photos", small, requests)
         finally:
             server.terminate()
             server.wait(60)
