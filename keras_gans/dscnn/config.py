@@ -97,7 +97,8 @@ class Config:
     """Models go to EXPORT/dscnn/VERSION, those of built-in scenes to EXPORT/dscnn-synthetic,
     of photos to EXPORT/dscnn-photos; None exports nothing."""
     run_dir: Path | None = None
-    """The run's folder; by default the next number in runs/train_dscnn."""
+    """The run's folder; by default the next number in runs/train_dscnn, a study's in
+    runs/study_dscnn."""
     resume: bool = False
     """Go on with the newest run (or RUN_DIR), which must have the same settings."""
 

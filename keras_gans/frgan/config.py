@@ -104,7 +104,8 @@ class Config:
     """Models go to EXPORT/frgan-classifier/VERSION and EXPORT/frgan-generator/VERSION, those of
     built-in digits to names with -synthetic; None exports nothing."""
     run_dir: Path | None = None
-    """The run's folder; by default the next number in runs/train_frgan."""
+    """The run's folder; by default the next number in runs/train_frgan, a study's in
+    runs/study_frgan."""
     resume: bool = False
     """Go on with the newest run (or RUN_DIR), which must have the same settings."""
 

@@ -15,7 +15,7 @@ from keras_gans.errors import InputError
 from keras_gans.files import replacing
 from keras_gans.metrics.features import Extractor, inception_extractor, model_extractor
 from keras_gans.okdgan.config import Config
-from keras_gans.okdgan.crops import Crops, split
+from keras_gans.okdgan.crops import CLASSIFIER_HOLD_OUT, Crops, split
 from keras_gans.okdgan.data import crop_batches
 from keras_gans.training.fit import fit
 from keras_gans.training.schedule import Schedule
@@ -169,7 +169,7 @@ def extractor_for(config: Config, folder: Path, crops: Crops) -> tuple[Extractor
     extractor = named_extractor(config)
     if extractor:
         return extractor, None
-    trained, held_out = split(crops, config.classifier_hold_out, config.seed)
+    trained, held_out = split(crops, CLASSIFIER_HOLD_OUT, config.seed)
     wanted = targets(crops.labels, len(crops.classes))
     schedule = Schedule(BATCH, -(-len(trained) // BATCH), config.classifier_epochs)
     classifier = train_classifier(

@@ -110,12 +110,15 @@ class Config:
     EXPORT/okd-sagan-student-2/VERSION (the others), those of built-in surfaces to names with
     -synthetic; None exports nothing."""
     run_dir: Path | None = None
-    """The run's folder; by default the next number in runs/train_okdgan."""
+    """The run's folder; by default the next number in runs/train_okdgan, a study's in
+    runs/study_okdgan."""
     resume: bool = False
     """Go on with the newest run (or RUN_DIR), which must have the same settings."""
 
-    measured = True  # whether the distances of samples are taken; a study may leave them out
-    classifier_hold_out = 0.2  # of the photos, for the accuracy of the classifier trained here
+    @property
+    def measured(self) -> bool:
+        """Whether the distances of samples are taken; a study may leave them out."""
+        return True
 
     def preset(self) -> dict:
         """Defaults that these settings ask for."""

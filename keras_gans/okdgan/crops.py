@@ -8,6 +8,8 @@ import numpy as np
 
 from keras_gans.errors import InputError
 
+CLASSIFIER_HOLD_OUT = 0.2  # of the photos, for the accuracy of a classifier trained on the rest
+
 
 @dataclass(frozen=True)
 class Area:

@@ -19,7 +19,7 @@ from keras_gans.files import remembered
 from keras_gans.okdgan import codebrim
 from keras_gans.okdgan.config import Config
 from keras_gans.okdgan.crop_list import find_list, list_places, save
-from keras_gans.okdgan.crops import Crops, digest, single_labels, split
+from keras_gans.okdgan.crops import CLASSIFIER_HOLD_OUT, Crops, digest, single_labels, split
 from keras_gans.okdgan.cutting import check_sizes, draw_places, read_crops, whole_photo
 from keras_gans.okdgan.synthetic import synthetic_concrete
 
@@ -70,7 +70,7 @@ def check_crops(config: Config, crops: Crops) -> None:
             f"{crops.name}: classes of which a network could learn what to look at: "
             f"{len(crops.classes)}; give --inception or --network, or two classes or more"
         )
-    split(crops, config.classifier_hold_out, config.seed)
+    split(crops, CLASSIFIER_HOLD_OUT, config.seed)
 
 
 def stored(config: Config, folder: Path, crops: Crops | None) -> Crops:

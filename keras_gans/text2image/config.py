@@ -105,7 +105,8 @@ class Config:
     """The model goes to EXPORT/text2image/VERSION, dcgan and gnn to EXPORT/text2image-dcgan and
     -gnn, those of built-in flowers to names with -synthetic; None exports nothing."""
     run_dir: Path | None = None
-    """The run's folder; by default the next number in runs/train_text2image."""
+    """The run's folder; by default the next number in runs/train_text2image, a study's in
+    runs/study_text2image."""
     resume: bool = False
     """Go on with the newest run (or RUN_DIR), which must have the same settings."""
 
