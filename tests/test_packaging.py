@@ -54,8 +54,11 @@ def test_the_wheel_holds_every_package_and_the_models(built):
         for path in (REPOSITORY / "keras_gans").rglob("*.py")
     }
     assert source <= names and "keras_gans/py.typed" in names
-    for model in ("dscnn", "dscnn-photos", "defectgan"):
+    shipped = {path.parent.name for path in (REPOSITORY / "saved_models").glob("*/README.md")}
+    assert shipped >= {"dscnn", "dscnn-photos", "defectgan", "frgan-classifier", "text2image"}
+    for model in shipped:
         assert f"keras_gans/saved_models/{model}/1/saved_model.pb" in names
+        assert f"keras_gans/saved_models/{model}/README.md" in names
     assert not any(name.startswith(("tests/", "studies/", "train_")) for name in names)
 
 
