@@ -1,5 +1,6 @@
 """The commands on LiteRT: with the shipped models, beside TensorFlow, and without it."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -102,13 +103,20 @@ def test_the_commands_need_what_is_installed_alone(tmp_path):
         ["generate", "--count", "3", "--out", "made"],
         ["draw", "this flower is pink", "--out", "flower.png", "--words"],
     ]
-    program = [sys.executable, "-c", WITHOUT.format(commands=commands)]
-    done = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True)
+
+    def run(commands):
+        program = [sys.executable, "-c", WITHOUT.format(commands=commands)]
+        environment = os.environ | {"PYTHONPATH": str(SHIPPED.parent)}
+        return subprocess.run(
+            program, cwd=tmp_path, env=environment, capture_output=True, text=True
+        )
+
+    done = run(commands)
     assert (done.returncode, done.stderr) == (0, "")
     for name in ("balanced/a_map.png", "found/b_mask.png", "made/grid.png", "flower_words.png"):
         assert (tmp_path / name).is_file()
-    program[2] = WITHOUT.format(commands=[["evaluate", "--real", "made", "--fake", "made"]])
-    done = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True)
+    (tmp_path / "a.keras").touch()
+    done = run([["evaluate", "--real", "made", "--fake", "made", "--network", "a.keras"]])
     assert done.returncode == 2 and "comes with pip install" in done.stderr
 
 
