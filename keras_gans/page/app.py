@@ -5,6 +5,7 @@ import functools
 import html
 import os
 import shutil
+import socket
 import tempfile
 import threading
 import time
@@ -62,8 +63,10 @@ def started(host: str = "127.0.0.1", port: int | None = None, browser: bool = Fa
     """The page, and its folder of files, while it is needed: its address."""
     with tempfile.TemporaryDirectory(prefix="keras_gans-page-") as folder:
         os.environ["GRADIO_TEMP_DIR"] = folder
-        page = build(Path(folder))
         try:
+            with socket.create_server((host, port or 0)):  # Gradio tells it a hundred times
+                pass
+            page = build(Path(folder))
             page.queue(max_size=WAITING, default_concurrency_limit=1)
             _, address, _ = page.launch(
                 server_name=host,
@@ -80,9 +83,11 @@ def started(host: str = "127.0.0.1", port: int | None = None, browser: bool = Fa
                 css=CSS,
                 app_kwargs={"middleware": [Middleware(_Policy)]},
             )
-        except OSError as error:
+        except (OSError, OverflowError):
             where = host if port is None else f"{host}, port {port}"
-            raise InputError(f"{where}: cannot listen there ({error}): give another") from None
+            raise InputError(
+                f"{where}: cannot be listened at: name another --host or --port"
+            ) from None
         try:
             yield address
         finally:
