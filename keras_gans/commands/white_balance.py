@@ -28,7 +28,7 @@ from keras_gans.data.pixels import Rows, as_linear, strips
 from keras_gans.data.squares import area_average
 from keras_gans.data.srgb import linear_to_srgb
 from keras_gans.data.write import quantize, write_image, write_png
-from keras_gans.dscnn.lite import MIN_LIT, local_map
+from keras_gans.dscnn.lite import MIN_LIT, corrected_rows, local_map
 from keras_gans.dscnn.strip import draw_strip, gains_of
 from keras_gans.errors import InputError, printable
 from keras_gans.files import check_folder
@@ -247,43 +247,6 @@ def estimate(image: np.ndarray | Rows, estimator: WhiteBalance) -> tuple:
     illuminant, local_map = _run(image, estimator)
     covered = np.array(local_map.shape[:2]) * patch / image.shape[:2]
     return illuminant, local_map, tuple(covered)
-
-
-def correct(image: np.ndarray, illuminant: np.ndarray, keep_white: bool = False) -> np.ndarray:
-    """Divides the light out of a photo (von Kries), leaving green as it is.
-
-    Args:
-        image: float32 (H, W, 3), linear, in [0, 1].
-        illuminant: (3,), positive, of any length.
-        keep_white: whether pixels clipped in all channels stay white. They carry no
-            colour any more, and divided they would take on the light's complement. It
-            fades in over the last tenth below 1.
-
-    Returns:
-        float32 (H, W, 3), linear, clipped to [0, 1].
-    """
-    gains = gains_of(illuminant).astype(np.float32)
-    corrected = image * gains
-    if keep_white:
-        white = np.clip(10 * image.min(axis=-1, keepdims=True) - 9, 0, 1)
-        corrected += white * (1 - corrected)
-    return np.clip(corrected, 0, 1, out=corrected)
-
-
-def corrected_rows(photo: np.ndarray | Rows, illuminant: np.ndarray) -> Rows:
-    """A photo whose light is divided out as rows are asked for, see `correct`.
-
-    Args:
-        photo: (H, W, 3), see `as_linear`; of uint8 (sRGB) what is white stays white.
-        illuminant: (3,).
-
-    Returns:
-        `Rows`, float32 (H, W, 3), linear.
-    """
-    srgb = photo.dtype == np.uint8
-    return Rows(
-        photo.shape, lambda rows: correct(as_linear(photo[rows]), illuminant, keep_white=srgb)
-    )
 
 
 def _encoded(corrected, dtype):

@@ -95,7 +95,7 @@ GREYEST = np.flatnonzero(WHITENESS)[0] - 1  # the last level that has none
 def corrected_levels(levels: tf.Tensor, illuminant: tf.Tensor) -> tf.Tensor:
     """Divides the light out of a finished photo; what is clipped in all channels stays white.
 
-    The same as `keras_gans.commands.white_balance.correct` with `keep_white`, looked up in a
+    The same as `keras_gans.dscnn.lite.correct` with `keep_white`, looked up in a
     table of all levels instead of computed for each pixel.
 
     Args:

@@ -115,7 +115,7 @@ def test_pixels_of_8_bits_are_read_as_they_are(tmp_path):
     assert (read_levels(tmp_path / "deep.png") == 188).all()
 
 
-def test_default_model_and_its_versions(tmp_path, capsys, model, saved_models):
+def test_default_model_and_its_versions(tmp_path, capsys, model, saved_models, none_installed):
     path = save(tmp_path / "a.png", (60, 30, 10))
     message = fails(capsys, path)
     assert "no model is given" in message and "train_frgan.py" in message

@@ -197,6 +197,7 @@ def test_file_that_cannot_be_used(tmp_path, capsys, model):
     assert file.with_name("00001.png").read_text() == "red" and not out.exists()
 
 
+@pytest.mark.usefixtures("none_installed")
 def test_settings_and_folders(tmp_path, capsys, model, saved_models, monkeypatch):
     out, file = tmp_path / "out", tmp_path / "file"
     file.write_text("")

@@ -88,6 +88,7 @@ def test_nothing_is_overwritten(tmp_path, capsys, model):
     assert after == {"grid.png": before[tmp_path / "out" / "00004.png"]}
 
 
+@pytest.mark.usefixtures("none_installed")
 def test_settings_and_folders(tmp_path, capsys, model, saved_models, monkeypatch):
     out, file = tmp_path / "out", tmp_path / "file"
     file.write_text("")

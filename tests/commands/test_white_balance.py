@@ -17,6 +17,7 @@ from keras_gans.data import images
 from keras_gans.data.srgb import linear_to_srgb
 from keras_gans.data.write import quantize, write_image
 from keras_gans.dscnn import data
+from keras_gans.dscnn.lite import correct
 from tests.commands.calls import calls
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -236,16 +237,16 @@ def test_highest_version_and_a_version_itself(model):
 
 def test_correct_keeps_green_and_clips():
     image = np.array([[[0.4, 0.3, 0.2], [0.9, 0.9, 0.95]]], np.float32)
-    corrected = wb.correct(image, [0.4, 0.2, 0.1])
+    corrected = correct(image, [0.4, 0.2, 0.1])
     np.testing.assert_allclose(corrected, [[[0.2, 0.3, 0.4], [0.45, 0.9, 1.0]]], rtol=1e-6)
 
 
 def test_clipped_white_stays_white_in_photos():
     image = np.array([[[1, 1, 1], [0.95, 1, 1], [0.9, 0.9, 0.9]]], np.float32)
-    corrected = wb.correct(image, [2, 1, 1], keep_white=True)
+    corrected = correct(image, [2, 1, 1], keep_white=True)
     expected = [[[1, 1, 1], [0.7375, 1, 1], [0.45, 0.9, 0.9]]]
     np.testing.assert_allclose(corrected, expected, atol=1e-5)
-    assert wb.correct(image, [2, 1, 1])[0, 0].tolist() == [0.5, 1, 1]
+    assert correct(image, [2, 1, 1])[0, 0].tolist() == [0.5, 1, 1]
 
 
 # Bad input --------------------------------------------------------------------------
@@ -390,7 +391,7 @@ def test_a_model_takes_arrays(estimator):
     image = rng.uniform(0.1, 0.4, (2 * PATCH, 2 * PATCH, 3)).astype(np.float32)
     corrected, illuminant = estimator(image)
     np.testing.assert_array_equal(illuminant, wb.estimate(image, estimator)[0])
-    np.testing.assert_array_equal(corrected, wb.correct(image, illuminant))
+    np.testing.assert_array_equal(corrected, correct(image, illuminant))
     photo = quantize(linear_to_srgb(image), np.uint8)
     shown, light = estimator(photo)
     assert shown.dtype == np.uint8 and shown.shape == photo.shape

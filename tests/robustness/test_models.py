@@ -108,7 +108,7 @@ BAD = [
     *(("dscnn", WHOLE, {"images": image}, text) for image, text in PIXELS + SMALL + NONE),
     *(
         ("dscnn", name, {"images": image}, text)
-        for name in ("illuminant", "local_map", "corrected")
+        for name in ("illuminant", "local_map", "corrected", "native")
         for image, text in (*PIXELS[:4], *SMALL[:2], *NONE)
     ),
     *(("dscnn-photos", WHOLE, {"images": image}, text) for image, text in PIXELS[::3] + SMALL),
@@ -117,6 +117,7 @@ BAD = [
         for model, channels, names in (
             ("defectgan", 1, (WHOLE, "mask", "score", "cleaned")),
             ("classifier", 3, (WHOLE,)),
+            ("frgan-classifier", 3, (WHOLE,)),
         )
         for name in names
         for size, count, text in (
@@ -124,6 +125,31 @@ BAD = [
             ((0, 96), 1, "at least 1x1 pixels"),
             ((5, 0), 2, "at least 1x1 pixels"),
             ((96, 96), 0, "images must be one or more"),
+        )
+    ),
+    *(
+        (model, "bytes", {"image_bytes": files}, text)
+        for model in ("dscnn", "dscnn-photos", "defectgan", "classifier", "frgan-classifier")
+        for files, text in (
+            ([], "image_bytes must be one or more"),
+            *(
+                ([content], "image_bytes must each be a JPEG or a PNG")
+                for content in (b"", b"\0", b"no picture", b"GIF89a" + bytes(99), b"\xff\xd8")
+            ),
+        )
+    ),
+    # of one size: TensorFlow's own message
+    ("defectgan", "tile", {"images": picture(80, 80, 0, channels=1, count=0)}, ""),
+    *(
+        (model, "bytes", {"seed": [1], "number": [0], **label, **bad}, text)
+        for model, label in (
+            ("generator", {}),
+            ("frgan-generator", {}),
+            ("labelled", {"label": [0]}),
+        )
+        for bad, text in (
+            *(({"number": [n]}, "must be from 0 to") for n in (-1, 2**63 - 1)),
+            (dict.fromkeys(["seed", "number", *label], []), "a request must be of 1 to 4096"),
         )
     ),
     *(
@@ -155,8 +181,9 @@ BAD = [
         for label in (-2, 2, 2**31 - 1)
     ),
     *(
-        ("drawer", name, {"captions": captions}, text)
-        for name in (WHOLE, "words")
+        (model, name, {given: captions}, text)
+        for model in ("drawer", "text2image")
+        for name, given in ((WHOLE, "captions"), ("words", "captions"), ("bytes", "caption"))
         for captions, text in (
             ([], "captions must be one or more"),
             ([""], "captions must each have a word"),
@@ -171,6 +198,8 @@ BAD = [
         )
     ),
     ("drawer", WHOLE, {"captions": ["red", "zorp"]}, "captions must each have a word that is"),
+    ("frgan-generator", WHOLE, {"z": np.full((1, 100), np.nan)}, "z must be finite"),
+    ("frgan-generator", "from_seed", {"first": 0, "count": 0, "seed": 1}, "count must be from"),
 ]  # fmt: skip
 
 

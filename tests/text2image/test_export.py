@@ -134,7 +134,7 @@ def test_files_and_description(exported, vocabulary):
     base = exported["saved_model"].parent
     files = {"drawer-float32.tflite", "drawer-float16.tflite", "words.txt", "vectors.npy"}
     assert {child.name for child in base.iterdir()} == {"1", "README.md", *files}
-    assert {path.name for path in exported.values()} == {"1", "README.md", *files}
+    assert {path.name for path in exported.values()} == {"1", *files}
     text = (exported["saved_model"] / "assets.extra" / "model.json").read_text()
     assert json.loads(text) == {
         "set": "none", "length": W, "vector_size": D, "image_size": SIZE, "vocabulary": 9
