@@ -16,10 +16,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import tyro
 from common import CORES, new_table, open_console
-from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = {
@@ -48,7 +46,7 @@ def main():
     table = new_table("one call", "backend", "clock, s", "all cores, s", "memory, MB")
     with tempfile.TemporaryDirectory() as folder:
         save(folder, "photo.jpg", (480, 640))
-        save(folder, "surface.png", (96, 96), grey=True)
+        save(folder, "surface.png", (96, 96), "L")
         rows = [("import tensorflow", "", ["-c", "import tensorflow"], config.calls)]
         for name, arguments in COMMANDS.items():
             for backend in ("litert", "tensorflow"):
@@ -85,10 +83,22 @@ def measure(command, folder):
     return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000
 
 
-def save(folder, name, size, grey=False):
-    small = np.random.default_rng(0).integers(40, 200, (9, 12, 3), np.uint8)
-    image = Image.fromarray(small).resize(size[::-1], Image.Resampling.BICUBIC)
-    (image.convert("L") if grey else image).save(Path(folder, name), quality=90)
+SAVE = """
+import sys
+import numpy as np
+from PIL import Image
+
+name, height, width, mode = sys.argv[1:]
+small = np.random.default_rng(0).integers(40, 200, (9, 12, 3), np.uint8)
+image = Image.fromarray(small).resize((int(width), int(height)), Image.Resampling.BICUBIC)
+image.convert(mode).save(name, quality=90)
+"""
+
+
+def save(folder, name, size, mode="RGB"):
+    """Draws a picture in a process of its own: what this one held would count for the calls."""
+    command = [sys.executable, "-c", SAVE, name, *map(str, size), mode]
+    subprocess.run(command, cwd=folder, check=True)
 
 
 if __name__ == "__main__":
