@@ -34,6 +34,13 @@ def _terminate(*_):
     raise Terminated
 
 
+def not_installed(error: ModuleNotFoundError) -> str:
+    """What to say of a missing package; "" if it is our own code that is missing."""
+    if (error.name or "keras_gans").partition(".")[0] == "keras_gans":
+        return ""
+    return f"error: this needs {error.name}, which comes with {TRAINING}"
+
+
 def report_input_errors(main: Callable) -> Callable:
     """Wraps a command's `main`: `InputError` becomes one line on stderr and exit code 2.
 
@@ -53,9 +60,8 @@ def report_input_errors(main: Callable) -> Callable:
         except InputError as error:
             end, code = f"error: {printable(error)}", 2
         except ModuleNotFoundError as error:
-            if (error.name or "keras_gans").partition(".")[0] == "keras_gans":
+            if not (end := not_installed(error)):
                 raise
-            end = f"error: this needs {error.name}, which comes with {TRAINING}"
             code = 2
         except KeyboardInterrupt:
             end, code = "interrupted", 130

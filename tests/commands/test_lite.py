@@ -120,6 +120,15 @@ def test_the_commands_need_what_is_installed_alone(tmp_path):
     assert done.returncode == 2 and "comes with pip install" in done.stderr
 
 
+def test_a_script_names_what_is_not_installed():
+    program = WITHOUT.partition("from keras_gans")[0]
+    program += "import runpy\nrunpy.run_path('train_dscnn.py', run_name='__main__')"
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=SHIPPED.parent, capture_output=True, text=True)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "this needs tensorflow, which comes with pip install" in done.stderr
+
+
 def test_a_file_belongs_to_the_newest_version(tmp_path):
     for version in ("1", "2"):
         (tmp_path / version).mkdir()
