@@ -6,17 +6,14 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from keras_gans.__main__ import main
 from keras_gans.page import examples
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "lite.py"
-MODEL = SCRIPT.parents[1] / "saved_models" / "dscnn-photos" / "dscnn-64-float32.tflite"
 
 
-@pytest.mark.skipif(not MODEL.exists(), reason=f"there is no {MODEL.name}")
 def test_a_few_lines_give_the_numbers_of_the_command(tmp_path, capsys):
     photo = examples.photos(tmp_path)[1]
     corrected = tmp_path / "corrected.jpg"

@@ -23,8 +23,6 @@ playwright = pytest.importorskip("playwright.sync_api", reason="playwright is mi
 for program in ("chromium", "npm"):
     if shutil.which(program) is None:
         pytest.skip(f"there is no {program}", allow_module_level=True)
-if not MODEL.exists():
-    pytest.skip(f"there is no {MODEL.name}", allow_module_level=True)
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
