@@ -1,7 +1,7 @@
 """What one call of a command costs: time and memory, on LiteRT and on TensorFlow.
 
     python benchmarks/commands.py           about 3 minutes on 2 cores
-    python benchmarks/commands.py --large   also photos of 12 and 108 megapixels, 3 minutes more
+    python benchmarks/commands.py --large   also photos of up to 200 megapixels, 3 minutes more
 
 Every call is a process of its own. Beside the commands stands `python -c "import tensorflow"`,
 which is what the old way begins with. Prints the fastest of some calls by the clock, the time
@@ -27,7 +27,11 @@ COMMANDS = {
     "generate --count 24": ["generate", "--out", "made"],
     "draw SENTENCE --words": ["draw", "this flower is pink", "--out", "a.png", "--words"],
 }
-SIZES = {"12 megapixels": (3000, 4000), "108 megapixels": (9000, 12000)}
+SIZES = {
+    "12 megapixels": (3000, 4000),
+    "108 megapixels": (9000, 12000),
+    "200 megapixels": (12240, 16320),
+}
 
 
 @dataclass(frozen=True)

@@ -28,14 +28,13 @@ from keras_gans.data.pixels import Rows, as_linear, strips
 from keras_gans.data.squares import area_average
 from keras_gans.data.srgb import linear_to_srgb
 from keras_gans.data.write import quantize, write_image, write_png
-from keras_gans.dscnn.lite import MIN_LIT, corrected_rows, local_map
+from keras_gans.dscnn.lite import MAP_PATCHES, MIN_LIT, corrected_rows, local_map
 from keras_gans.dscnn.strip import draw_strip, gains_of
 from keras_gans.errors import InputError, printable
 from keras_gans.files import check_folder
 from keras_gans.report.tables import show
 
 BAND_PIXELS = 2**22  # of a large photo, at most this many go through the network at once
-MAP_PATCHES = 4  # rows (or columns) of the local map along a photo's shorter side
 
 
 MODELS = {"linear": "dscnn", "srgb": "dscnn-photos"}

@@ -11,6 +11,7 @@ from keras_gans.dscnn.strip import gains_of
 # negative, which no light is, and W = I / L divides by it. Lights of real cameras stay far
 # above this: the reddest of the Color Checker has 0.16 of blue.
 FLOOR = 0.01
+MAP_PATCHES = 4  # rows (or columns) of the local map along a photo's shorter side
 MIN_LIT = 0.5  # a patch in which fewer pixels than this carry light has no vote (ours)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-MAP_PATCHES = 4  # rows (or columns) of the local map along a photo's shorter side
+from keras_gans.dscnn.lite import MAP_PATCHES
 
 
 def estimate_view(
