@@ -156,9 +156,7 @@ def write_models(models: dict[str, bytes], version: Path, metadata: dict) -> dic
         InputError: the folder cannot be written.
     """
     facts = {"version": int(version.name), "license": LICENSE}
-    facts |= {
-        key: metadata[key] for key in ("license", "trained_on", "view") if key in metadata
-    }
+    facts |= {key: metadata[key] for key in FACTS if key in metadata}
     paths = {}
     with output_folder(version.parent) as (base, temporary):
         for name, model in models.items():
