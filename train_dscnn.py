@@ -18,6 +18,8 @@ from keras_gans.dscnn.config import Config
 if __name__ == "__main__":  # before TensorFlow is imported, which takes seconds
     config = command_line(Config)
 
+from dataclasses import replace
+
 from keras_gans.training.device import set_up
 
 import keras
@@ -28,13 +30,20 @@ from keras_gans.dscnn import datasets, report
 from keras_gans.dscnn.data import (
     draw_patches,
     evaluation_batches,
+    halved,
     split_patches,
     training_batches,
 )
-from keras_gans.dscnn.estimate import estimate_images
 from keras_gans.dscnn.export import compare_dscnn, export_dscnn
 from keras_gans.dscnn.model import SCHEDULES, compile_dscnn
 from keras_gans.dscnn.networks import build_dscnn
+from keras_gans.dscnn.protocols import (
+    confidence_weights,
+    hold_out,
+    measure,
+    parts_to_hold_out,
+    whole_scenes,
+)
 from keras_gans.dscnn.statistical import estimate_all
 from keras_gans.export.parity import print_parity
 from keras_gans.training.fit import fit
@@ -43,6 +52,22 @@ from keras_gans.training.run_folder import RunFolder
 
 def train(config, folder, scenes, selection, augmentation=None):
     """Trains one network on the selected scenes; goes on where the run stopped."""
+    patches = draw_patches(scenes, selection, config.patches, config.patch_size, config.seed)
+    training, validation = split_patches(patches, config.validation_share, config.seed)
+    print(f"\n{folder.name}: {len(selection)} scenes, {len(training)} patches to train on, "
+          f"{len(validation)} to validate")  # fmt: skip
+    weights = None
+    if config.halved:
+        half = fit_network(
+            replace(config, patch_size=config.patch_size // 2, epochs=config.halved),
+            folder / "halved", halved(training), halved(validation), augmentation,
+        )  # fmt: skip
+        weights = half.get_weights()
+    return fit_network(config, folder, training, validation, augmentation, weights)
+
+
+def fit_network(config, folder, training, validation, augmentation, weights=None):
+    """Trains a network on patches, from weights that are given or from new ones."""
     keras.utils.set_random_seed(config.seed)
     network = build_dscnn(
         config.patch_size,
@@ -53,14 +78,11 @@ def train(config, folder, scenes, selection, augmentation=None):
         l2=config.l2,
         bn_momentum=config.bn_momentum,
     )
+    if weights:
+        network.set_weights(weights)
     schedule = config.training_schedule()
     rate = SCHEDULES[config.schedule](config.learning_rate, schedule.steps)
     compile_dscnn(network, rate)
-
-    patches = draw_patches(scenes, selection, config.patches, config.patch_size, config.seed)
-    training, validation = split_patches(patches, config.validation_share, config.seed)
-    print(f"\n{folder.name}: {len(selection)} scenes, {len(training)} patches to train on, "
-          f"{len(validation)} to validate")  # fmt: skip
     batch = training_batches(training, config.batch_size, config.seed, augmentation)
     held_out = evaluation_batches(validation, 256) if len(validation) else None
     fit(folder, network, batch, schedule, validation_data=held_out)
@@ -68,46 +90,45 @@ def train(config, folder, scenes, selection, augmentation=None):
 
 
 def run_protocols(config, folder, scenes):
-    """Trains and tests by protocol: the paper's, then whole scenes held out by fold.
+    """Trains and tests by protocol: the paper's, then scenes held out by fold and by camera.
 
     Returns:
-        results, dict protocol -> (indices of the tested scenes, their estimates), and the
-        network to export, which was trained on every scene (without measured lights, that is
-        on built-in scenes and photos: on the training ones).
+        results, dict protocol -> `Tested`, and the network to export, which was trained on
+        every scene (built-in scenes and photos: on the training ones).
     """
     every = np.arange(len(scenes))
     augmentation = config.augmentation if config.augment else None
-    measured = config.measured_lights
-    results = {}
-    if measured:
+    measured, results = config.measured_lights, {}
+    protocols = config.protocols if measured else ("held-out",)
+
+    def train_part(name, selection):
+        return train(config, folder / name, scenes, selection, augmentation)
+
+    if "paper" in protocols:
         network = train(config, folder / "paper", scenes, every)
-        results["paper"] = every, estimate_images(network, scenes.images)[0]
-    estimates = np.zeros((len(scenes), 3), np.float32)
-    tested = np.isin(scenes.folds, np.unique(scenes.folds) if measured else [1])
-    for fold in np.unique(scenes.folds[tested]):
-        held_out = np.flatnonzero(scenes.folds == fold)
-        others = np.flatnonzero(scenes.folds != fold)
-        fold_network = train(config, folder / f"fold-{fold}", scenes, others, augmentation)
-        estimates[held_out] = estimate_images(fold_network, scenes.take(held_out).images)[0]
-    tested = np.flatnonzero(tested)
-    results["held-out"] = tested, estimates[tested]
+        results["paper"] = measure(network, scenes, every)
+    for protocol in (each for each in protocols if each != "paper"):
+        parts = parts_to_hold_out(scenes, protocol, measured)
+        if parts:
+            results[protocol], part_network = hold_out(scenes, parts, train_part)
     if not measured:
-        network = fold_network
-    elif augmentation:
-        network = train(config, folder / "all", scenes, every, augmentation)
+        network = part_network
+    elif augmentation or "paper" not in protocols:
+        network = train_part("all", every)
     return results, network
 
 
-def export(run, scenes, network, figures):
+def export(run, scenes, network, figures, weights):
     """Writes SavedModel and TFLite files; prints what they cost and how far they drift."""
     config = run.config
-    small = max(scenes.images[0].shape[:2]) < 2 * config.patch_size
+    whole = whole_scenes(scenes, config.patch_size)
     count = len(scenes) if config.measured_lights else int(np.sum(scenes.folds != 1))
     card = run.model_card(
         f"{scenes.name}, {count} scenes",
-        {"held_out_errors_degrees": figures.loc["DSCNN"].round(3).to_dict()},
+        {"held_out_errors_degrees": figures},
         patch_size=config.patch_size,
-        view="whole" if small else "native",  # what of a scene its patches showed
+        view="whole" if whole else "native",  # what of a scene its patches showed
+        confidence=weights,
     )
     side = 4 * config.patch_size
     some = [scenes.images[i][:side, :side].copy() for i in spread(len(scenes), 200)]
@@ -132,7 +153,8 @@ def main(config):
         results, network = run_protocols(config, run.path, scenes)
         baselines = estimate_all(scenes.images)
         figures = report.write(run.path, scenes, results, baselines, config.seed)
-        run.export(export, scenes, network, figures)
+        weights = confidence_weights(scenes, results)
+        run.export(export, scenes, network, figures, weights)
         print(f"figures and pictures: {run.path}")
 
 

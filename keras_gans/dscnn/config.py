@@ -24,6 +24,11 @@ class Augmentation:
         brighten: largest factor by which a patch is brightened at random and clipped at
             white; 1 means none. For scenes whose clipped highlights would otherwise show
             the light that was put on them.
+        cameras: share of the patches that are shown as a virtual camera would record them, so
+            that the network meets responses to colour which no camera of the set has.
+        mix: how far the channels of a virtual camera run into each other: each off-diagonal
+            entry of its matrix is normal with a standard deviation of up to this.
+        gains: standard deviation of the log of its channels' gains.
     """
 
     crop: Annotated[float, Within(0.05, 1)] = 0.5
@@ -31,6 +36,9 @@ class Augmentation:
     relight: Annotated[float, Within(0, 1)] = 0.7
     jitter: Annotated[float, Within(0, 1)] = 0.03
     brighten: Annotated[float, Within(1, 100)] = 1.0
+    cameras: Annotated[float, Within(0, 1)] = 0.0
+    mix: Annotated[float, Within(0, 0.3)] = 0.17
+    gains: Annotated[float, Within(0, 1)] = 0.15
 
 
 # Without --data: what fits into 3 minutes on 2 cores
@@ -59,9 +67,17 @@ PHOTOS = SHORT | dict(
 class Config:
     """Trains DSCNN, measures it beside the grey-world family and exports it."""
 
-    data: Path | None = None
-    """The reprocessed Color Checker, an .npz, or a folder of linear images with a CSV.
-    Without it: built-in synthetic scenes and, where not given, settings for a short run."""
+    data: tuple[Path, ...] = ()
+    """The reprocessed Color Checker, an .npz, or a folder of linear images with a CSV; several
+    are trained on together. Without it: built-in synthetic scenes and, where not given,
+    settings for a short run."""
+    protocols: tuple[Literal["paper", "held-out", "unseen-camera"], ...] = (
+        "paper",
+        "held-out",
+        "unseen-camera",
+    )
+    """With measured lights: how to train and test, see docs/dscnn.md. None of them trains only
+    the model to export."""
     photos: bool = False
     """DATA is a folder of ordinary, well-balanced photos (8-bit, sRGB): each is put under a
     known colour cast. Trains a model for finished photos, tested on those held out, with
@@ -84,6 +100,9 @@ class Config:
     batch_size: Annotated[int, Within(1, 10**6)] = 128
     epochs: Annotated[int, Within(1, 10**6)] = 200
     """An epoch is as many steps as PATCHES patches take, also where there are fewer."""
+    halved: Annotated[int, Within(0, 10**6)] = 0
+    """Epochs before those, on patches averaged to half the size: each takes a quarter of the
+    time (ours)."""
     schedule: Literal["paper", "cosine"] = "paper"
     learning_rate: Annotated[float, Within(1e-12, 100)] = 1e-3
     augment: bool = False
@@ -105,11 +124,11 @@ class Config:
     @property
     def measured_lights(self) -> bool:
         """Whether the scenes are worth both protocols: not built-in ones, nor photos."""
-        return self.data is not None and not self.photos
+        return bool(self.data) and not self.photos
 
     def preset(self) -> dict:
         """Defaults that these settings ask for."""
-        return PHOTOS if self.photos else SHORT if self.data is None else {}
+        return PHOTOS if self.photos else {} if self.data else SHORT
 
     def training_schedule(self) -> Schedule:
         """How long a training is."""
@@ -119,7 +138,7 @@ class Config:
 
     def check(self) -> None:
         """Finds settings that do not go together, before anything is loaded or written."""
-        if self.photos and self.data is None:
+        if self.photos and not self.data:
             raise InputError("--photos needs --data, the folder of the photos")
         if self.export:
             check_folder(self.export)  # now, not after hours of training

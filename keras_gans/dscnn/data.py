@@ -1,4 +1,4 @@
-"""From scenes to batches: patches (section 4.2) and augmentation, as functions of a seed."""
+"""From scenes to batches of patches (section 4.2), as functions of a seed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from keras_gans.dscnn.augment import Lights, augment
 from keras_gans.dscnn.config import Augmentation
 from keras_gans.dscnn.lite import MIN_LIT
 from keras_gans.dscnn.scenes import Scenes
@@ -98,6 +99,16 @@ def draw_patches(
     )
 
 
+def halved(patches: Patches) -> Patches:
+    """The patches averaged to half their side."""
+    count, size = patches.pixels.shape[:2]
+    blocks = patches.pixels.reshape(count, size // 2, 2, size // 2, 2, 3)
+    pixels = np.concatenate(  # in parts, for little memory
+        [part.mean((2, 4)).round().astype(np.uint16) for part in np.array_split(blocks, 64)]
+    )
+    return Patches(pixels, patches.illuminants, patches.cameras)
+
+
 def split_patches(
     patches: Patches, validation_share: float, seed: int
 ) -> tuple[Patches, Patches]:
@@ -139,9 +150,8 @@ def training_batches(
         y = tf.gather(illuminants, index)
         if augmentation is not None:
             key = tf.stack([tf.constant(seed, tf.int64), step])
-            x, y = _augment(
-                x, y, tf.gather(cameras, index), illuminants, cameras, augmentation, key
-            )
+            met = Lights(illuminants, cameras)
+            x, y = augment(x, y, tf.gather(cameras, index), met, augmentation, key)
         return x, y
 
     return batch
@@ -155,50 +165,3 @@ def evaluation_batches(patches: Patches, batch_size: int) -> tf.data.Dataset:
 
     dataset = tf.data.Dataset.from_tensor_slices((patches.pixels, patches.illuminants))
     return dataset.batch(batch_size).map(scale).prefetch(2)
-
-
-def _augment(x, y, cameras, lights, light_cameras, augmentation, key):
-    keys = tf.random.experimental.stateless_split(key, 7)
-    if augmentation.crop < 1 or augmentation.flip:
-        x = _crop_and_flip(x, augmentation, keys[0])
-    if augmentation.relight > 0:
-        x, y = _relight(x, y, cameras, lights, light_cameras, augmentation, keys[1:6])
-    if augmentation.brighten > 1:
-        exponent = tf.random.stateless_uniform([tf.shape(x)[0], 1, 1, 1], keys[6])
-        x = tf.minimum(x * augmentation.brighten**exponent, 1.0)
-    return x, y
-
-
-def _crop_and_flip(x, augmentation, key):
-    count, size = tf.shape(x)[0], x.shape[1]
-    draw = tf.random.stateless_uniform([6, count], key)
-    side = augmentation.crop + (1 - augmentation.crop) * draw[0]
-    top, left = (1 - side) * draw[1], (1 - side) * draw[2]
-    bottom, right = top + side, left + side
-    if augmentation.flip:  # a box whose end lies before its start is mirrored
-        up, over = draw[3] < 0.5, draw[4] < 0.5
-        top, bottom = tf.where(up, bottom, top), tf.where(up, top, bottom)
-        left, right = tf.where(over, right, left), tf.where(over, left, right)
-        x = tf.cond(draw[5, 0] < 0.5, lambda: tf.transpose(x, [0, 2, 1, 3]), lambda: x)
-    boxes = tf.stack([top, left, bottom, right], axis=1)
-    return tf.image.crop_and_resize(x, boxes, tf.range(count), (size, size))
-
-
-def _relight(x, y, cameras, lights, light_cameras, augmentation, keys):
-    """Replaces the light of a share of the patches by one their camera might have met."""
-    count = tf.shape(x)[0]
-    other_camera = tf.cast(cameras[:, None] != light_cameras[None], tf.float32)
-
-    def draw(key):
-        # the largest of uniform numbers is a fair choice among the lights of the same camera
-        score = tf.random.stateless_uniform(tf.shape(other_camera), key) - other_camera
-        return tf.math.log(tf.gather(lights, tf.argmax(score, axis=1)))
-
-    mix = tf.random.stateless_uniform([count, 1], keys[2])
-    noise = tf.random.stateless_normal([count, 3], keys[3], stddev=augmentation.jitter)
-    new = tf.exp(mix * draw(keys[0]) + (1 - mix) * draw(keys[1]) + noise)
-    chosen = tf.random.stateless_uniform([count, 1], keys[4]) < augmentation.relight
-    new = tf.where(chosen, new / tf.norm(new, axis=1, keepdims=True), y)
-    gains = new / y
-    gains /= tf.reduce_max(gains, axis=1, keepdims=True)
-    return x * gains[:, None, None], new

@@ -13,7 +13,7 @@ from keras_gans.dscnn.config import BUILT_IN_SCENES, Config
 from keras_gans.dscnn.photo_casts import load_photos
 from keras_gans.dscnn.scene_arrays import load_npz
 from keras_gans.dscnn.scene_folder import load_folder
-from keras_gans.dscnn.scenes import Scenes, find_files
+from keras_gans.dscnn.scenes import Scenes, find_files, joined
 from keras_gans.dscnn.synthetic import synthetic_scenes
 from keras_gans.errors import InputError
 
@@ -22,10 +22,10 @@ def load(config: Config) -> Scenes:
     """The scenes that the settings ask for."""
     if config.photos:
         return load_photos(config.data, config.patch_size, config.seed)
-    if config.data is None:
+    if not config.data:
         print("no --data: built-in synthetic scenes and a short run (see --help for both)")
         return synthetic_scenes(BUILT_IN_SCENES, seed=config.seed)
-    return load_scenes(config.data)
+    return joined([load_scenes(path) for path in config.data])
 
 
 def load_scenes(path: Path) -> Scenes:

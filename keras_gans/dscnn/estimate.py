@@ -11,17 +11,21 @@ import tensorflow as tf
 
 from keras_gans.dscnn.lite import FLOOR, MIN_LIT
 
+VIEWS = 8  # mirrored and turned, of a patch
 PATCHES_AT_ONCE = 512  # of several images; one alone always goes in one batch
 
 
-def estimate(network: keras.Model, images: tf.Tensor) -> dict[str, tf.Tensor]:
+def estimate(
+    network: keras.Model, images: tf.Tensor, turned: bool = False
+) -> dict[str, tf.Tensor]:
     """Estimates the illuminants of linear images and removes them.
 
     The non-overlapping patches of all images go through the network in one batch; what is
     left over at the right and the bottom is not used. Every patch gives a unit vector, and
     the median of these, channel by channel and brought back to unit norm, is the image's
     illuminant. A patch of which less than half (`MIN_LIT`) is lit, in any channel, has no
-    vote, unless the image has no better one. (The paper says "the median of the map"; per
+    vote, unless the image has no better one. An image without colour, R = G = B, has a grey
+    illuminant: it stays as it is. (The paper says "the median of the map"; per
     channel, the vote and the floor for components, 0.01, are our reading.)
 
     Runs eagerly and in graphs, for any number and size of images; exports to SavedModel
@@ -30,6 +34,9 @@ def estimate(network: keras.Model, images: tf.Tensor) -> dict[str, tf.Tensor]:
     Args:
         network: model from patches (N, S, S, 3) to directions (N, 3).
         images: float32 (N, H, W, 3), linear camera RGB in [0, 1], H and W at least S.
+        turned: whether the vote of a patch is the mean of its `VIEWS` mirrored and turned
+            views. Then the estimate of a picture of one patch does not depend on how the
+            camera was held.
 
     Returns:
         dict of float32 tensors:
@@ -37,6 +44,8 @@ def estimate(network: keras.Model, images: tf.Tensor) -> dict[str, tf.Tensor]:
         - `illuminant`: (N, 3), unit norm.
         - `local_map`: (N, H // S, W // S, 3), unit norm: the estimate of each patch, also
           of those without a vote.
+        - `spread`: (N, H // S, W // S): mean distance of the unit vectors of a patch's
+          views from their mean, about an angle in radians; 0 if not `turned`.
         - `corrected`: (N, H, W, 3) = I / L (eq. 1), L scaled to 1 in green, so that green
           keeps its value; clipped to [0, 1].
 
@@ -54,18 +63,33 @@ def estimate(network: keras.Model, images: tf.Tensor) -> dict[str, tf.Tensor]:
     patches = tf.reshape(patches, [-1, size, columns, size * 3])
     patches = tf.transpose(patches, [0, 2, 1, 3])
     patches = tf.reshape(patches, [-1, size, size, 3])
-    votes = unit_lights(network(patches, training=False))
+    views = VIEWS if turned else 1
+    votes = network(all_views(patches) if turned else patches, training=False)
+    votes = tf.reshape(unit_lights(votes), [views, -1, 3])
+    vote = unit_lights(tf.reduce_mean(votes, axis=0))
+    spread = tf.reduce_mean(tf.norm(votes - vote, axis=2), axis=0)
     lit = tf.cast(tf.reduce_max(patches, axis=3) > 0, tf.float32)
     lit = tf.reduce_mean(lit, axis=[1, 2]) >= MIN_LIT
 
     count = rows * columns
-    illuminant = masked_median(tf.reshape(votes, [-1, count, 3]), tf.reshape(lit, [-1, count]))
+    illuminant = masked_median(tf.reshape(vote, [-1, count, 3]), tf.reshape(lit, [-1, count]))
+    apart = tf.reduce_max(images, axis=3) - tf.reduce_min(images, axis=3)
+    grey = tf.reduce_max(apart, axis=[1, 2]) <= 0
+    illuminant = tf.where(grey[:, None], 1.0, illuminant)  # it shows no light: it stays grey
     illuminant = unit_lights(illuminant)
     return {
         "illuminant": illuminant,
-        "local_map": tf.reshape(votes, [-1, rows, columns, 3]),
+        "local_map": tf.reshape(vote, [-1, rows, columns, 3]),
+        "spread": tf.reshape(spread, [-1, rows, columns]),
         "corrected": correct(images, illuminant),
     }
+
+
+def all_views(patches: tf.Tensor) -> tf.Tensor:
+    """Patches (P, S, S, C) mirrored and turned: (8 P, S, S, C), the first P as they are."""
+    views = tf.concat([patches, patches[:, ::-1]], axis=0)
+    views = tf.concat([views, views[:, :, ::-1]], axis=0)
+    return tf.concat([views, tf.transpose(views, [0, 2, 1, 3])], axis=0)
 
 
 def unit_lights(directions: tf.Tensor) -> tf.Tensor:
@@ -112,7 +136,7 @@ def correct(images: tf.Tensor, illuminants: tf.Tensor) -> tf.Tensor:
     return tf.clip_by_value(images * gains[:, None, None], 0.0, 1.0)
 
 
-def traced_estimate(network: keras.Model) -> Callable:
+def traced_estimate(network: keras.Model, turned: bool = False) -> Callable:
     """`estimate` of one network as a graph, traced once for images of all sizes.
 
     Returns:
@@ -121,14 +145,14 @@ def traced_estimate(network: keras.Model) -> Callable:
 
     @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32)])
     def run(images):
-        result = estimate(network, images)
-        return {name: result[name] for name in ("illuminant", "local_map")}
+        result = estimate(network, images, turned)
+        return {name: result[name] for name in ("illuminant", "local_map", "spread")}
 
     return run
 
 
 def estimate_images(
-    network: keras.Model, images: Sequence[np.ndarray]
+    network: keras.Model, images: Sequence[np.ndarray], turned: bool = False
 ) -> tuple[np.ndarray, list[np.ndarray]]:
     """Estimates the illuminants of NumPy images of any sizes.
 
@@ -139,6 +163,7 @@ def estimate_images(
         network: model from patches (N, S, S, 3) to directions (N, 3).
         images: sequence of float32 (H, W, 3), linear camera RGB in [0, 1], H and W at least
             S. Read one after the other, so it may load a file at every access.
+        turned: see `estimate`.
 
     Returns:
         illuminants, float32 (N, 3) of unit norm, and a list of N local maps, float32
@@ -149,7 +174,7 @@ def estimate_images(
     """
     size = network.input_shape[1]
 
-    run = traced_estimate(network)
+    run = traced_estimate(network, turned)
     illuminants, maps = [np.zeros((0, 3), np.float32)], []
     for batch in _equal_sized(images, size):
         result = run(np.stack(batch))

@@ -10,7 +10,9 @@ import pandas as pd
 import tensorflow as tf
 
 from keras_gans.data.squares import area_average
+from keras_gans.dscnn.confidence import scene_estimate
 from keras_gans.dscnn.estimate import estimate, estimate_images, unit_lights
+from keras_gans.dscnn.lite import WITHIN
 from keras_gans.dscnn.served import served_dscnn
 from keras_gans.export.checks import BRIGHTEST, DARKEST, nan_unless, within
 from keras_gans.export.flatbuffer import metadata
@@ -43,8 +45,8 @@ def export_dscnn(
       `corrected_bytes`, string (N,), the photos in full size: JPEG, or PNG of 16 bits.
       Highlights of 8 bits that are clipped in all channels stay white.
     - `base/dscnn-float32.tflite`, `-float16`, `-int8`: `images` (1, H, W, 3) of any size
-      from S up to `illuminant` (1, 3), which is NaN for other images. Where the model's view
-      is "whole" they average them into a thumbnail themselves.
+      from S up to `illuminant` (1, 3) and `confidence` (1,), which are NaN for other images.
+      Where the model's view is "whole" they average them into a thumbnail themselves.
     - `base/dscnn-S-float32.tflite` and so on, S in digits: the same for `images` of the one
       size (1, S, S, 3), for runtimes that know fixed sizes alone.
     - `base/dscnn-network-float32.tflite` and so on: the network alone, which a GPU takes
@@ -54,7 +56,8 @@ def export_dscnn(
         network: model from patches (N, S, S, 3) to directions (N, 3).
         base: folder, made if missing.
         metadata: what can be written as JSON (what it was trained on, its errors). Its `view`,
-            "native" if there is none, is that of the signatures.
+            "native" if there is none, is that of the signatures; `confidence` the weights of
+            `scene_estimate`, with which models of view "whole" tell how sure they are.
         representative_images: sequence of float32 (H, W, 3), what a user's images are like;
             int8 measures its ranges on them. A hundred or two are enough.
 
@@ -66,15 +69,16 @@ def export_dscnn(
     """
     with output_folder(base):
         pass  # finds out before the work whether `base` can be written
+    view, weights = metadata.get("view", "native"), metadata.get("confidence")
     names = {"images": "", "thumbnail": f"-{network.input_shape[1]}", "network": "-network"}
     models = {
         f"dscnn{names[form]}-{precision}": convert_dscnn(
-            network, precision, representative_images, form, metadata.get("view", "native")
+            network, precision, representative_images, form, view, weights
         )
         for form in FORMS
         for precision in PRECISIONS
     }
-    endpoints = served_dscnn(network, metadata.get("view", "native"))
+    endpoints = served_dscnn(network, view, weights)
     examples = picture_examples(network.input_shape[1], 3, np.float32)
     version = export_saved_model(base, network, endpoints, metadata, examples=examples)
     return {"saved_model": version, **write_models(models, version, metadata)}
@@ -86,6 +90,7 @@ def convert_dscnn(
     representative_images: Sequence[np.ndarray] | None = None,
     form: Literal["images", "thumbnail", "network"] = "images",
     view: str | int = "native",
+    weights: Sequence[float] | None = None,
 ) -> bytes:
     """Converts a network, alone or with the estimate for one image, to TFLite: bytes.
 
@@ -100,13 +105,17 @@ def convert_dscnn(
         form: what the file takes and gives, see `export_dscnn`: `images` of any size, a
             `thumbnail` of the network's, or the `network` alone.
         view: of `images`: "whole" if they are to be reduced to a thumbnail first.
+        weights: of the confidence of such scenes, see `scene_estimate`.
     """
     if precision == "int8":
         network = rounded_network(network)
     size = network.input_shape[1]
 
-    def of_patch(images):  # the median of one vote is that vote
-        return unit_lights(unit_lights(network(images, training=False)))
+    def of_patch(images):
+        if view == "whole":
+            return scene_estimate(network, weights)(images)
+        # the median of one vote is that vote
+        return {"illuminant": unit_lights(unit_lights(network(images, training=False)))}
 
     def of_images(images):
         height, width = tf.unstack(tf.shape(images)[1:3])
@@ -116,7 +125,7 @@ def convert_dscnn(
         if view == "whole":
             light = of_patch(_area_averaged(padded, size))
         else:
-            light = tf.reshape(estimate(network, padded)["illuminant"], [1, 3])
+            light = {"illuminant": tf.reshape(estimate(network, padded)["illuminant"], [1, 3])}
         return _checked(images, light, valid)
 
     function = {
@@ -131,17 +140,18 @@ def convert_dscnn(
     return convert(
         function,
         [tf.TensorSpec([1, side, side, 3], tf.float32, name="images")],
-        _about(form, size, view),
+        _about(form, size, view, weights),
         precision,
         None if inputs is None else [{"images": image[None]} for image in inputs],
     )
 
 
-def _checked(images, illuminant, valid=True):
-    return {"illuminant": nan_unless(valid & within(images, DARKEST, BRIGHTEST), illuminant)}
+def _checked(images, light, valid=True):
+    valid &= within(images, DARKEST, BRIGHTEST)
+    return {name: nan_unless(valid, value) for name, value in light.items()}
 
 
-def _about(form, size, view):
+def _about(form, size, view, weights):
     """What a file says of itself, see `flatbuffer.metadata`."""
     shown = f"a scene of any size from {size}x{size}"
     if form != "images":
@@ -151,10 +161,14 @@ def _about(form, size, view):
         small = f"H or W is below {size}, or " if form == "images" else ""
         wrong = f"{small}a value is not finite or out of range"
         light = {"values": f"RGB of the light, of unit norm; NaN where {wrong}"}
+    outputs = {"illuminant": light}
+    if weights is not None and view == "whole":
+        chance = f"chance that the light is within {WITHIN:g} degrees; NaN as illuminant"
+        outputs["confidence"] = {"values": chance}
     return {
         "task": "white balance",
         "inputs": {"images": {"values": f"{shown}, linear RGB, 0 to 1", "range": [0, 1]}},
-        "outputs": {"directions" if form == "network" else "illuminant": light},
+        "outputs": {"directions": light} if form == "network" else outputs,
     }
 
 
@@ -210,8 +224,12 @@ def compare_dscnn(
         return compare(
             {name: path},
             [{"images": image[None]} for image in given],
-            estimate_images(network, shown)[0],
-            lambda expected, outputs: angular_errors(expected, *outputs.values()),
+            estimate_images(network, shown, turned=view == "whole" and "-network" not in name)[
+                0
+            ],
+            lambda expected, outputs: angular_errors(
+                expected, outputs.get("illuminant", outputs.get("directions"))
+            ),
         )
 
     return pd.concat([rows(*each) for each in paths.items()], ignore_index=True)

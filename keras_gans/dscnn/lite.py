@@ -12,6 +12,9 @@ from keras_gans.dscnn.strip import gains_of
 # above this: the reddest of the Color Checker has 0.16 of blue.
 FLOOR = 0.01
 MAP_PATCHES = 4  # rows (or columns) of the local map along a photo's shorter side
+WITHIN = 3.0  # degrees: what a confidence is the chance of
+NORMS = (1, 6, np.inf)  # grey-world, shades-of-grey and white-patch
+DOUBT_FLOOR = 0.01  # of the distances that make an estimate doubtful, about half a degree
 MIN_LIT = 0.5  # a patch in which fewer pixels than this carry light has no vote (ours)
 
 
@@ -34,6 +37,38 @@ def local_map(network: Callable, image: np.ndarray, patch: int) -> np.ndarray:
         for each in patches.reshape(-1, patch, patch, 3)
     ]
     return unit_lights(np.reshape(directions, (rows, columns, 3)))
+
+
+def scene_light(
+    network: Callable, scene: np.ndarray, weights: list[float] | None
+) -> tuple[np.ndarray, float | None]:
+    """The light of a scene averaged into one patch: the mean of its mirrored and turned views.
+
+    Args:
+        network: see `local_map`.
+        scene: float32 (S, S, 3), linear.
+        weights: of the confidence, see `confidence.confidence`; `None` for a model without.
+
+    Returns:
+        (illuminant, confidence): float32 (3,), unit norm; in [0, 1], or `None`.
+    """
+    grey = not (scene.max(axis=2) - scene.min(axis=2)).any()
+    votes = []
+    for transposed in (scene, scene.swapaxes(0, 1)):
+        for view in (transposed, transposed[::-1], transposed[:, ::-1], transposed[::-1, ::-1]):
+            votes.append(local_map(network, view, len(view))[0, 0])
+    votes = np.array(votes)
+    light = unit_lights(votes.mean(axis=0))
+    spread = np.linalg.norm(votes - light, axis=1).mean()
+    light = unit_lights(np.ones(3, np.float32) if grey else light)
+    if weights is None:
+        return light, None
+    scene = np.maximum(scene / max(scene.max(), 1e-6), 0)
+    means = [(scene**p).mean(axis=(0, 1)) ** (1 / p) for p in NORMS if p < np.inf]
+    means = unit_lights(np.array([*means, scene.max(axis=(0, 1))], np.float32))
+    distances = np.array([spread, *np.linalg.norm(light - means, axis=1)])
+    bias, *factors = weights
+    return light, float(1 / (1 + np.exp(-bias - np.log(distances + DOUBT_FLOOR) @ factors)))
 
 
 def unit_lights(directions: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from keras_gans.data.srgb import linear_to_srgb
+from keras_gans.dscnn import confidence
 from keras_gans.dscnn.scenes import Scenes
 from keras_gans.files import write_json
 from keras_gans.metrics.angular import STATISTICS, angular_errors, angular_statistics
@@ -26,31 +27,31 @@ HEADINGS = {
 PROTOCOLS = {
     "paper": "protocol `paper`: tested on the scenes that training drew its patches from",
     "held-out": "protocol `held-out`: whole scenes held out by fold",
+    "unseen-camera": "protocol `unseen-camera`: tested on cameras that training never saw",
 }
 
 
-def write(
-    folder: Path, scenes: Scenes, results: dict, baselines: dict, seed: int
-) -> pd.DataFrame:
-    """Prints table 2 for each protocol; writes figures, errors per scene and pictures.
+def write(folder: Path, scenes: Scenes, results: dict, baselines: dict, seed: int) -> dict:
+    """Prints table 2 for each protocol, and the cameras; writes figures and pictures.
 
-    Into the folder go `result.json` (the tables, a row a method and protocol),
-    `errors.csv` (every scene), `error_curves.png` and `samples.png` (held-out scenes).
+    Into the folder go `result.json` (the tables, a row a method and protocol, `cameras` and
+    `tenths` of confidence), `confidence-*.png`,
+    `errors.csv` (every scene), `error_curves.png` and `samples.png` (of the last protocol).
 
     Args:
         folder: the run's; the logs of its trainings are `*/metrics.jsonl`.
         scenes: `Scenes`.
-        results: dict protocol -> (indices of the tested scenes, their estimates (N, 3)),
-            `held-out` last.
+        results: dict protocol -> `protocols.Tested`.
         baselines: dict method -> (len(scenes), 3) estimates.
         seed: the run's, recorded with every figure.
 
     Returns:
-        DataFrame: the table of the held-out protocol.
+        dict protocol -> DSCNN's row of its table.
     """
-    tables, per_scene = [], []
-    for protocol, (tested, illuminants) in results.items():
-        estimates = {"DSCNN": illuminants}
+    tables, cameras, tenths, per_scene, ours = [], [], [], [], {}
+    for protocol, found in results.items():
+        tested = found.scenes
+        estimates = {"DSCNN": found.illuminants}
         estimates |= {name: values[tested] for name, values in baselines.items()}
         truth = scenes.illuminants[tested]
         errors = {name: angular_errors(truth, values) for name, values in estimates.items()}
@@ -60,14 +61,30 @@ def write(
             errors, f"{scenes.name}, {len(tested)} scenes, {PROTOCOLS[protocol]}"
         )
         tables.append(table.rename_axis("method").reset_index().assign(**conditions))
+        ours[protocol] = table.loc["DSCNN"].round(3).to_dict()
+        by_camera = camera_table(errors, scenes.cameras[tested], protocol)
+        cameras.extend(by_camera.assign(protocol=protocol, seed=seed).to_dict("records"))
         known = {
             "scene": [scenes.names[index] for index in tested],
             "fold": scenes.folds[tested],
             "camera": scenes.cameras[tested],
             "protocol": protocol,
         }
+        if found.doubts is not None and protocol != "paper":
+            sure = confidence.crossed(found.doubts, errors["DSCNN"], found.parts)
+            known["confidence"] = sure
+            rows = confidence.by_tenth(sure, errors["DSCNN"])
+            tenths.extend({**row, "protocol": protocol} for row in rows)
+            title = f"error in degrees by tenth of confidence, {protocol}"
+            show_frame(pd.DataFrame(rows).set_index("tenth"), title, "tenth")
+            draw_confidence(rows, folder / f"confidence-{protocol}.png")
         per_scene.append(pd.DataFrame(errors).assign(**known))
-    write_json(folder / "result.json", {"table": pd.concat(tables).to_dict("records")})
+    if not results:
+        return ours
+    table_rows = pd.concat(tables).to_dict("records")
+    write_json(
+        folder / "result.json", {"table": table_rows, "cameras": cameras, "tenths": tenths}
+    )
     write_csv(folder / "errors.csv", pd.concat(per_scene))
 
     histories = {log.parent.name: log for log in sorted(folder.glob("*/metrics.jsonl"))}
@@ -80,7 +97,41 @@ def write(
         {name: errors[name] for name in shown},
         folder / "samples.png",
     )
-    return table
+    return ours
+
+
+def camera_table(
+    errors_by_method: dict[str, np.ndarray], cameras: np.ndarray, protocol: str
+) -> pd.DataFrame:
+    """Mean and median error on each camera; of the statistical methods, the best of each.
+
+    Prints it where there are several cameras, with the mean over them, each counted once.
+
+    Args:
+        errors_by_method: dict method -> (N,) angular errors in degrees, "DSCNN" one of them.
+        cameras: str (N,).
+        protocol: for the title.
+
+    Returns:
+        DataFrame: a row a camera.
+    """
+    rows = []
+    for camera in np.unique(cameras):
+        errors = {name: each[cameras == camera] for name, each in errors_by_method.items()}
+        row = {"camera": camera, "scenes": int(np.sum(cameras == camera))}
+        for title, function in (("mean", np.mean), ("median", np.median)):
+            values = {name: float(function(each)) for name, each in errors.items()}
+            row[f"DSCNN {title}"] = values.pop("DSCNN")
+            best = min(values, key=values.get)
+            row |= {f"best {title}": values[best], f"by {title}": best}
+        rows.append(row)
+    frame = pd.DataFrame(rows)
+    if len(rows) > 1:
+        means = frame.mean(numeric_only=True).drop("scenes").to_dict()
+        mean = pd.DataFrame([{"camera": "mean of the cameras", "scenes": len(cameras)} | means])
+        shown = pd.concat([frame, mean]).fillna("").set_index("camera")
+        show_frame(shown, f"angular error in degrees by camera, {protocol}", "camera")
+    return frame
 
 
 def error_table(errors_by_method: dict[str, np.ndarray], title: str) -> pd.DataFrame:
@@ -138,6 +189,20 @@ def draw_error_curves(histories: dict, errors_by_method: dict, path: Path) -> No
     shares.set_ylim(0, 1)
     shares.set_title("test scenes at or below an error")
     shares.legend(fontsize=8)
+    save_figure(figure, path)
+
+
+def draw_confidence(tenths: list[dict], path: Path) -> None:
+    """Draws mean error by tenth of confidence, and how well confidences keep their word."""
+    frame = pd.DataFrame(tenths)
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    errors, kept = figure.subplots(1, 2)
+    errors.bar(frame["tenth"], frame["mean"])
+    errors.set(xlabel="tenth of confidence, least sure first", ylabel="mean error, degrees")
+    kept.plot([0, 1], [0, 1], ":", color="grey")
+    kept.plot(frame["confidence"], frame["within"], "o-")
+    share = f"share within {confidence.WITHIN:g} degrees"
+    kept.set(xlabel="confidence", ylabel=share, xlim=(0, 1), ylim=(0, 1))
     save_figure(figure, path)
 
 

@@ -24,6 +24,7 @@ class Scenes:
         illuminants: float32 (N, 3), unit norm: the RGB direction of each scene's light.
         folds: int (N,): the fold in which a scene is held out.
         cameras: str (N,): scenes of one camera share a colour space.
+        sets: str (N,): the set each scene came from; cameras of one set may share scenes.
         names: N names, for messages and tables.
     """
 
@@ -32,6 +33,7 @@ class Scenes:
     illuminants: np.ndarray
     folds: np.ndarray
     cameras: np.ndarray
+    sets: np.ndarray
     names: Sequence[str]
 
     def __len__(self):
@@ -45,6 +47,7 @@ class Scenes:
             self.illuminants[indices],
             self.folds[indices],
             self.cameras[indices],
+            self.sets[indices],
             [self.names[i] for i in indices],
         )
 
@@ -58,6 +61,38 @@ class _Selection(Sequence):
 
     def __getitem__(self, position):
         return self._items[self._indices[position]]
+
+
+def joined(sets: Sequence[Scenes]) -> Scenes:
+    """Several sets as one; names and sets are told apart (raises `InputError` if not)."""
+    if len(sets) == 1:
+        return sets[0]
+    names = [each.name for each in sets]
+    if len(set(names)) < len(names):
+        raise InputError(f"--data: two sets of one name among {', '.join(names)}: rename one")
+    images = _Joined([each.images for each in sets])
+    return Scenes(
+        " + ".join(names),
+        images,
+        *(
+            np.concatenate([getattr(each, field) for each in sets])
+            for field in ("illuminants", "folds", "cameras", "sets")
+        ),
+        [f"{each.name}/{name}" for each in sets for name in each.names],
+    )
+
+
+class _Joined(Sequence):
+    def __init__(self, parts):
+        self._parts = parts
+        self._ends = np.cumsum([len(part) for part in parts])
+
+    def __len__(self):
+        return int(self._ends[-1])
+
+    def __getitem__(self, position):
+        part = int(np.searchsorted(self._ends, position, side="right"))
+        return self._parts[part][position - self._ends[part]]
 
 
 class LazyImages(Sequence):
@@ -153,11 +188,13 @@ def checked_scenes(name, images, illuminants, folds, cameras, names, source) -> 
             "least two folds are needed to test on images held out"
         )
     illuminants = illuminants / np.linalg.norm(illuminants, axis=1, keepdims=True)
+    name = printable(name)
     return Scenes(
-        name=printable(name),
+        name=name,
         images=images,
         illuminants=illuminants.astype(np.float32),
         folds=np.asarray(folds, int),
         cameras=np.asarray(cameras, str),
+        sets=np.full(len(names), name),
         names=[printable(each) for each in names],
     )

@@ -1,12 +1,13 @@
 """What an exported DSCNN answers: the functions of its signatures."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from keras_gans.data.srgb import srgb_to_linear
+from keras_gans.dscnn.confidence import scene_estimate
 from keras_gans.dscnn.estimate import correct, traced_estimate
 from keras_gans.dscnn.view import estimate_view
 from keras_gans.export.checks import after, checked_pixels
@@ -22,23 +23,28 @@ from keras_gans.export.encoded import (
 OUTPUTS = ("illuminant", "local_map", "corrected")  # with a signature of their own
 
 
-def served_dscnn(network: keras.Model, view: str | int) -> dict[str, tuple[Callable, list]]:
+def served_dscnn(
+    network: keras.Model, view: str | int, weights: Sequence[float] | None = None
+) -> dict[str, tuple[Callable, list]]:
     """The endpoints of a network; see `export_dscnn`. They share one graph of it.
 
     Args:
         network: model from patches (N, S, S, 3) to directions (N, 3).
         view: see `estimate_view`.
+        weights: of the confidence, see `scene_estimate`.
 
     Returns:
         signature name -> (function, list of `tf.TensorSpec`).
     """
     size = network.input_shape[1]
-    traced = traced_estimate(network)
+    traced, of_scene = traced_estimate(network), scene_estimate(network, weights)
     images = [tf.TensorSpec([None, None, None, 3], tf.float32, name="images")]
+    light = ILLUMINANT if weights is None or view != "whole" else {**ILLUMINANT, **CONFIDENCE}
 
     @tf.function(input_signature=images)
     def viewed(images):
-        return estimate_view(traced, images, size, view)
+        found = estimate_view(traced, images, size, view, of_scene)
+        return {name: found[name] for name in found if name != "spread"}
 
     @tf.function(input_signature=images)
     def serve(images):
@@ -47,32 +53,33 @@ def served_dscnn(network: keras.Model, view: str | int) -> dict[str, tuple[Calla
         return {**found, "corrected": correct(images, found["illuminant"])}
 
     def native(images):
-        return traced(checked_pixels(images, size))
+        found = traced(checked_pixels(images, size))
+        return {name: found[name] for name in ("illuminant", "local_map")}
 
     def light_of(photo):
         lit = [(tf.reduce_max(photo) > 0, "images must not be all black: they show no light")]
-        return viewed(after(photo, lit)[None])["illuminant"][0]
+        found = viewed(after(photo, lit)[None])
+        return {name: found[name][0] for name in light}
 
     def finished(file):
         levels = decoded(file)
-        illuminant = light_of(tf.gather(LINEAR, tf.cast(levels, tf.int32)))
-        corrected = corrected_levels(levels, illuminant)
-        return illuminant, tf.io.encode_jpeg(corrected, "rgb", quality=QUALITY)
+        found = light_of(tf.gather(LINEAR, tf.cast(levels, tf.int32)))
+        corrected = corrected_levels(levels, found["illuminant"])
+        return found | {"corrected_bytes": tf.io.encode_jpeg(corrected, "rgb", quality=QUALITY)}
 
     def linear(file):
         photo = tf.cast(decoded_deep(file), tf.float32) / 65535
-        illuminant = light_of(photo)
-        corrected = correct(photo[None], illuminant[None])[0]
+        found = light_of(photo)
+        corrected = correct(photo[None], found["illuminant"][None])[0]
         corrected = tf.cast(tf.round(65535 * corrected), tf.uint16)
-        return illuminant, tf.io.encode_png(corrected)
+        return found | {"corrected_bytes": tf.io.encode_png(corrected)}
 
     def photo(content):
         file = checked_file(content, size)
-        found = tf.cond(file.bits > 8, lambda: linear(file), lambda: finished(file))
-        return dict(zip(BYTES_OUTPUTS, found))
+        return tf.cond(file.bits > 8, lambda: linear(file), lambda: finished(file))
 
     def serve_bytes(image_bytes):
-        return map_files(photo, image_bytes, BYTES_OUTPUTS)
+        return map_files(photo, image_bytes, {**light, **CORRECTED})
 
     files = [tf.TensorSpec([None], tf.string, name="image_bytes")]
     return {
@@ -83,10 +90,9 @@ def served_dscnn(network: keras.Model, view: str | int) -> dict[str, tuple[Calla
     }
 
 
-BYTES_OUTPUTS = {
-    "illuminant": tf.TensorSpec([3], tf.float32),
-    "corrected_bytes": tf.TensorSpec([], tf.string),
-}
+ILLUMINANT = {"illuminant": tf.TensorSpec([3], tf.float32)}
+CONFIDENCE = {"confidence": tf.TensorSpec([], tf.float32)}
+CORRECTED = {"corrected_bytes": tf.TensorSpec([], tf.string)}
 LINEAR = srgb_to_linear(np.arange(256) / 255)  # of sRGB levels
 WHITENESS = np.clip(10 * LINEAR - 9, 0, 1)  # of a pixel whose darkest channel has the level
 GREYEST = np.flatnonzero(WHITENESS)[0] - 1  # the last level that has none

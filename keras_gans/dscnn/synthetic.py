@@ -533,5 +533,6 @@ def synthetic_scenes(count, size=(128, 192), seed=0):
         illuminants=np.array(illuminants, np.float32),
         folds=(np.arange(count) >= count - count // 4).astype(int),
         cameras=np.array(cameras),
+        sets=np.full(count, "synthetic"),
         names=[f"synthetic-{seed}-{index:04d}" for index in range(count)],
     )

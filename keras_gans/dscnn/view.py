@@ -8,7 +8,11 @@ from keras_gans.dscnn.lite import MAP_PATCHES
 
 
 def estimate_view(
-    estimate: Callable, images: tf.Tensor, patch: int, view: str | int
+    estimate: Callable,
+    images: tf.Tensor,
+    patch: int,
+    view: str | int,
+    scene_estimate: Callable | None = None,
 ) -> dict[str, tf.Tensor]:
     """Estimates the light of photos as the model was trained to see them. No view enlarges.
 
@@ -21,9 +25,11 @@ def estimate_view(
             averaged into one patch, the map that of the photo reduced to 4 patches on the
             shorter side, or to the whole patches it holds. A number: reduced to so many
             pixels on the shorter side.
+        scene_estimate: see `confidence.scene_estimate`; "whole" needs it.
 
     Returns:
-        dict of `illuminant`, float32 (N, 3), and `local_map`, float32 (N, h, w, 3), unit norm.
+        dict of `illuminant`, float32 (N, 3), and `local_map`, float32 (N, h, w, 3), unit norm;
+        of "whole" also what else `scene_estimate` gives.
     """
     if view == "native":
         return estimate(images)
@@ -40,10 +46,7 @@ def estimate_view(
     # the patch of the whole scene, whose pixels are blocks of these
     blocks = tf.reshape(photos, [-1, patch, rows, patch, columns, 3])
     scene = tf.reduce_mean(blocks, axis=[2, 4])
-    return {
-        "illuminant": estimate(scene)["illuminant"],
-        "local_map": estimate(photos)["local_map"],
-    }
+    return {**scene_estimate(scene), "local_map": estimate(photos)["local_map"]}
 
 
 def area_averaged(images: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:

@@ -28,7 +28,7 @@ def scenes_of(images):
     lights /= np.linalg.norm(lights, axis=1, keepdims=True)
     return Scenes(
         "made", images, lights, np.arange(count) % 3, np.array(["a", "b"] * count)[:count],
-        [f"scene-{i}" for i in range(count)],
+        np.full(count, "made"), [f"scene-{i}" for i in range(count)],
     )  # fmt: skip
 
 

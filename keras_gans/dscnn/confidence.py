@@ -1,0 +1,139 @@
+"""How sure an estimate is: the chance that it lies within 3 degrees of the light (ours).
+
+An estimate is doubtful where the mirrored and turned views of a scene disagree, and where it
+is far from what simple statistics of the scene say. A logistic function of these distances,
+fitted on scenes that training did not see, turns them into a chance.
+"""
+
+from collections.abc import Callable, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_gans.dscnn.estimate import estimate, unit_lights
+from keras_gans.dscnn.lite import DOUBT_FLOOR, NORMS, WITHIN
+
+
+def scene_estimate(network: keras.Model, weights: Sequence[float] | None = None) -> Callable:
+    """The light of scenes averaged into one patch, and how sure it is, as a graph.
+
+    Args:
+        network: model from patches (N, S, S, 3) to directions (N, 3).
+        weights: of the confidence; `None` for none.
+
+    Returns:
+        tf.function from scenes float32 (N, S, S, 3), linear, to a dict of `illuminant`, float32
+        (N, 3) of unit norm, the mean of all views; and `confidence`, float32 (N,).
+    """
+    size = network.input_shape[1]
+
+    @tf.function(input_signature=[tf.TensorSpec([None, size, size, 3], tf.float32)])
+    def run(scenes):
+        found = estimate(network, scenes, turned=True)
+        light = {"illuminant": found["illuminant"]}
+        if weights is None:
+            return light
+        doubt = doubts(scenes, found["illuminant"], found["spread"][:, 0, 0])
+        return {**light, "confidence": confidence(doubt, weights)}
+
+    return run
+
+
+def measured_doubts(network: keras.Model, scenes: Sequence[np.ndarray]) -> np.ndarray:
+    """`doubts` of scenes (S, S, 3): float32 (N, D)."""
+    size = network.input_shape[1]
+
+    @tf.function(input_signature=[tf.TensorSpec([None, size, size, 3], tf.float32)])
+    def run(scenes):
+        found = estimate(network, scenes, turned=True)
+        return doubts(scenes, found["illuminant"], found["spread"][:, 0, 0])
+
+    batches = range(0, len(scenes), 64)
+    stacked = (
+        np.stack([scenes[i] for i in range(b, min(b + 64, len(scenes)))]) for b in batches
+    )
+    return np.concatenate([run(batch).numpy() for batch in stacked])
+
+
+def doubts(scenes: tf.Tensor, illuminants: tf.Tensor, spread: tf.Tensor) -> tf.Tensor:
+    """What makes estimates doubtful, each the log of a distance.
+
+    Args:
+        scenes: float32 (N, S, S, 3), linear, each averaged into one patch.
+        illuminants: float32 (N, 3), unit norm, estimated from all views.
+        spread: float32 (N,), of the views, see `estimate`.
+
+    Returns:
+        float32 (N, 1 + len(NORMS)): the spread, and the distances from the Minkowski norms of
+        the channels: grey-world, shades-of-grey and white-patch.
+    """
+    distances = [spread]
+    for norm in NORMS:
+        distances.append(tf.norm(illuminants - minkowski(scenes, norm), axis=1))
+    return tf.math.log(tf.stack(distances, axis=1) + DOUBT_FLOOR)
+
+
+def minkowski(scenes: tf.Tensor, norm: float) -> tf.Tensor:
+    """Lights (N, 3), unit norm, of scenes (N, H, W, 3): a Minkowski norm of each channel."""
+    peak = tf.maximum(tf.reduce_max(scenes, axis=[1, 2, 3], keepdims=True), 1e-6)
+    scenes = tf.maximum(scenes / peak, 0)
+    if norm == np.inf:
+        return unit_lights(tf.reduce_max(scenes, axis=[1, 2]))
+    return unit_lights(tf.reduce_mean(scenes**norm, axis=[1, 2]) ** (1 / norm))
+
+
+def confidence(doubts: tf.Tensor, weights: Sequence[float]) -> tf.Tensor:
+    """Confidences float32 (N,), in [0, 1], from `doubts` (N, D) and weights (1 + D)."""
+    bias, *factors = weights
+    return tf.sigmoid(bias + tf.linalg.matvec(doubts, tf.constant(factors, tf.float32)))
+
+
+def fit(doubts: np.ndarray, errors: np.ndarray) -> list[float]:
+    """Weights of `confidence`, fitted on scenes that the network was not trained on.
+
+    Args:
+        doubts: (N, D), see `doubts`.
+        errors: (N,), angular errors in degrees.
+
+    Returns:
+        list of 1 + D floats.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    right = errors < WITHIN
+    if right.all() or not right.any():  # a handful of scenes: nothing to tell apart
+        share = (right.sum() + 1) / (len(right) + 2)
+        return [float(np.log(share / (1 - share)))] + [0.0] * doubts.shape[1]
+    model = LogisticRegression().fit(doubts, right)
+    return [float(model.intercept_[0]), *map(float, model.coef_[0])]
+
+
+def crossed(doubts: np.ndarray, errors: np.ndarray, parts: np.ndarray) -> np.ndarray:
+    """Confidences (N,) of held-out scenes, those of each part by weights of the other parts.
+
+    Where there is one part alone, by its halves.
+    """
+    if len(np.unique(parts)) < 2:
+        parts = np.arange(len(parts)) % 2
+    result = np.zeros(len(parts))
+    for part in np.unique(parts):
+        mine = parts == part
+        weights = fit(doubts[~mine], errors[~mine])
+        result[mine] = confidence(tf.constant(doubts[mine]), weights).numpy()
+    return result
+
+
+def by_tenth(confidences: np.ndarray, errors: np.ndarray) -> list[dict]:
+    """Mean error by tenth of confidence, the least sure scenes first: list of dicts."""
+    parts = np.array_split(np.argsort(confidences, kind="stable"), 10)
+    return [
+        {
+            "tenth": number,
+            "confidence": float(confidences[part].mean()),
+            "within": float((errors[part] < WITHIN).mean()),
+            "mean": float(errors[part].mean()),
+        }
+        for number, part in enumerate(parts, 1)
+        if len(part)
+    ]
