@@ -27,6 +27,9 @@ def white_balance(
     out: Path,
     model: Path | None = None,
     view: Literal["model", "whole", "native"] | int = "model",
+    given: Annotated[Literal["srgb", "linear"] | None, arg(name="input")] = None,
+    raw_format: Literal["tiff", "jpeg"] = "tiff",
+    xmp: bool = False,
     as_json: Annotated[bool, arg(name="json")] = False,
     backend: Backend = "litert",
 ) -> None:
@@ -34,8 +37,10 @@ def white_balance(
 
     Writes for every photo the corrected one, of the same name and format, and
     NAME_map.png: the photo, the light found in each part of it, and the corrected photo.
-    8-bit JPEG, PNG and TIFF are read and written as sRGB, 16-bit PNG and TIFF as linear
-    RGB. Prints the illuminants as a table. Nothing is written if any input is bad.
+    A profile, PNG chunk or tag says what the values of a file are; where none does, 8 bits
+    are taken for sRGB and deeper files for a camera's linear colours. Camera raw files, which
+    need keras_gans[raw], are developed. Prints the illuminants as a table. Nothing is written
+    if any input is bad.
 
     The model is shown either the whole photo, reduced to one patch (--view whole), or
     patches of it, whose median counts: of the photo as it is (--view native) or reduced
@@ -44,17 +49,24 @@ def white_balance(
     Example: keras-gans white-balance holiday/ party.jpg --out corrected
 
     Args:
-        photos: Photos, or folders of photos (.jpg .jpeg .png .tif .tiff).
+        photos: Photos, or folders of photos (.jpg .jpeg .png .tif .tiff, and raw: .dng .nef
+            .cr2 .cr3 .arw .raf .orf .rw2 and others).
         out: Folder for the results; made if it is missing. No input is overwritten.
         model: SavedModel's folder, of which the highest version is taken, or a version's. By
             default saved_models/dscnn for linear photos, saved_models/dscnn-photos for sRGB.
         view: What the model is shown; "model" is what it was trained on.
+        given: What files hold that do not say it themselves. A file that says otherwise is
+            believed, and a line tells so.
+        raw_format: Raw files become NAME.tiff of 16 bits, or NAME.jpg.
+        xmp: Write NAME.xmp beside a raw file's results: the white balance for Lightroom and
+            Camera Raw.
         as_json: Print a JSON list instead of the table.
         backend: "litert" needs no TensorFlow; a model without .tflite files runs on TensorFlow.
     """
-    from keras_gans.commands.white_balance import white_balance
+    from keras_gans.commands.white_balance import Wishes, white_balance
 
-    white_balance(photos, out, model=model, view=view, as_json=as_json, backend=backend)
+    wishes = Wishes(given, raw_format, xmp)
+    white_balance(photos, out, model, view, as_json, backend, wishes)
 
 
 @app.command

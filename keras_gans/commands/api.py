@@ -13,22 +13,24 @@ from keras_gans.commands import draw as sentences_drawn
 from keras_gans.commands import generate as made
 from keras_gans.commands import white_balance as balance
 from keras_gans.commands.load import Model, load
-from keras_gans.data.given import given_photo
+from keras_gans.data.encoding import Input
+from keras_gans.data.photo import photo_of
 from keras_gans.errors import InputError
 
 Picture = Image.Image | np.ndarray
 
 
 def white_balance(
-    image: Picture, model: str | Path | None = None
+    image: Picture, model: str | Path | None = None, input: Input | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Takes the colour of the light out of a photo.
 
     Args:
         image: one of Pillow's; or (H, W, 3), 64x64 or larger: uint8 sRGB, or linear: float32
-            in [0, 1], uint16 in 65535ths.
+            in [0, 1], uint16 in 65535ths. The profile of one of Pillow's is not applied.
         model: a name or a folder, see `load`; by default "dscnn-photos" for sRGB, "dscnn" for
             linear values.
+        input: "srgb" or "linear", for an array that is not what its type says.
 
     Returns:
         (corrected, illuminant): of the image's kind; linear RGB of length 1, float64 (3,).
@@ -38,9 +40,8 @@ def white_balance(
 
     Example: `corrected, illuminant = white_balance(Image.open("hall.jpg"))`
     """
-    image = given_photo(image)
-    kind = "srgb" if image.dtype == np.uint8 else "linear"
-    return _loaded(balance.WhiteBalance, model, balance.MODELS[kind])(image)
+    kind = photo_of(image, input).encoding.kind
+    return _loaded(balance.WhiteBalance, model, balance.MODELS[kind])(image, input)
 
 
 def detect(

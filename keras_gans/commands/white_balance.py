@@ -1,6 +1,6 @@
 """White balance for photo files, with an exported model: no network code is needed.
 
-    photo -> linear RGB -> illuminant -> divided out -> file of the same kind
+    photo -> linear RGB -> illuminant -> divided out -> file of the same kind, or developed raw
 
 The model is a SavedModel whose signature `serving_default` takes `images`, float32
 (N, H, W, 3), linear, and returns `illuminant` (N, 3), `local_map` (N, h, w, 3), one
@@ -14,22 +14,22 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from rich.console import Console
 
 from keras_gans.commands import models, results
 from keras_gans.commands.lite import lite_file, load_lite
-from keras_gans.data import images
+from keras_gans.data import images, raw
+from keras_gans.data.encoding import Input, encoding_of
 from keras_gans.data.folders import list_images
-from keras_gans.data.given import given_photo
-from keras_gans.data.metadata import read_metadata
+from keras_gans.data.photo import Photo, open_photo, photo_of
 from keras_gans.data.pixels import Rows, as_linear, strips
 from keras_gans.data.squares import area_average
-from keras_gans.data.srgb import linear_to_srgb
-from keras_gans.data.write import quantize, write_image, write_png
-from keras_gans.dscnn.lite import MAP_PATCHES, MIN_LIT, corrected_rows, local_map
-from keras_gans.dscnn.strip import draw_strip, gains_of
+from keras_gans.data.write import write_png
+from keras_gans.dscnn.lite import MAP_PATCHES, MIN_LIT, correct, local_map
+from keras_gans.dscnn.strip import PANEL, draw_strip, gains_of
 from keras_gans.errors import InputError, printable
 from keras_gans.files import check_folder
 from keras_gans.report.tables import show
@@ -37,7 +37,7 @@ from keras_gans.report.tables import show
 BAND_PIXELS = 2**22  # of a large photo, at most this many go through the network at once
 
 
-MODELS = {"linear": "dscnn", "srgb": "dscnn-photos"}
+MODELS = {"linear": "dscnn", "srgb": "dscnn-photos", "raw": "dscnn"}
 
 
 @dataclass(frozen=True)
@@ -117,27 +117,43 @@ class WhiteBalance:
         )
         return lambda image: signature(images=image[None])["local_map"][0]
 
-    def __call__(self, photo: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(
+        self, image: np.ndarray, given: Input | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Takes the colour of the light out of a photo.
 
         Args:
-            photo: see `given_photo`: uint8 is sRGB, uint16 and floats are linear.
+            image, given: see `photo_of`.
 
         Returns:
             (corrected, illuminant): of the photo's kind; and linear RGB of length 1, (3,).
         """
-        photo = given_photo(photo)
+        photo = photo_of(image, given)
         if min(photo.shape[:2]) < self.patch_size:
             raise InputError(
                 f"a photo is at least {self.patch_size}x{self.patch_size} pixels. "
                 f"Received: {photo.shape[1]} x {photo.shape[0]}"
             )
         illuminant = estimate(photo, self)[0]
-        corrected, done = corrected_rows(photo, illuminant), np.empty_like(photo)
+        correct, done = photo.corrected(gains_of(illuminant)), np.empty_like(photo.pixels)
         for rows in strips(photo.shape):
-            strip = corrected[rows]
-            done[rows] = _encoded(strip, photo.dtype) if photo.dtype.kind == "u" else strip
+            done[rows] = correct(photo.pixels[rows])
         return done, illuminant
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a user says of files and results.
+
+    Attributes:
+        given: what files hold that do not say it themselves: "srgb" or "linear".
+        raw_format: of developed raw files: "tiff", of 16 bits, or "jpeg".
+        xmp: whether raw files get a sidecar.
+    """
+
+    given: Input | None = None
+    raw_format: Literal["tiff", "jpeg"] = "tiff"
+    xmp: bool = False
 
 
 def white_balance(
@@ -147,11 +163,12 @@ def white_balance(
     view: str | int = "model",
     as_json: bool = False,
     backend: models.Backend = "litert",
+    wishes: Wishes = Wishes(),
 ) -> list[dict]:
     """Corrects photos and writes, for each, the corrected photo and its local-map picture.
 
-    Every input is read once before anything is written, so that one bad file among many
-    leaves nothing behind. Prints a table, or JSON, on stdout and progress on stderr.
+    Every input is read before anything is written, so that one bad file among many leaves
+    nothing behind. Prints a table, or JSON, on stdout and progress on stderr.
 
     Args:
         photos: paths of files and folders.
@@ -162,18 +179,21 @@ def white_balance(
         view: "model" (what the model was trained on), "whole", "native" or pixels.
         as_json: whether to print a JSON list instead of a table.
         backend: see `WhiteBalance.find`.
+        wishes: what else there is to say of files.
 
     Returns:
-        list of dicts, one a photo: "file", "width", "height", "kind" ("srgb" or "linear"),
-        "view", "illuminant" (unit norm), "gains", "corrected" and "map" (paths).
+        list of dicts, one a photo: "file", "width", "height", "kind" ("srgb", "linear" or
+        "raw"), "encoding" (its colour space), "told_by" (what says so), "notes", "view",
+        "illuminant" (unit norm), "gains", "corrected" and "map" (paths); of raw files also
+        "as_shot" (the camera's gains, or `None`) and "xmp" (path, or `None`).
 
     Raises:
         InputError: a photo, the model or the output folder cannot be used.
     """
     out = Path(out)
-    paths = list_images(photos)
-    targets = output_paths(paths, out)
-    kinds = [kind_of(path) for path in paths]
+    paths = list_images(photos, (*images.SUFFIXES, *raw.SUFFIXES))
+    targets = output_paths(paths, out, wishes)
+    kinds = [kind_of(path, wishes.given) for path in paths]
     threads = 0 if len(paths) == 1 else 1  # of one photo; several are worked on at a time
     estimators = {
         kind: replace(WhiteBalance.find(model, view, MODELS[kind], backend), threads=threads)
@@ -186,7 +206,8 @@ def white_balance(
             estimator.local_map
 
     work = [estimators[kind] for kind in kinds]
-    sizes = [math.prod(images.photo_size(path)) for path in paths]
+    sizes = [math.prod(size_of(path)) for path in paths]
+    kept = np.cumsum(sizes) <= results.PIXELS_AT_ONCE  # those that need not be read again
     with results.progress(console) as progress:
 
         def on_all(function, description, *arguments):
@@ -195,9 +216,18 @@ def white_balance(
             )
             return list(progress.track(done, len(paths), description=description))
 
-        lights = on_all(estimate_file, "checking", paths, work)
+        def check(path, estimator, keep):
+            photo = open_file(path, wishes.given)
+            return estimate_file(path, photo, estimator), photo if keep else None
+
+        def correct(path, files, estimator, found):
+            light, photo = found
+            photo = photo or open_file(path, wishes.given)
+            return correct_file(path, photo, files, estimator, light)
+
+        lights = on_all(check, "checking", paths, work, kept)
         out.mkdir(parents=True, exist_ok=True)
-        rows = on_all(correct_file, "white balance", paths, targets, work, lights)
+        rows = on_all(correct, "white balance", paths, targets, work, lights)
     if as_json:
         results.print_json(rows)
     else:
@@ -205,15 +235,26 @@ def white_balance(
     return rows
 
 
-def kind_of(path: Path) -> str:
-    """ "srgb" or "linear", by the depth of a photo's file (raises `InputError`)."""
-    kind = "srgb" if images.bit_depth(path) <= 8 else "linear"
-    if kind == "linear" and path.suffix.lower() in (".jpg", ".jpeg"):
+def kind_of(path: Path, given: Input | None = None) -> str:
+    """ "srgb", "linear" or "raw": what a photo's file holds (raises `InputError`)."""
+    if raw.is_raw(path):
+        return "raw"
+    if images.bit_depth(path) > 8 and path.suffix.lower() in (".jpg", ".jpeg"):
         raise InputError(
             f"{path}: holds a {images.file_type(path)} of 16 bits, which no JPEG can: give it "
             "the right suffix"
         )
-    return kind
+    return encoding_of(path, given).kind
+
+
+def open_file(path: Path, given: Input | None = None) -> Photo | raw.Raw:
+    """A photo or a camera's raw file (raises `InputError`)."""
+    return raw.open_raw(path) if raw.is_raw(path) else open_photo(path, given)
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    """(width, height) of a photo or a raw file (raises `InputError`)."""
+    return raw.raw_size(path) if raw.is_raw(path) else images.photo_size(path)
 
 
 def estimate(image: np.ndarray | Rows, estimator: WhiteBalance) -> tuple:
@@ -248,11 +289,6 @@ def estimate(image: np.ndarray | Rows, estimator: WhiteBalance) -> tuple:
     return illuminant, local_map, tuple(covered)
 
 
-def _encoded(corrected, dtype):
-    """Linear values as a file holds them: sRGB in 8 bits, linear in 16."""
-    return quantize(linear_to_srgb(corrected) if dtype == np.uint8 else corrected, dtype)
-
-
 def _run(image, estimator):
     """The model on one image; on a large one in pieces of whole patches, whose maps
     together are the image's."""
@@ -279,9 +315,15 @@ def _run(image, estimator):
     return illuminant / np.linalg.norm(illuminant), lights
 
 
-def estimate_file(path: Path, estimator: WhiteBalance) -> tuple:
-    """What `estimate` gives, of a file that can be corrected (raises `InputError`)."""
-    photo, _ = images.open_photo(path)
+def estimate_file(path: Path, photo: Photo | raw.Raw, estimator: WhiteBalance) -> tuple:
+    """The light of a photo that can be corrected.
+
+    Returns:
+        (what `estimate` gives, the photo as it was shown: float32 (h, w, 3), linear).
+
+    Raises:
+        InputError: it is too small, black, or the model gives no usable light.
+    """
     height, width = photo.shape[:2]
     patch = estimator.patch_size
     if min(height, width) < patch:
@@ -289,48 +331,80 @@ def estimate_file(path: Path, estimator: WhiteBalance) -> tuple:
             f"{path}: {width} x {height} pixels, smaller than the model's patch: "
             f"give at least {patch} x {patch}"
         )
-    if not any(photo[rows].any() for rows in strips(photo.shape)):
+    shown = shown_to(photo, estimator)
+    if not any(shown[rows].any() for rows in strips(shown.shape)):
         raise InputError(f"{path}: all black, it shows no light: leave it out")
-    found = estimate(photo, estimator)
+    found = estimate(shown, estimator)
+    if photo.grey:
+        found = np.full(3, 3**-0.5), *found[1:]
     if not np.isfinite(found[0]).all() or found[0].min() <= 0:
         raise InputError(
             f"{path}: the model gave no usable light ({found[0].round(3).tolist()}): "
             "leave the photo out, or use another model"
         )
-    return found
+    return found, shown
 
 
-def output_paths(paths: list[Path], out: Path) -> list[tuple[Path, Path]]:
+def shown_to(photo: Rows, estimator: WhiteBalance) -> np.ndarray | Rows:
+    """A photo no larger than `estimate` needs it, so that it is gone through only once.
+
+    For "whole" its pixels are whole parts of those of the map and of the one patch.
+    """
+    patch, view = estimator.patch_size, estimator.view
+    height, width = photo.shape[:2]
+    shorter = min(height, width)
+    if view == "whole" and shorter >= 2 * MAP_PATCHES * patch:
+        unit = shorter / MAP_PATCHES
+        rows, columns = (2 * patch * int(length / unit) for length in (height, width))
+        return area_average(photo, rows, columns)
+    if view not in ("whole", "native") and view < shorter:
+        return area_average(
+            photo, round(view / shorter * height), round(view / shorter * width)
+        )
+    return photo
+
+
+def output_paths(paths: list[Path], out: Path, wishes: Wishes = Wishes()) -> list[tuple]:
     """Where the results of each photo go.
 
     Args:
         paths: list of `Path`.
         out: folder of the results.
+        wishes: format of developed raw files, and whether they get a sidecar.
 
     Returns:
-        list of (corrected, map): OUT/NAME.EXT and OUT/NAME_map.png, or
-        OUT/NAME.EXT_map.png where NAME occurs with several suffixes.
+        list of (corrected, map) or (corrected, map, sidecar): OUT/NAME.EXT and
+        OUT/NAME_map.png, or OUT/NAME.EXT_map.png where NAME occurs with several suffixes; of a
+        raw file OUT/NAME.tiff or OUT/NAME.jpg, or OUT/NAME.EXT.tiff, and OUT/NAME.xmp.
 
     Raises:
         InputError: two results would be one file, or an input would be overwritten.
     """
     stems = Counter(path.stem.lower() for path in paths)
+    suffix = {"tiff": ".tiff", "jpeg": ".jpg"}[wishes.raw_format]
     targets = []
     for path in paths:
         stem = path.name if stems[path.stem.lower()] > 1 else path.stem
-        targets.append((Path(out) / path.name, Path(out) / f"{stem}_map.png"))
+        names = [path.name, f"{stem}_map.png"]
+        if raw.is_raw(path):
+            names = [stem + suffix, names[1], *([f"{path.stem}.xmp"] if wishes.xmp else [])]
+        targets.append(tuple(Path(out) / name for name in names))
     results.check_targets(paths, targets)
     return targets
 
 
 def correct_file(
-    path: Path, targets: tuple[Path, Path], estimator: WhiteBalance, found: tuple
+    path: Path,
+    photo: Photo | raw.Raw,
+    targets: tuple[Path, ...],
+    estimator: WhiteBalance,
+    found: tuple,
 ) -> dict:
     """Writes the corrected photo and its local-map picture.
 
     Args:
-        path: of the photo.
-        targets: (corrected, map), paths; see `output_paths`.
+        path, photo: of the photo; it is corrected in its own place, and cannot be used again.
+        targets: see `output_paths`.
         estimator: which model it was.
         found: what `estimate_file` gave.
 
@@ -340,41 +414,68 @@ def correct_file(
     Raises:
         InputError: the photo cannot be read, or a result not be written.
     """
-    photo, kind = images.open_photo(path)
-    illuminant, local_map, covered = found
-    corrected = corrected_rows(photo, illuminant)
-    strip = draw_strip(path.name, kind, photo, corrected, illuminant, local_map, covered)
-    # in its own place, so that there is no second large picture
-    done = np.empty(photo.shape, np.uint16) if photo.dtype == np.float32 else photo
-    for rows in strips(photo.shape):
-        done[rows] = _encoded(corrected[rows], done.dtype)
-    write_image(targets[0], done, **read_metadata(path))
-    write_png(targets[1], strip)
-    return {
+    (illuminant, local_map, covered), shown = found
+    gains, kind, encoding = gains_of(illuminant), photo.encoding.kind, photo.encoding
+    width, height = photo.size
+    row = {
         "file": str(path),
-        "width": photo.shape[1],
-        "height": photo.shape[0],
+        "width": width,
+        "height": height,
         "kind": kind,
+        "encoding": encoding.space.name,
+        "told_by": encoding.told,
+        "notes": list(encoding.notes),
         "view": estimator.view,
         "illuminant": [round(float(value), 6) for value in illuminant],
-        "gains": [round(float(value), 6) for value in gains_of(illuminant)],
+        "gains": [round(float(value), 6) for value in gains],
         "corrected": str(targets[0]),
         "map": str(targets[1]),
     }
+    small = _panel(shown, width, height)
+    after = correct(small, illuminant, keep_white=kind == "srgb")
+    strip = draw_strip(path.name, kind, small, after, illuminant, local_map, covered)
+    photo.write(targets[0], gains)
+    write_png(targets[1], strip)
+    if kind == "raw":
+        done = len(targets) > 2 and photo.write_xmp(targets[2], illuminant)
+        row |= {"as_shot": photo.as_shot, "xmp": str(targets[2]) if done else None}
+    return row
+
+
+def _panel(shown, width, height):
+    """The photo as large as `draw_strip` shows it, float32, linear."""
+    scale = min(1, PANEL / max(height, width))
+    size = (max(1, round(scale * length)) for length in (height, width))
+    return area_average(shown, *(min(pair) for pair in zip(size, shown.shape)))
 
 
 def _print_table(rows, out):
     show(
         "Colour of the light: linear RGB of length 1, and the gains undoing it",
-        ("file", "size", "red", "green", "blue", "gains"),
+        ("file", "size", "taken for", "red", "green", "blue", "gains"),
         [
             (
                 Path(row["file"]).name,
                 f"{row['width']} x {row['height']}",
+                row["encoding"],
                 *(f"{value:.3f}" for value in row["illuminant"]),
                 "  ".join(f"{value:.2f}" for value in row["gains"]),
             )
             for row in rows
         ],
     )
+    for row in rows:
+        name = printable(Path(row["file"]).name)
+        for note in row["notes"]:
+            print(f"{name}: {printable(note)}")
+        if row.get("as_shot"):
+            print(f"{name}: as shot {'  '.join(f'{value:.2f}' for value in row['as_shot'])}")
+    print(f"{_told(rows)}.")
     print(f"{len(rows)} corrected, each with its local map, in {printable(out)}")
+
+
+def _told(rows):
+    """One line: what files were taken for, and what says so."""
+    ways = Counter((row["encoding"], row["told_by"]) for row in rows)
+    said = (f"{name} by {told} ({count})" for (name, told), count in ways.items())
+    return f"Taken for {', '.join(said)}"

@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from keras_gans.data import png16, tiff
+from keras_gans.data.deep import not_linear, read_deep_tiff
 from keras_gans.data.pixels import Pixels, as_linear, check_size, strips
 from keras_gans.data.reading import reading
 from keras_gans.errors import InputError
@@ -48,7 +49,7 @@ def bit_depth(path: Path) -> int:
     """
     kind = file_type(path)
     if kind == "PNG":
-        return _png_header(path)[2]
+        return png_header(path)[2]
     if kind == "TIFF":
         with tiff.first_page(path) as page:
             return page.dtype.itemsize * 8
@@ -87,10 +88,10 @@ def open_stored(path: Path, reduce: float = 1) -> tuple[Pixels | np.ndarray, int
     """
     kind = file_type(path)
     if bit_depth(path) <= 8:
-        image = _loaded(path, kind, reduce)
-        return Pixels(_rgb(path, kind, image)), _orientation(image)
+        image = loaded(path, kind, reduce)
+        return Pixels(as_rgb(path, kind, image)), orientation_of(image)
     if kind == "TIFF":
-        return _read_linear_tiff(path), 1
+        return read_deep_tiff(path), 1
     return _read_png16(path)
 
 
@@ -106,7 +107,7 @@ def open_photo(path: Path) -> tuple[Pixels | np.ndarray, str]:
     """
     picture, orientation = open_stored(path)
     if isinstance(picture, Pixels):
-        return Pixels(_turned(picture.image, orientation)), "srgb"
+        return Pixels(turned(picture.image, orientation)), "srgb"
     return tiff.upright(picture, orientation), "linear"
 
 
@@ -145,9 +146,9 @@ def read_linear(path: Path) -> np.ndarray:
     """
     kind = file_type(path)
     if kind == "JPEG":
-        raise InputError(_not_linear(path, f"an 8-bit {kind}"))
+        raise InputError(not_linear(path, f"an 8-bit {kind}"))
     if kind == "TIFF":
-        return as_linear(_read_linear_tiff(path))
+        return as_linear(read_deep_tiff(path))
     _check_png16(path)
     return as_linear(open_photo(path)[0])
 
@@ -171,9 +172,9 @@ def _read_png16(path):
     """Its integers, and EXIF's number of how to turn it upright, which may stand after them."""
     _check_png16(path)
     with opened(path, "PNG") as image, opened(path, "PNG") as again:
-        with reading(path, "PNG"), _quietly():
+        with reading(path, "PNG"), quietly():
             pixels = png16.pixels_of(image, again)
-        return pixels, _orientation(image)
+        return pixels, orientation_of(image)
 
 
 def read_srgb(path: Path) -> np.ndarray:
@@ -215,18 +216,18 @@ def open_grey_or_rgb(path: Path) -> Pixels:
     bits = 8 if kind == "BMP" else bit_depth(path)
     if bits > 8:
         raise InputError(f"{path}: {bits} bits a channel, 8 are expected: convert it to 8 bits")
-    image = _loaded(path, kind)
+    image = loaded(path, kind)
     if image.has_transparency_data or image.mode == "La":
         raise InputError(f"{path}: has an alpha channel: save it without transparency")
     if image.mode not in ("1", "L", "P", "RGB"):
         raise InputError(f"{path}: {image.mode}, grey or RGB is expected: save it as RGB")
-    turn = _orientation(image)
+    turn = orientation_of(image)
     image = image.convert("L") if image.mode == "1" else image
-    pixels = Pixels(image if image.mode == "L" else _rgb(path, kind, image))
+    pixels = Pixels(image if image.mode == "L" else as_rgb(path, kind, image))
     parts = (pixels[rows] for rows in strips(pixels.shape))
     if pixels.shape[2] == 3 and all((part == part[..., :1]).all() for part in parts):
         pixels = Pixels(pixels.image.getchannel(0))
-    return Pixels(_turned(pixels.image, turn))
+    return Pixels(turned(pixels.image, turn))
 
 
 def read_grey_or_rgb(path: Path) -> np.ndarray:
@@ -254,17 +255,10 @@ def file_type(path: Path, expected: str = "JPEG, PNG or TIFF") -> str:
     raise InputError(f"{path}: a {expected} is expected, this is {received}")
 
 
-def _not_linear(path, received, expected="linear 16-bit RGB"):
-    return (
-        f"{path}: {expected} is expected, this is {received}: "
-        "develop it again from the raw file as 16-bit linear RGB (PNG or TIFF)"
-    )
-
-
 # 8 bits -------------------------------------------------------------------------------------
 
 
-def _quietly():
+def quietly():
     """Without Pillow's warnings of odd metadata."""
     return warnings.catch_warnings(action="ignore")
 
@@ -275,7 +269,7 @@ def opened(path: Path, kind: str) -> Image.Image:
     Raises:
         InputError: unreadable, or more pixels than are read.
     """
-    with reading(path, kind), _quietly():
+    with reading(path, kind), quietly():
         try:
             image = Image.open(path, formats=[kind])
         except UnidentifiedImageError:
@@ -288,11 +282,11 @@ def opened(path: Path, kind: str) -> Image.Image:
     return image
 
 
-def _loaded(path, kind, reduce=1):
+def loaded(path, kind, reduce=1):
     """Pillow's image, decoded."""
     if kind == "TIFF" and not _pillow_knows(path):
         return _read_tiff8(path)
-    with opened(path, kind) as image, reading(path, kind), _quietly():
+    with opened(path, kind) as image, reading(path, kind), quietly():
         if reduce > 1:
             image.draft(image.mode, (int(image.width / reduce), int(image.height / reduce)))
         image.load()
@@ -301,7 +295,7 @@ def _loaded(path, kind, reduce=1):
 
 def _pillow_knows(path):
     try:
-        with _quietly(), Image.open(path, formats=["TIFF"]):
+        with quietly(), Image.open(path, formats=["TIFF"]):
             return True
     except Exception:
         return False
@@ -325,21 +319,21 @@ def _read_tiff8(path):
     return Image.fromarray(array if count == 3 else array[..., 0])
 
 
-def _orientation(image):
+def orientation_of(image):
     """EXIF's number, 1 to 8, of Pillow's image; 1 if it has none, or none that can be read."""
     try:
-        with _quietly():
+        with quietly():
             number = image.getexif().get(tiff.ORIENTATION)
         return number if number in UPRIGHT else 1
     except Exception:
         return 1
 
 
-def _turned(image, orientation):
+def turned(image, orientation):
     return image if orientation == 1 else image.transpose(UPRIGHT[orientation])
 
 
-def _rgb(path, kind, image):
+def as_rgb(path, kind, image):
     """Without alpha; no copy if it is RGB."""
     with reading(path, kind):
         through = {"P": "RGBA", "La": "LA"}.get(image.mode)
@@ -350,7 +344,7 @@ def _rgb(path, kind, image):
 # 16 bits ------------------------------------------------------------------------------------
 
 
-def _png_header(path):
+def png_header(path):
     """(width, height, bits a channel, channels) of the IHDR chunk."""
     with reading(path, "PNG"), open(path, "rb") as file:
         start = file.read(26)
@@ -363,34 +357,9 @@ def _png_header(path):
 
 def _check_png16(path):
     if file_type(path) != "PNG":
-        raise InputError(_not_linear(path, f"a {file_type(path)}", "16-bit RGB PNG"))
-    _, _, bits, channels = _png_header(path)
+        raise InputError(not_linear(path, f"a {file_type(path)}", "16-bit RGB PNG"))
+    _, _, bits, channels = png_header(path)
     if bits != 16:
-        raise InputError(_not_linear(path, f"a PNG of {bits} bits a channel"))
+        raise InputError(not_linear(path, f"a PNG of {bits} bits a channel"))
     if channels < 3:
-        raise InputError(_not_linear(path, "a grey PNG"))
-
-
-def _read_linear_tiff(path):
-    with tiff.first_page(path) as page:
-        dtype, bits, shape = page.dtype, page.bitspersample, page.shape
-        colours, turn = tiff.colours_of(page), tiff.orientation(page)
-        known = dtype.kind == "f" or dtype == np.uint16
-        array = tiff.pixels_of(page) if known else None
-    if array is None:
-        raise InputError(_not_linear(path, f"a TIFF of {dtype}"))
-    if array.shape[-1] not in (3, 4):
-        raise InputError(_not_linear(path, f"a TIFF of shape {' x '.join(map(str, shape))}"))
-    if colours not in ("RGB", "MINISBLACK", "LINEAR_RAW"):
-        raise InputError(_not_linear(path, f"a {bits}-bit TIFF, {colours}"))
-    array = tiff.upright(array[..., :3], turn)
-    if dtype.kind == "u":
-        return array if bits == 16 else array.astype(np.float32) / np.float32(2**bits - 1)
-    if not np.isfinite(array).all():
-        raise InputError(f"{path}: NaN or infinity in the pixels: write finite values")
-    if array.max() > 1:
-        raise InputError(
-            f"{path}: values up to {array.max():.6g} in a float TIFF, where 1 is the white "
-            "level: divide by the white level"
-        )
-    return np.maximum(array, 0).astype(np.float32)
+        raise InputError(not_linear(path, "a grey PNG"))

@@ -5,6 +5,7 @@ What is broken is left out; nothing here stops a picture from being read or writ
 
 import re
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import ExifTags, Image
@@ -26,14 +27,18 @@ ORIENTATION_IN_XMP = re.compile(rb"(tiff:Orientation(?:\s*=\s*[\"']|>))[2-8]")
 MAX_DPI = 65535  # a JPEG has two bytes for it
 
 
-def read_metadata(path: Path) -> dict:
+def read_metadata(path: Path, profiles: Sequence[bytes] = (b"RGB ",)) -> dict:
     """What is to be written beside the corrected pixels of a JPEG, PNG or TIFF.
+
+    Args:
+        path: the file.
+        profiles: of which colour spaces they are kept, as ICC writes them.
 
     Returns:
         dict with what the file has of "icc_profile", "exif" and "xmp" (bytes), "dpi" (two
         floats) and "text" (dict of a PNG's texts), as `write.write_image` takes them. The
-        orientation is left out, as readers have applied it; so are a profile that is not for
-        RGB and every tag of EXIF that cannot be read or written again.
+        orientation is left out, as readers have applied it; so are a profile that is for
+        another colour space and every tag of EXIF that cannot be read or written again.
 
     Raises:
         InputError: the file cannot be read.
@@ -42,8 +47,8 @@ def read_metadata(path: Path) -> dict:
     with warnings.catch_warnings(action="ignore"):
         found = _read_tiff(path) if kind == "TIFF" else _read_pillow(path, kind)
     profile = found.get("icc_profile")
-    # that of a CMYK or grey file does not fit the RGB it was converted to
-    if not isinstance(profile, bytes) or profile[16:20] != b"RGB ":
+    # that of a CMYK file does not fit the RGB it was converted to
+    if not isinstance(profile, bytes) or profile[16:20] not in profiles:
         found["icc_profile"] = None
     xmp = found.get("xmp")
     if xmp:

@@ -38,7 +38,8 @@ def write_image(path: Path, image: np.ndarray | Pixels, **metadata) -> None:
 
     Args:
         path: where to write; the suffix is one of `SUFFIXES`.
-        image: uint8 or uint16 (H, W, 3). JPEG takes uint8 only and has quality 95.
+        image: uint8 or uint16 (H, W, 3), or (H, W, 1) for grey. JPEG takes uint8 only and has
+            quality 95.
         **metadata: as `metadata.read_metadata` gives it.
 
     Raises:
@@ -73,7 +74,7 @@ def write_png(path: Path, image: np.ndarray) -> None:
 def _checked(image, dtypes):
     """Pillow's image of 8 bits, or an array of 16."""
     image = image if isinstance(image, Pixels) else np.asarray(image)
-    if image.dtype not in dtypes or image.ndim != 3 or image.shape[-1] != 3:
+    if image.dtype not in dtypes or image.ndim != 3 or image.shape[-1] not in (1, 3):
         names = " or ".join(np.dtype(dtype).name for dtype in dtypes)
         raise ValueError(
             f"An image to write is {names} of shape (H, W, 3). "
@@ -81,7 +82,9 @@ def _checked(image, dtypes):
         )
     if isinstance(image, Pixels):
         return image.image
-    return Image.fromarray(image) if image.dtype == np.uint8 else image
+    if image.dtype == np.uint8:
+        return Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
+    return image
 
 
 def _png(path, image, metadata):
@@ -89,6 +92,8 @@ def _png(path, image, metadata):
     texts = PngImagePlugin.PngInfo()
     for key, value in metadata.get("text", {}).items():
         texts.add_text(key, value)
+    for name, value in metadata.get("chunks", {}).items():
+        texts.add(name, value)
     if "xmp" in metadata:
         texts.add_itxt("XML:com.adobe.xmp", metadata["xmp"].decode("utf-8", "replace"))
     options["pnginfo"] = texts
@@ -105,7 +110,7 @@ def _png(path, image, metadata):
 
 
 def _jpeg(path, image, metadata):
-    options = {key: value for key, value in metadata.items() if key != "text"}
+    options = {key: value for key, value in metadata.items() if key not in ("text", "chunks")}
     for key in ("exif", "xmp"):
         if len(options.get(key, b"")) > MAX_SEGMENT:
             del options[key]
@@ -123,11 +128,19 @@ def _tiff(path, image, metadata):
         if key in metadata:
             exif[tag] = metadata[key]
     image = Pixels(image) if isinstance(image, Image.Image) else image
-    exif.endian, (height, width, _) = "<", image.shape
-    size = image.dtype.itemsize
+    exif.endian, (height, width, channels) = "<", image.shape
+    size, colours = image.dtype.itemsize, 2 if channels == 3 else 1
     exif.update(
-        {256: width, 257: height, 258: (8 * size,) * 3, 259: 1, 262: 2, 273: 0, 277: 3}
-        | {278: height, 279: height * width * 3 * size, 284: 1}
+        {
+            256: width,
+            257: height,
+            258: (8 * size,) * channels,
+            259: 1,
+            262: colours,
+            273: 0,
+            277: channels,
+        }
+        | {278: height, 279: height * width * channels * size, 284: 1}
     )
     # EXIF is a TIFF's directory: Pillow, which cannot write 16 bits, moves the place of the
     # pixels (273) behind it

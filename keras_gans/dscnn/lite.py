@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from keras_gans.data.pixels import Rows, as_linear
 from keras_gans.dscnn.strip import gains_of
 
 # Least component of an estimated unit vector (ours). A network's output may be zero or
@@ -100,19 +99,3 @@ def correct(image: np.ndarray, illuminant: np.ndarray, keep_white: bool = False)
         white = np.clip(10 * image.min(axis=-1, keepdims=True) - 9, 0, 1)
         corrected += white * (1 - corrected)
     return np.clip(corrected, 0, 1, out=corrected)
-
-
-def corrected_rows(photo: np.ndarray | Rows, illuminant: np.ndarray) -> Rows:
-    """A photo whose light is divided out as rows are asked for, see `correct`.
-
-    Args:
-        photo: (H, W, 3), see `as_linear`; of uint8 (sRGB) what is white stays white.
-        illuminant: (3,).
-
-    Returns:
-        `Rows`, float32 (H, W, 3), linear.
-    """
-    srgb = photo.dtype == np.uint8
-    return Rows(
-        photo.shape, lambda rows: correct(as_linear(photo[rows]), illuminant, keep_white=srgb)
-    )

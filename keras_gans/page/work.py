@@ -13,8 +13,6 @@ from keras_gans.commands import draw as sentences
 from keras_gans.commands import generate as made
 from keras_gans.commands import white_balance as balance
 from keras_gans.commands.load import load
-from keras_gans.data.images import open_photo
-from keras_gans.data.pixels import as_linear
 from keras_gans.data.squares import area_average, read_levels
 from keras_gans.data.srgb import linear_to_srgb
 from keras_gans.data.write import quantize
@@ -54,25 +52,28 @@ def white_balance(path: Path, out: Path) -> tuple[np.ndarray, np.ndarray, Image.
         InputError: the photo or the model cannot be used.
     """
     estimator = model(balance.MODELS[balance.kind_of(path)])
-    found = balance.estimate_file(path, estimator)
+    photo = balance.open_file(path)
+    found = balance.estimate_file(path, photo, estimator)
     [targets] = balance.output_paths([path], out)
-    row = balance.correct_file(path, targets, estimator, found)
-    after, exposure = _preview(targets[0])
-    before, _ = _preview(path, exposure)
-    local_map = draw_map(*found[1:], (after.shape[1], after.shape[0]))
+    before = _small(photo)
+    row = balance.correct_file(path, photo, targets, estimator, found)
+    after = _small(balance.open_file(targets[0]))
+    exposure = 1
+    if row["kind"] != "srgb":  # linear photos are brightened
+        shown = before if row["kind"] == "raw" else after
+        exposure = np.float32(0.9 / max(float(np.percentile(shown, 99)), 1e-4))
+    before = quantize(linear_to_srgb(before * exposure), np.uint8)
+    after = after if row["kind"] == "raw" else after * exposure
+    after = quantize(linear_to_srgb(after), np.uint8)
+    local_map = draw_map(*found[0][1:], (after.shape[1], after.shape[0]))
     return before, after, local_map, row
 
 
-def _preview(path, exposure=None):
-    """(uint8 sRGB, exposure): linear photos are brightened."""
-    photo, kind = open_photo(path)
+def _small(photo):
+    """float32 (h, w, 3), linear, of at most `PREVIEW` pixels a side."""
     height, width = photo.shape[:2]
     scale = min(1, PREVIEW / max(height, width))
-    size = (max(1, round(side * scale)) for side in (height, width))
-    small = as_linear(area_average(photo, *size))
-    if exposure is None:
-        exposure = 0.9 / max(float(np.percentile(small, 99)), 1e-4) if kind == "linear" else 1
-    return quantize(linear_to_srgb(small * np.float32(exposure)), np.uint8), exposure
+    return area_average(photo, *(max(1, round(side * scale)) for side in (height, width)))
 
 
 # Defects ----------------------------------------------------------------------------------

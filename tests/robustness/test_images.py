@@ -15,11 +15,13 @@ from PIL import Image, ImageCms, PngImagePlugin
 
 from keras_gans.commands import results
 from keras_gans.commands.detect import Detector, draw_overlay, keep_large
-from keras_gans.commands.white_balance import corrected_rows, estimate
-from keras_gans.data import images, pixels, tiff
+from keras_gans.commands.white_balance import estimate_file
+from keras_gans.data import images, pixels, spaces, tiff
+from keras_gans.data.encoding import Encoding
 from keras_gans.data.metadata import read_metadata
-from keras_gans.data.pixels import Pixels, strips
-from keras_gans.data.squares import area_average, read_levels
+from keras_gans.data.photo import Photo
+from keras_gans.data.pixels import Pixels
+from keras_gans.data.squares import read_levels
 from keras_gans.data.write import write_image
 from keras_gans.dscnn.strip import draw_strip
 from keras_gans.errors import InputError, printable
@@ -475,18 +477,18 @@ class Fixed:
         return np.full((image.shape[0] // 64, image.shape[1] // 64, 3), 0.577)
 
 
-def test_little_memory_beside_the_picture():
-    photo = Pixels(Image.new("RGB", (4000, 3000), (150, 120, 90)))
+@pytest.mark.parametrize("space", [spaces.SRGB, spaces.of_curve("deeper", spaces.CODES**2)])
+def test_little_memory_beside_the_picture(tmp_path, space):
+    pixels = Pixels(Image.new("RGB", (4000, 3000), (150, 120, 90)))
     tracemalloc.start()
-    light, _, _ = estimate(photo, Fixed())
-    corrected = corrected_rows(photo, light)
-    small = area_average(corrected, 48, 64)
-    for rows in strips(photo.shape):
-        photo[rows] = (corrected[rows] * 255).astype(np.uint8)
+    photo = Photo(pixels, Encoding(space, "srgb", "the test"), {})
+    estimate_file(tmp_path / "a.jpg", photo, Fixed())
+    photo.write(tmp_path / "a.jpg", np.array([0.9, 1, 1.2]))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 40e6 < photo.shape[0] * photo.shape[1] * 12 / 3  # a float picture: 144 MB
-    np.testing.assert_allclose(small, np.broadcast_to(small[0, 0], small.shape), rtol=1e-5)
+    assert peak < 40e6 < pixels.shape[0] * pixels.shape[1] * 12 / 3  # a float picture: 144 MB
+    small = np.asarray(pixels.image.resize((4, 3)))
+    assert (small == small[0, 0]).all() and small[0, 0, 0] < 150 and small[0, 0, 2] > 90
 
 
 def test_little_memory_for_regions_and_overlays():

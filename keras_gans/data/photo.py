@@ -1,0 +1,220 @@
+"""Photos of any encoding: linear sRGB a few rows at a time, and corrected in their own space.
+
+file -> its own linear light -> linear sRGB (the light is estimated here)
+                             -> times a matrix -> the file's own values
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageCms
+
+from keras_gans.data import images, png16, tiff
+from keras_gans.data.deep import read_deep_tiff
+from keras_gans.data.encoding import (
+    GREY,
+    Encoding,
+    Input,
+    encoding_of,
+    png_chunks,
+    srgb_profile,
+    table_transform,
+)
+from keras_gans.data.given import given_photo
+from keras_gans.data.metadata import read_metadata
+from keras_gans.data.pixels import Pixels, Rows, strips
+from keras_gans.data.reading import reading
+from keras_gans.data.spaces import CODES, LINEAR, SRGB, Space
+from keras_gans.data.write import quantize, write_image
+
+
+class Photo(Rows):
+    """A photo: rows of it are float32 (h, W, 3), linear sRGB, cut off at 0 and 1.
+
+    Args:
+        pixels: what the file stores, upright: uint8, uint16 or float32 in [0, 1], (H, W, 3), or
+            (H, W, 1) for grey.
+        encoding: what that stands for.
+        metadata: what is written beside the pixels, see `write.write_image`.
+    """
+
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, pixels: np.ndarray | Pixels, encoding: Encoding, metadata: dict):
+        self.pixels, self.encoding, self.metadata = pixels, encoding, metadata
+        self.grey = pixels.shape[2] == 1
+        self.size = pixels.shape[1], pixels.shape[0]
+        super().__init__((*pixels.shape[:2], 3), self._linear)
+
+    def _linear(self, rows):
+        stored, space = self.pixels[rows], self.encoding.space
+        if self.grey:
+            stored = stored.repeat(3, axis=-1)
+        light = space.to_srgb(space.decode(stored))
+        return light if space.diagonal else np.clip(light, 0, 1, out=light)
+
+    def corrected(self, gains: np.ndarray) -> Callable:
+        """Function of a strip of `pixels` to the same with the gains (3,) on linear sRGB.
+
+        Grey stays as it is. In a finished photo what is clipped in all channels stays white.
+        """
+        if self.grey:
+            return lambda stored: stored
+        white = self.encoding.kind == "srgb"
+        return corrector(self.encoding.space, np.asarray(gains), white, self.pixels.dtype)
+
+    def write(self, path: Path, gains: np.ndarray) -> None:
+        """Writes the corrected photo, a float one with 16 bits (raises `InputError`).
+
+        It is corrected in its own place, so that there is no second large picture.
+        """
+        pixels, correct = self.pixels, self.corrected(gains)
+        done = np.empty(pixels.shape, np.uint16) if pixels.dtype == np.float32 else pixels
+        for rows in strips(pixels.shape):
+            strip = correct(pixels[rows])
+            done[rows] = quantize(strip, np.uint16) if strip.dtype == np.float32 else strip
+        self.pixels = None
+        write_image(path, done, **self.metadata)
+
+
+def open_photo(path: Path, given: Input | None = None) -> Photo:
+    """Reads a photo, upright.
+
+    Args:
+        path: JPEG, PNG or TIFF, in colour or grey.
+        given: what the user says of files that do not say it themselves.
+
+    Raises:
+        InputError: as `images.read_photo` and `encoding.encoding_of`.
+    """
+    kind, encoding = images.file_type(path), encoding_of(path, given)
+    deep = images.bit_depth(path) > 8
+    pixels = _deep(path, kind) if deep and encoding.space else _flat(path, kind, encoding.space)
+    metadata = read_metadata(path, (b"GRAY",) if pixels.shape[2] == 1 else (b"RGB ",))
+    if not encoding.keeps_profile:
+        metadata.pop("icc_profile", None)
+    if kind == "PNG" and "icc_profile" not in metadata:
+        metadata["chunks"] = png_chunks(path)
+    if not encoding.kept:
+        encoding = _as_srgb(pixels, encoding, deep)
+        metadata["icc_profile"] = srgb_profile()
+    return Photo(pixels, encoding, metadata)
+
+
+def photo_of(image: Image.Image | np.ndarray, given: Input | None = None) -> Photo:
+    """A picture that a program hands over.
+
+    Args:
+        image: see `given_photo`.
+        given: whether its values are "srgb" or "linear"; by default those of 8 bits are sRGB.
+
+    Raises:
+        InputError: another picture.
+    """
+    pixels = given_photo(image)
+    kind = given or ("srgb" if pixels.dtype == np.uint8 else "linear")
+    return Photo(pixels, Encoding(SRGB if kind == "srgb" else LINEAR, kind, "the caller"), {})
+
+
+def _deep(path, kind):
+    """Values of more than 8 bits."""
+    if kind == "TIFF":
+        return read_deep_tiff(path, grey=True)
+    if images.png_header(path)[3] > 2:
+        pixels, turn = images.open_stored(path)
+        return tiff.upright(pixels, turn)
+    with images.opened(path, kind) as image, reading(path, kind):
+        pixels = png16.grey_of(path)
+        image.load()  # EXIF may stand after the pixels
+        return tiff.upright(pixels, images.orientation_of(image))
+
+
+def _flat(path, kind, space):
+    """Values of 8 bits; through a profile that is a table, if `space` is `None`."""
+    image = images.loaded(path, kind)
+    turn = images.orientation_of(image)
+    if image.mode in GREY:
+        image = image.convert("L")
+    elif space is None:
+        image = image if image.mode == "CMYK" else images.as_rgb(path, kind, image)
+        profile = read_metadata(path, (b"RGB ", b"CMYK"))["icc_profile"]
+        with reading(path, kind):
+            image = ImageCms.applyTransform(image, table_transform(profile, image.mode))
+    else:
+        image = images.as_rgb(path, kind, image)
+    image.info = {}  # of which Pillow would write some unasked
+    return Pixels(images.turned(image, turn))
+
+
+def _as_srgb(pixels, encoding, deep):
+    """Puts pixels, in their own place, into sRGB, for a file that cannot say what they are."""
+    space, notes = encoding.space, encoding.notes
+    if space is None:
+        bits = ", with 8 bits" if deep else ""
+        notes = (*notes, f"{encoding.told} is a table: it is written as sRGB{bits}")
+    elif space is not SRGB:
+        for rows in strips(pixels.shape):
+            light = space.to_srgb(space.decode(pixels[rows]))
+            pixels[rows] = SRGB.encode(light, pixels.dtype)
+        notes = (*notes, f"{encoding.told} is not kept: it is written as sRGB")
+    return replace(encoding, space=SRGB, notes=notes)
+
+
+def corrector(space: Space, gains: np.ndarray, white: bool, dtype: np.dtype) -> Callable:
+    """What multiplies stored values by gains (3,) on linear sRGB, and cuts off at 0 and 1.
+
+    Args:
+        space: what the values stand for.
+        gains: of red, green and blue.
+        white: whether pixels clipped in all channels stay white. They carry no colour any more,
+            and multiplied they would take on the light's complement. It fades in over the last
+            tenth below 1.
+        dtype: uint8, uint16 or float32, of the values.
+
+    Returns:
+        function of an array (h, W, 3) of that type, to another.
+    """
+    if (gains == 1).all():
+        return lambda stored: stored
+    curves = space.curves or (CODES,)
+    if dtype == np.uint8 and space.diagonal and all(each is curves[0] for each in curves):
+        return _looked_up(space, gains.astype(np.float32), white)
+    matrix = space.gains(gains).T.astype(np.float32)
+
+    def correct(stored):
+        light = space.decode(stored)
+        done = light * np.diag(matrix) if space.diagonal else light @ matrix
+        if white:
+            done += _whiteness(light.min(axis=-1, keepdims=True)) * (1 - done)
+        return space.encode(done, dtype)
+
+    return correct
+
+
+def _whiteness(least):
+    return np.clip(10 * least - 9, 0, 1)
+
+
+def _looked_up(space, gains, white):
+    """`corrector` by a table of all levels; only what is nearly white takes more than one."""
+    levels = np.arange(256, dtype=np.uint8)[:, None].repeat(3, axis=1)
+    light = space.decode(levels)
+    tables = space.encode(light * gains, np.uint8)
+    whiteness = _whiteness(light[:, :1]) if white else np.zeros((256, 1), np.float32)
+    first = int(np.argmax(whiteness > 0)) or 256
+    whiteness = whiteness[first:, None]
+    whites = space.encode(light * gains + whiteness * (1 - light * gains), np.uint8)
+
+    def correct(stored):
+        image = Image.fromarray(stored)
+        done = np.array(image.point(tables.T.ravel().tolist()))
+        least = np.minimum(np.minimum(stored[..., 0], stored[..., 1]), stored[..., 2])
+        rows, columns = np.nonzero(least >= first)
+        if len(rows):
+            places = least[rows, columns].astype(int)[:, None] - first
+            done[rows, columns] = whites[places, stored[rows, columns], [0, 1, 2]]
+        return done
+
+    return correct
