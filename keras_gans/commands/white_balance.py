@@ -11,6 +11,7 @@ VERSION/assets.extra/model.json tells `patch_size`, `view` ("whole" or "native")
 
 import math
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -27,11 +28,11 @@ from keras_gans.data.folders import list_images
 from keras_gans.data.photo import Photo, open_photo, photo_of
 from keras_gans.data.pixels import Rows, as_linear, strips
 from keras_gans.data.squares import area_average
-from keras_gans.data.write import write_png
+from keras_gans.data.write import encoded_png
 from keras_gans.dscnn.lite import MAP_PATCHES, MIN_LIT, correct, local_map
 from keras_gans.dscnn.strip import PANEL, draw_strip, gains_of
 from keras_gans.errors import InputError, printable
-from keras_gans.files import check_folder
+from keras_gans.files import check_folder, replacing
 from keras_gans.report.tables import show
 
 BAND_PIXELS = 2**22  # of a large photo, at most this many go through the network at once
@@ -319,7 +320,7 @@ def estimate_file(path: Path, photo: Photo | raw.Raw, estimator: WhiteBalance) -
     """The light of a photo that can be corrected.
 
     Returns:
-        (what `estimate` gives, the photo as it was shown: float32 (h, w, 3), linear).
+        what `estimate` gives.
 
     Raises:
         InputError: it is too small, black, or the model gives no usable light.
@@ -342,20 +343,20 @@ def estimate_file(path: Path, photo: Photo | raw.Raw, estimator: WhiteBalance) -
             f"{path}: the model gave no usable light ({found[0].round(3).tolist()}): "
             "leave the photo out, or use another model"
         )
-    return found, shown
+    return found
 
 
 def shown_to(photo: Rows, estimator: WhiteBalance) -> np.ndarray | Rows:
     """A photo no larger than `estimate` needs it, so that it is gone through only once.
 
-    For "whole" its pixels are whole parts of those of the map and of the one patch.
+    For "whole" it has the pixels of the map; those of the one patch are whole parts of it.
     """
     patch, view = estimator.patch_size, estimator.view
     height, width = photo.shape[:2]
     shorter = min(height, width)
-    if view == "whole" and shorter >= 2 * MAP_PATCHES * patch:
+    if view == "whole" and shorter >= MAP_PATCHES * patch:
         unit = shorter / MAP_PATCHES
-        rows, columns = (2 * patch * int(length / unit) for length in (height, width))
+        rows, columns = (patch * int(length / unit) for length in (height, width))
         return area_average(photo, rows, columns)
     if view not in ("whole", "native") and view < shorter:
         return area_average(
@@ -414,7 +415,7 @@ def correct_file(
     Raises:
         InputError: the photo cannot be read, or a result not be written.
     """
-    (illuminant, local_map, covered), shown = found
+    illuminant, local_map, covered = found
     gains, kind, encoding = gains_of(illuminant), photo.encoding.kind, photo.encoding
     width, height = photo.size
     row = {
@@ -431,22 +432,23 @@ def correct_file(
         "corrected": str(targets[0]),
         "map": str(targets[1]),
     }
-    small = _panel(shown, width, height)
-    after = correct(small, illuminant, keep_white=kind == "srgb")
-    strip = draw_strip(path.name, kind, small, after, illuminant, local_map, covered)
-    photo.write(targets[0], gains)
-    write_png(targets[1], strip)
+    scale = min(1, PANEL / max(height, width))
+    small = photo.preview(*(max(1, round(scale * side)) for side in (width, height)))
+
+    def picture():
+        after = correct(small, illuminant, keep_white=kind == "srgb")
+        strip = draw_strip(path.name, kind, small, after, illuminant, local_map, covered)
+        return encoded_png(strip)
+
+    with ThreadPoolExecutor(1) as pool:
+        drawn = pool.submit(picture)
+        photo.write(targets[0], gains)
+    with replacing(targets[1]) as temporary:
+        temporary.write_bytes(drawn.result())
     if kind == "raw":
         done = len(targets) > 2 and photo.write_xmp(targets[2], illuminant)
         row |= {"as_shot": photo.as_shot, "xmp": str(targets[2]) if done else None}
     return row
-
-
-def _panel(shown, width, height):
-    """The photo as large as `draw_strip` shows it, float32, linear."""
-    scale = min(1, PANEL / max(height, width))
-    size = (max(1, round(scale * length)) for length in (height, width))
-    return area_average(shown, *(min(pair) for pair in zip(size, shown.shape)))
 
 
 def _print_table(rows, out):

@@ -6,6 +6,7 @@ file -> its own linear light -> linear sRGB (the light is estimated here)
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -24,10 +25,13 @@ from keras_gans.data.encoding import (
 )
 from keras_gans.data.given import given_photo
 from keras_gans.data.metadata import read_metadata
-from keras_gans.data.pixels import Pixels, Rows, strips
+from keras_gans.data.pixels import Pixels, Rows, on_all_cores, strips
 from keras_gans.data.reading import reading
-from keras_gans.data.spaces import CODES, LINEAR, SRGB, Space
+from keras_gans.data.spaces import LINEAR, SRGB, Space
+from keras_gans.data.squares import area_average
 from keras_gans.data.write import quantize, write_image
+
+TILE = 512  # pixels: width of what is corrected at once; most tiles have nothing white
 
 
 class Photo(Rows):
@@ -55,6 +59,22 @@ class Photo(Rows):
         light = space.to_srgb(space.decode(stored))
         return light if space.diagonal else np.clip(light, 0, 1, out=light)
 
+    def read_into(self, rows: slice, out: np.ndarray) -> None:
+        if self._pairs is None or out.size % 2:
+            return super().read_into(rows, out)
+        stored = self.pixels[rows].reshape(-1).view(np.uint16)
+        self._pairs.take(stored, mode="clip", out=out.reshape(-1).view(np.uint64))
+
+    @cached_property
+    def _pairs(self):
+        """Light of any two levels: looked up at once, they take half the time."""
+        space = self.encoding.space
+        simple = space.diagonal and space.one_curve and not self.grey
+        if self.pixels.dtype != np.uint8 or not simple:
+            return None
+        levels = np.arange(2**16, dtype=np.uint16).view(np.uint8).reshape(-1, 2)
+        return space.decode(levels).view(np.uint64)[:, 0]
+
     def corrected(self, gains: np.ndarray) -> Callable:
         """Function of a strip of `pixels` to the same with the gains (3,) on linear sRGB.
 
@@ -65,6 +85,13 @@ class Photo(Rows):
         white = self.encoding.kind == "srgb"
         return corrector(self.encoding.space, np.asarray(gains), white, self.pixels.dtype)
 
+    def preview(self, width: int, height: int) -> np.ndarray:
+        """The photo as small as that, for the eye: float32 (height, width, 3), linear sRGB."""
+        if not isinstance(self.pixels, Pixels) or self.grey:
+            return area_average(self, height, width)
+        small = self.pixels.image.resize((width, height), Image.Resampling.BOX, None, 2)
+        return Photo(np.asarray(small), self.encoding, {})[:]
+
     def write(self, path: Path, gains: np.ndarray) -> None:
         """Writes the corrected photo, a float one with 16 bits (raises `InputError`).
 
@@ -72,10 +99,23 @@ class Photo(Rows):
         """
         pixels, correct = self.pixels, self.corrected(gains)
         done = np.empty(pixels.shape, np.uint16) if pixels.dtype == np.float32 else pixels
-        for rows in strips(pixels.shape):
-            strip = correct(pixels[rows])
-            done[rows] = quantize(strip, np.uint16) if strip.dtype == np.float32 else strip
-        self.pixels = None
+
+        def work(parts):
+            for rows in parts:
+                strip = correct(pixels[rows])
+                done[rows] = quantize(strip, np.uint16) if strip.dtype == np.float32 else strip
+
+        def work_on_tiles(parts):
+            for left, rows in parts:
+                box = left, rows.start, min(left + TILE, pixels.shape[1]), rows.stop
+                pixels.image.paste(correct.on_image(pixels.image.crop(box)), box)
+
+        if isinstance(correct, Levels) and isinstance(pixels, Pixels):
+            across = range(0, pixels.shape[1], TILE)
+            tiles = [(left, rows) for rows in strips(pixels.shape, 2**18) for left in across]
+            on_all_cores(work_on_tiles, tiles)
+        elif not self.grey or done is not pixels:
+            on_all_cores(work, list(strips(pixels.shape, 2**16)))
         write_image(path, done, **self.metadata)
 
 
@@ -178,9 +218,8 @@ def corrector(space: Space, gains: np.ndarray, white: bool, dtype: np.dtype) -> 
     """
     if (gains == 1).all():
         return lambda stored: stored
-    curves = space.curves or (CODES,)
-    if dtype == np.uint8 and space.diagonal and all(each is curves[0] for each in curves):
-        return _looked_up(space, gains.astype(np.float32), white)
+    if dtype == np.uint8 and space.diagonal and space.one_curve:
+        return Levels(space, gains, white)
     matrix = space.gains(gains).T.astype(np.float32)
 
     def correct(stored):
@@ -197,24 +236,29 @@ def _whiteness(least):
     return np.clip(10 * least - 9, 0, 1)
 
 
-def _looked_up(space, gains, white):
-    """`corrector` by a table of all levels; only what is nearly white takes more than one."""
-    levels = np.arange(256, dtype=np.uint8)[:, None].repeat(3, axis=1)
-    light = space.decode(levels)
-    tables = space.encode(light * gains, np.uint8)
-    whiteness = _whiteness(light[:, :1]) if white else np.zeros((256, 1), np.float32)
-    first = int(np.argmax(whiteness > 0)) or 256
-    whiteness = whiteness[first:, None]
-    whites = space.encode(light * gains + whiteness * (1 - light * gains), np.uint8)
+class Levels:
+    """`corrector` by tables of all levels; only what is nearly white takes more than one."""
 
-    def correct(stored):
-        image = Image.fromarray(stored)
-        done = np.array(image.point(tables.T.ravel().tolist()))
+    def __init__(self, space: Space, gains: np.ndarray, white: bool):
+        light = space.decode(np.arange(256, dtype=np.uint8)[:, None].repeat(3, axis=1))
+        done = light * gains.astype(np.float32)
+        self.table = space.encode(done, np.uint8).T.ravel().tolist()
+        whiteness = _whiteness(light[:, 0]) if white else np.zeros(256)
+        self.first = int(np.argmax(whiteness > 0)) or 256  # the least white level
+        whiteness = whiteness[self.first :, None, None].astype(np.float32)
+        self.whites = space.encode(done + whiteness * (1 - done), np.uint8).ravel()
+
+    def __call__(self, stored: np.ndarray) -> np.ndarray:
+        return np.asarray(self.on_image(Image.fromarray(stored)))
+
+    def on_image(self, image: Image.Image) -> Image.Image:
+        """The same with Pillow's, of the mode RGB."""
+        done, stored = image.point(self.table), np.asarray(image)
         least = np.minimum(np.minimum(stored[..., 0], stored[..., 1]), stored[..., 2])
-        rows, columns = np.nonzero(least >= first)
-        if len(rows):
-            places = least[rows, columns].astype(int)[:, None] - first
-            done[rows, columns] = whites[places, stored[rows, columns], [0, 1, 2]]
-        return done
-
-    return correct
+        places = np.flatnonzero(least >= self.first)
+        if not len(places):
+            return done
+        done, levels = np.array(done), stored.reshape(-1, 3)[places]
+        rows = least.reshape(-1)[places].astype(np.int32)[:, None] - self.first
+        done.reshape(-1, 3)[places] = self.whites.take((256 * rows + levels) * 3 + [0, 1, 2])
+        return Image.fromarray(done)

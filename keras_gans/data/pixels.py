@@ -1,6 +1,7 @@
 """Large pictures a few rows at a time, so that no second copy of one has to be held."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from PIL import Image
 
 from keras_gans.data.srgb import srgb_to_linear
 from keras_gans.errors import InputError
+from keras_gans.machine import cores
 
 MAX_PIXELS = 2**28  # of a file; 200 megapixels of a phone are below
 STRIP_PIXELS = 2**18  # in one piece, at most, where a picture is worked on row by row
@@ -28,6 +30,10 @@ class Rows:
 
     def __getitem__(self, rows: slice) -> np.ndarray:
         return self._read(rows)
+
+    def read_into(self, rows: slice, out: np.ndarray) -> None:
+        """Puts rows, as `as_linear` makes them, into a float32 array of their shape."""
+        out[...] = as_linear(self[rows])
 
 
 class Pixels(Rows):
@@ -66,9 +72,21 @@ def check_size(path: Path, kind: str, width: int, height: int) -> None:
         )
 
 
-def strips(shape: tuple) -> Iterator[slice]:
-    """Slices of rows that make up a picture of a shape (H, W, ...)."""
-    step = max(1, STRIP_PIXELS // shape[1])
+def on_all_cores(work: Callable, parts: Sequence) -> None:
+    """Shares the parts of a picture among threads: each calls the function once, on some."""
+    count = min(cores(), len(parts))
+    shares = [
+        parts[len(parts) * i // count : len(parts) * (i + 1) // count] for i in range(count)
+    ]
+    if count == 1:
+        return work(parts)
+    with ThreadPoolExecutor(count) as pool:
+        list(pool.map(work, shares))
+
+
+def strips(shape: tuple, pixels: int = STRIP_PIXELS) -> Iterator[slice]:
+    """Slices of rows that make up a picture of a shape (H, W, ...), of so many pixels each."""
+    step = max(1, pixels // shape[1])
     for top in range(0, shape[0], step):
         yield slice(top, min(top + step, shape[0]))
 
@@ -84,3 +102,12 @@ def as_linear(pixels: np.ndarray) -> np.ndarray:
     if pixels.dtype == np.uint16:
         return pixels.astype(np.float32) / np.float32(65535)
     return pixels
+
+
+def read_linear(image: np.ndarray | Rows, rows: slice, buffer: np.ndarray) -> np.ndarray:
+    """Linear rows of a picture, in the buffer (N, W, C) where that saves time."""
+    if not isinstance(image, Rows):
+        return as_linear(image[rows])
+    out = buffer[: rows.stop - rows.start]
+    image.read_into(rows, out)
+    return out

@@ -18,6 +18,7 @@ from keras_gans.data.metadata import read_metadata
 from keras_gans.data.pixels import Rows, check_size
 from keras_gans.data.reading import Unsupported, reading
 from keras_gans.data.spaces import LINEAR
+from keras_gans.data.squares import area_average
 from keras_gans.data.write import write_image
 from keras_gans.errors import InputError
 from keras_gans.files import replacing
@@ -96,6 +97,10 @@ class Raw(Rows):
         red, green, blue = self.file.camera_whitebalance[:3]
         known = min(red, green, blue) > 0
         return [round(red / green, 6), 1.0, round(blue / green, 6)] if known else None
+
+    def preview(self, width: int, height: int) -> np.ndarray:
+        """As small as that, float32 (height, width, 3), in the camera's colours."""
+        return area_average(self, min(height, self.shape[0]), min(width, self.shape[1]))
 
     def write(self, path: Path, gains: np.ndarray) -> None:
         """Develops it, through the camera's matrix, to a JPEG or a TIFF of 16 bits in sRGB.

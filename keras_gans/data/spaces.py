@@ -46,6 +46,11 @@ class Space:
         """Whether its primaries are those of sRGB."""
         return bool((self.matrix == np.eye(3)).all())
 
+    @property
+    def one_curve(self) -> bool:
+        """Whether all channels have the same curve."""
+        return self.curves is None or all(each is self.curves[0] for each in self.curves)
+
     def decode(self, stored: np.ndarray) -> np.ndarray:
         """Own linear light, float32 (..., 3), of uint8, uint16 or float32 in [0, 1]."""
         if stored.dtype == np.float32:
@@ -56,8 +61,8 @@ class Space:
         step = 257 if stored.dtype == np.uint8 else 1
         curves = self.curves or (CODES,) * 3
         tables = [curve[::step].astype(np.float32) for curve in curves]
-        if all(curve is curves[0] for curve in curves):
-            return tables[0].take(stored)
+        if self.one_curve:
+            return tables[0].take(stored, mode="clip")  # not checked, which is faster
         return np.stack([tables[i].take(stored[..., i]) for i in range(3)], axis=-1)
 
     def encode(self, light: np.ndarray, dtype: type) -> np.ndarray:

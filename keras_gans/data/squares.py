@@ -8,9 +8,11 @@ from PIL import Image
 
 from keras_gans.data.folders import in_threads
 from keras_gans.data.images import open_photo, read_photo
-from keras_gans.data.pixels import STRIP_PIXELS, Pixels, Rows, as_linear
+from keras_gans.data.pixels import Pixels, Rows, as_linear, on_all_cores, read_linear
 from keras_gans.data.srgb import linear_to_srgb
 from keras_gans.data.write import quantize
+
+AVERAGED_PIXELS = 2**15  # read at once, which stay in a processor's own memory
 
 
 def read_levels(path: Path) -> np.ndarray:
@@ -87,20 +89,27 @@ def area_average(image: np.ndarray | Rows, height: int, width: int) -> np.ndarra
 
 
 def _averaged(image, height):
-    """`area_average` of the rows alone, some at a time: (height, W * C)."""
+    """`area_average` of the rows alone, some at a time, on all cores: (height, W * C)."""
     old_height, width, channels = image.shape
     averaged = np.empty((height, width * channels), np.float32)
     edges = np.linspace(0, old_height, height + 1)
-    step = max(1, STRIP_PIXELS * height // (old_height * width))
-    for top in range(0, height, step):
-        part = edges[top : top + step + 1]
-        whole = part.astype(int)
-        first, end = whole[0], whole[-1]
-        strip = as_linear(image[first : int(np.ceil(part[-1]))]).reshape(-1, width * channels)
-        rest = (part - whole).astype(np.float32)[:, None]  # of the row that an edge divides
-        sums = np.add.reduceat(strip[: end - first], whole[:-1] - first)
-        sums -= rest[:-1] * strip[whole[:-1] - first]
-        inner = len(part) - 1 if rest[-1] else len(part) - 2
-        sums[:inner] += rest[1 : inner + 1] * strip[whole[1 : inner + 1] - first]
-        averaged[top : top + step] = sums * np.float32(height / old_height)
+    whole, rests = edges.astype(int), (edges % 1).astype(np.float32)
+    step = max(1, AVERAGED_PIXELS * height // (old_height * width))
+
+    def average(tops):
+        most = int(np.ceil(step * old_height / height)) + 2
+        buffer = np.empty((most, width, channels), np.float32)  # new ones would take longer
+        for top in tops:
+            part = slice(whole[top], int(np.ceil(edges[min(top + step, height)])))
+            strip = read_linear(image, part, buffer).reshape(-1, width * channels)
+            for row in range(top, min(top + step, height)):
+                first, last = whole[row : row + 2] - part.start
+                mean = np.sum(strip[first:last], axis=0, out=averaged[row])
+                if rests[row]:  # of the row that an edge divides
+                    mean -= rests[row] * strip[first]
+                if rests[row + 1]:
+                    mean += rests[row + 1] * strip[last]
+                mean *= np.float32(height / old_height)
+
+    on_all_cores(average, range(0, height, step))
     return averaged

@@ -71,6 +71,13 @@ def write_png(path: Path, image: np.ndarray) -> None:
         _png(temporary, image, {})
 
 
+def encoded_png(image: np.ndarray) -> bytes:
+    """A PNG file of uint8 (H, W, 3), for the eye: made faster, and 4 % larger, than others."""
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, format="PNG", compress_level=3)
+    return file.getvalue()
+
+
 def _checked(image, dtypes):
     """Pillow's image of 8 bits, or an array of 16."""
     image = image if isinstance(image, Pixels) else np.asarray(image)

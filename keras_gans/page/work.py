@@ -65,7 +65,7 @@ def white_balance(path: Path, out: Path) -> tuple[np.ndarray, np.ndarray, Image.
     before = quantize(linear_to_srgb(before * exposure), np.uint8)
     after = after if row["kind"] == "raw" else after * exposure
     after = quantize(linear_to_srgb(after), np.uint8)
-    local_map = draw_map(*found[0][1:], (after.shape[1], after.shape[0]))
+    local_map = draw_map(*found[1:], (after.shape[1], after.shape[0]))
     return before, after, local_map, row
 
 
