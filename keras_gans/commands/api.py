@@ -27,7 +27,7 @@ def white_balance(
 
     Args:
         image: one of Pillow's; or (H, W, 3), 64x64 or larger: uint8 sRGB, or linear: float32
-            in [0, 1], uint16 in 65535ths. The profile of one of Pillow's is not applied.
+            in [0, 1], uint16 in 65535ths. The profile of one of Pillow's is applied.
         model: a name or a folder, see `load`; by default "dscnn-photos" for sRGB, "dscnn" for
             linear values.
         input: "srgb" or "linear", for an array that is not what its type says.

@@ -10,30 +10,36 @@ VERSION/assets.extra/model.json tells `patch_size`, `view` ("whole" or "native")
 """
 
 import math
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from rich.console import Console
 
 from keras_gans.commands import models, results
 from keras_gans.commands.lite import lite_file, load_lite
-from keras_gans.data import images, raw
-from keras_gans.data.encoding import Input, encoding_of
+from keras_gans.commands.photo_files import (
+    SUFFIXES,
+    Wishes,
+    kind_of,
+    open_file,
+    output_paths,
+    print_table,
+    size_of,
+)
+from keras_gans.data import raw
+from keras_gans.data.encoding import Input
 from keras_gans.data.folders import list_images
-from keras_gans.data.photo import Photo, open_photo, photo_of
+from keras_gans.data.photo import Photo, photo_of
 from keras_gans.data.pixels import Rows, as_linear, strips
 from keras_gans.data.squares import area_average
 from keras_gans.data.write import encoded_png
 from keras_gans.dscnn.lite import MAP_PATCHES, MIN_LIT, correct, local_map
 from keras_gans.dscnn.strip import PANEL, draw_strip, gains_of
-from keras_gans.errors import InputError, printable
+from keras_gans.errors import InputError
 from keras_gans.files import check_folder, replacing
-from keras_gans.report.tables import show
 
 BAND_PIXELS = 2**22  # of a large photo, at most this many go through the network at once
 
@@ -142,21 +148,6 @@ class WhiteBalance:
         return done, illuminant
 
 
-@dataclass(frozen=True)
-class Wishes:
-    """What a user says of files and results.
-
-    Attributes:
-        given: what files hold that do not say it themselves: "srgb" or "linear".
-        raw_format: of developed raw files: "tiff", of 16 bits, or "jpeg".
-        xmp: whether raw files get a sidecar.
-    """
-
-    given: Input | None = None
-    raw_format: Literal["tiff", "jpeg"] = "tiff"
-    xmp: bool = False
-
-
 def white_balance(
     photos,
     out: Path | str,
@@ -192,7 +183,7 @@ def white_balance(
         InputError: a photo, the model or the output folder cannot be used.
     """
     out = Path(out)
-    paths = list_images(photos, (*images.SUFFIXES, *raw.SUFFIXES))
+    paths = list_images(photos, SUFFIXES)
     targets = output_paths(paths, out, wishes)
     kinds = [kind_of(path, wishes.given) for path in paths]
     threads = 0 if len(paths) == 1 else 1  # of one photo; several are worked on at a time
@@ -232,30 +223,8 @@ def white_balance(
     if as_json:
         results.print_json(rows)
     else:
-        _print_table(rows, out)
+        print_table(rows, out)
     return rows
-
-
-def kind_of(path: Path, given: Input | None = None) -> str:
-    """ "srgb", "linear" or "raw": what a photo's file holds (raises `InputError`)."""
-    if raw.is_raw(path):
-        return "raw"
-    if images.bit_depth(path) > 8 and path.suffix.lower() in (".jpg", ".jpeg"):
-        raise InputError(
-            f"{path}: holds a {images.file_type(path)} of 16 bits, which no JPEG can: give it "
-            "the right suffix"
-        )
-    return encoding_of(path, given).kind
-
-
-def open_file(path: Path, given: Input | None = None) -> Photo | raw.Raw:
-    """A photo or a camera's raw file (raises `InputError`)."""
-    return raw.open_raw(path) if raw.is_raw(path) else open_photo(path, given)
-
-
-def size_of(path: Path) -> tuple[int, int]:
-    """(width, height) of a photo or a raw file (raises `InputError`)."""
-    return raw.raw_size(path) if raw.is_raw(path) else images.photo_size(path)
 
 
 def estimate(image: np.ndarray | Rows, estimator: WhiteBalance) -> tuple:
@@ -365,35 +334,6 @@ def shown_to(photo: Rows, estimator: WhiteBalance) -> np.ndarray | Rows:
     return photo
 
 
-def output_paths(paths: list[Path], out: Path, wishes: Wishes = Wishes()) -> list[tuple]:
-    """Where the results of each photo go.
-
-    Args:
-        paths: list of `Path`.
-        out: folder of the results.
-        wishes: format of developed raw files, and whether they get a sidecar.
-
-    Returns:
-        list of (corrected, map) or (corrected, map, sidecar): OUT/NAME.EXT and
-        OUT/NAME_map.png, or OUT/NAME.EXT_map.png where NAME occurs with several suffixes; of a
-        raw file OUT/NAME.tiff or OUT/NAME.jpg, or OUT/NAME.EXT.tiff, and OUT/NAME.xmp.
-
-    Raises:
-        InputError: two results would be one file, or an input would be overwritten.
-    """
-    stems = Counter(path.stem.lower() for path in paths)
-    suffix = {"tiff": ".tiff", "jpeg": ".jpg"}[wishes.raw_format]
-    targets = []
-    for path in paths:
-        stem = path.name if stems[path.stem.lower()] > 1 else path.stem
-        names = [path.name, f"{stem}_map.png"]
-        if raw.is_raw(path):
-            names = [stem + suffix, names[1], *([f"{path.stem}.xmp"] if wishes.xmp else [])]
-        targets.append(tuple(Path(out) / name for name in names))
-    results.check_targets(paths, targets)
-    return targets
-
-
 def correct_file(
     path: Path,
     photo: Photo | raw.Raw,
@@ -449,35 +389,3 @@ def correct_file(
         done = len(targets) > 2 and photo.write_xmp(targets[2], illuminant)
         row |= {"as_shot": photo.as_shot, "xmp": str(targets[2]) if done else None}
     return row
-
-
-def _print_table(rows, out):
-    show(
-        "Colour of the light: linear RGB of length 1, and the gains undoing it",
-        ("file", "size", "taken for", "red", "green", "blue", "gains"),
-        [
-            (
-                Path(row["file"]).name,
-                f"{row['width']} x {row['height']}",
-                row["encoding"],
-                *(f"{value:.3f}" for value in row["illuminant"]),
-                "  ".join(f"{value:.2f}" for value in row["gains"]),
-            )
-            for row in rows
-        ],
-    )
-    for row in rows:
-        name = printable(Path(row["file"]).name)
-        for note in row["notes"]:
-            print(f"{name}: {printable(note)}")
-        if row.get("as_shot"):
-            print(f"{name}: as shot {'  '.join(f'{value:.2f}' for value in row['as_shot'])}")
-    print(f"{_told(rows)}.")
-    print(f"{len(rows)} corrected, each with its local map, in {printable(out)}")
-
-
-def _told(rows):
-    """One line: what files were taken for, and what says so."""
-    ways = Counter((row["encoding"], row["told_by"]) for row in rows)
-    said = (f"{name} by {told} ({count})" for (name, told), count in ways.items())
-    return f"Taken for {', '.join(said)}"

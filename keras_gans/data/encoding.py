@@ -146,7 +146,10 @@ def table_transform(profile: bytes, mode: str):
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         target = ImageCms.createProfile("sRGB")
-        return ImageCms.buildTransform(source, target, mode, "RGB")
+        # colorimetric, as curves and a matrix are; by another the black point would move
+        return ImageCms.buildTransform(
+            source, target, mode, "RGB", ImageCms.Intent.RELATIVE_COLORIMETRIC
+        )
     except (ImageCms.PyCMSError, OSError) as error:
         raise ValueError("damaged") from error
 

@@ -4,6 +4,7 @@ file -> its own linear light -> linear sRGB (the light is estimated here)
                              -> times a matrix -> the file's own values
 """
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
@@ -27,11 +28,11 @@ from keras_gans.data.given import given_photo
 from keras_gans.data.metadata import read_metadata
 from keras_gans.data.pixels import Pixels, Rows, on_all_cores, strips
 from keras_gans.data.reading import reading
-from keras_gans.data.spaces import LINEAR, SRGB, Space
+from keras_gans.data.spaces import LINEAR, SRGB, Space, profile_space
 from keras_gans.data.squares import area_average
 from keras_gans.data.write import quantize, write_image
 
-TILE = 512  # pixels: width of what is corrected at once; most tiles have nothing white
+TILE = 512  # pixels: width of the parts of a strip; most have nothing that is nearly white
 
 
 class Photo(Rows):
@@ -105,15 +106,13 @@ class Photo(Rows):
                 strip = correct(pixels[rows])
                 done[rows] = quantize(strip, np.uint16) if strip.dtype == np.float32 else strip
 
-        def work_on_tiles(parts):
-            for left, rows in parts:
-                box = left, rows.start, min(left + TILE, pixels.shape[1]), rows.stop
+        def work_on_image(parts):
+            for rows in parts:
+                box = 0, rows.start, pixels.shape[1], rows.stop
                 pixels.image.paste(correct.on_image(pixels.image.crop(box)), box)
 
         if isinstance(correct, Levels) and isinstance(pixels, Pixels):
-            across = range(0, pixels.shape[1], TILE)
-            tiles = [(left, rows) for rows in strips(pixels.shape, 2**18) for left in across]
-            on_all_cores(work_on_tiles, tiles)
+            on_all_cores(work_on_image, list(strips(pixels.shape)))
         elif not self.grey or done is not pixels:
             on_all_cores(work, list(strips(pixels.shape, 2**16)))
         write_image(path, done, **self.metadata)
@@ -147,13 +146,18 @@ def photo_of(image: Image.Image | np.ndarray, given: Input | None = None) -> Pho
     """A picture that a program hands over.
 
     Args:
-        image: see `given_photo`.
+        image: see `given_photo`; curves and matrix of a profile that Pillow has are applied.
         given: whether its values are "srgb" or "linear"; by default those of 8 bits are sRGB.
 
     Raises:
         InputError: another picture.
     """
     pixels = given_photo(image)
+    profile = isinstance(image, Image.Image) and image.info.get("icc_profile")
+    if profile and image.mode != "CMYK":
+        with contextlib.suppress(ValueError):
+            if space := profile_space(profile):
+                return Photo(pixels, Encoding(space, "srgb", "its profile"), {})
     kind = given or ("srgb" if pixels.dtype == np.uint8 else "linear")
     return Photo(pixels, Encoding(SRGB if kind == "srgb" else LINEAR, kind, "the caller"), {})
 
@@ -254,11 +258,16 @@ class Levels:
     def on_image(self, image: Image.Image) -> Image.Image:
         """The same with Pillow's, of the mode RGB."""
         done, stored = image.point(self.table), np.asarray(image)
-        least = np.minimum(np.minimum(stored[..., 0], stored[..., 1]), stored[..., 2])
-        places = np.flatnonzero(least >= self.first)
-        if not len(places):
-            return done
-        done, levels = np.array(done), stored.reshape(-1, 3)[places]
-        rows = least.reshape(-1)[places].astype(np.int32)[:, None] - self.first
-        done.reshape(-1, 3)[places] = self.whites.take((256 * rows + levels) * 3 + [0, 1, 2])
-        return Image.fromarray(done)
+        white = np.minimum(np.minimum(stored[..., 0], stored[..., 1]), stored[..., 2])
+        columns = white.max(axis=0) >= self.first
+        for left in range(0, image.width, TILE):
+            part = slice(left, left + TILE)
+            if not columns[part].any():
+                continue
+            places = np.nonzero(white[:, part] >= self.first)
+            levels = stored[:, part][places]
+            rows = white[:, part][places].astype(np.int32)[:, None] - self.first
+            tile = np.array(done.crop((left, 0, min(left + TILE, image.width), image.height)))
+            tile[places] = self.whites.take((256 * rows + levels) * 3 + [0, 1, 2])
+            done.paste(Image.fromarray(tile), (left, 0))
+        return done

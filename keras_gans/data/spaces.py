@@ -38,7 +38,7 @@ class Space:
     """
 
     name: str
-    curves: tuple | None = None
+    curves: tuple | None = field(default=None, repr=False)
     matrix: np.ndarray = field(default_factory=lambda: np.eye(3))
 
     @property

@@ -15,6 +15,7 @@ import numpy as np
 
 from keras_gans.commands import detect as defects
 from keras_gans.commands import generate as made
+from keras_gans.commands import photo_files
 from keras_gans.data.images import SUFFIXES
 from keras_gans.errors import InputError, printable
 from keras_gans.page import examples, work
@@ -199,11 +200,12 @@ def _white_balance(page, folder):
         before, after, local_map, row = work.white_balance(Path(path), out)
         gains = " ".join(f"{value:.2f}" for value in row["gains"])
         button = gr.DownloadButton(value=row["corrected"], interactive=True)
-        return (before, after), local_map, f"Gains of red, green and blue: **{gains}**", button
+        text = f"Gains of red, green and blue: **{gains}**. {work.told(row)}"
+        return (before, after), local_map, text, button
 
     with gr.Row():
         with gr.Column(scale=2):
-            file = _chooser(page, "a photo", SUFFIXES, examples.photos(folder))
+            file = _chooser(page, "a photo", photo_files.SUFFIXES, examples.photos(folder))
         with gr.Column(scale=3):
             slider = gr.ImageSlider(
                 label="Before and after", format="jpeg", interactive=False, max_height=560

@@ -69,6 +69,12 @@ def white_balance(path: Path, out: Path) -> tuple[np.ndarray, np.ndarray, Image.
     return before, after, local_map, row
 
 
+def told(row: dict) -> str:
+    """What a photo was taken for, and why, as the page says it."""
+    notes = "".join(f" {note[0].upper()}{note[1:]}." for note in row["notes"])
+    return f"Taken for {row['encoding']}, by {row['told_by']}.{notes}"
+
+
 def _small(photo):
     """float32 (h, w, 3), linear, of at most `PREVIEW` pixels a side."""
     height, width = photo.shape[:2]

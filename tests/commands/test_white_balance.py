@@ -343,7 +343,7 @@ def test_failing_halfway_leaves_complete_files_only(tmp_path, capsys, model, goo
     save = Image.Image.save
 
     def full_disk(self, file, **kwargs):
-        if "b.png" in file.name:
+        if "b.png" in getattr(file, "name", ""):
             file.write_bytes(b"half")
             raise OSError(28, "No space left on device")
         save(self, file, **kwargs)
