@@ -315,7 +315,7 @@ def estimate_file(path: Path, photo: Photo | raw.Raw, estimator: WhiteBalance) -
     return found
 
 
-def shown_to(photo: Rows, estimator: WhiteBalance) -> np.ndarray | Rows:
+def shown_to(photo: Photo | raw.Raw, estimator: WhiteBalance) -> np.ndarray | Rows:
     """A photo no larger than `estimate` needs it, so that it is gone through only once.
 
     For "whole" it has the pixels of the map; those of the one patch are whole parts of it.
@@ -326,7 +326,7 @@ def shown_to(photo: Rows, estimator: WhiteBalance) -> np.ndarray | Rows:
     if view == "whole" and shorter >= MAP_PATCHES * patch:
         unit = shorter / MAP_PATCHES
         rows, columns = (patch * int(length / unit) for length in (height, width))
-        return area_average(photo, rows, columns)
+        return photo.averaged(rows, columns)
     if view not in ("whole", "native") and view < shorter:
         return area_average(
             photo, round(view / shorter * height), round(view / shorter * width)

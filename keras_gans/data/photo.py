@@ -35,6 +35,42 @@ from keras_gans.data.write import quantize, write_image
 TILE = 512  # pixels: width of the parts of a strip; most have nothing that is nearly white
 
 
+class Light(Rows):
+    """What stored pixels stand for: rows of float32 (h, W, 3), linear light in their own space.
+
+    Args:
+        pixels: uint8, uint16 or float32 (H, W, 3), or (H, W, 1) for grey.
+        space: theirs.
+    """
+
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, pixels: np.ndarray | Pixels, space: Space):
+        self.pixels, self.space = pixels, space
+        super().__init__((*pixels.shape[:2], 3), self._decoded)
+
+    def _decoded(self, rows):
+        stored = self.pixels[rows]
+        return self.space.decode(stored.repeat(3, axis=-1) if stored.shape[2] == 1 else stored)
+
+    def read_into(self, rows: slice, out: np.ndarray) -> None:
+        stored = self.pixels[rows]
+        if self._pairs is None or stored.size % 2:
+            out[...] = self._decoded(rows)
+        else:
+            stored = stored.reshape(-1).view(np.uint16)
+            self._pairs.take(stored, mode="clip", out=out.reshape(-1).view(np.uint64))
+
+    @cached_property
+    def _pairs(self):
+        """Light of any two levels: looked up at once, they take half the time."""
+        one = self.space.one_curve and self.pixels.shape[2] == 3
+        if self.pixels.dtype != np.uint8 or not one:
+            return None
+        levels = np.arange(2**16, dtype=np.uint16).view(np.uint8).reshape(-1, 2)
+        return self.space.decode_band(levels, 0).view(np.uint64)[:, 0]
+
+
 class Photo(Rows):
     """A photo: rows of it are float32 (h, W, 3), linear sRGB, cut off at 0 and 1.
 
@@ -49,32 +85,18 @@ class Photo(Rows):
 
     def __init__(self, pixels: np.ndarray | Pixels, encoding: Encoding, metadata: dict):
         self.pixels, self.encoding, self.metadata = pixels, encoding, metadata
+        self.light = Light(pixels, encoding.space)
         self.grey = pixels.shape[2] == 1
         self.size = pixels.shape[1], pixels.shape[0]
-        super().__init__((*pixels.shape[:2], 3), self._linear)
+        super().__init__(self.light.shape, lambda rows: self._srgb(self.light[rows]))
 
-    def _linear(self, rows):
-        stored, space = self.pixels[rows], self.encoding.space
-        if self.grey:
-            stored = stored.repeat(3, axis=-1)
-        light = space.to_srgb(space.decode(stored))
-        return light if space.diagonal else np.clip(light, 0, 1, out=light)
+    def _srgb(self, light):
+        light = self.encoding.space.to_srgb(light)
+        return light if self.encoding.space.diagonal else np.clip(light, 0, 1, out=light)
 
-    def read_into(self, rows: slice, out: np.ndarray) -> None:
-        if self._pairs is None or out.size % 2:
-            return super().read_into(rows, out)
-        stored = self.pixels[rows].reshape(-1).view(np.uint16)
-        self._pairs.take(stored, mode="clip", out=out.reshape(-1).view(np.uint64))
-
-    @cached_property
-    def _pairs(self):
-        """Light of any two levels: looked up at once, they take half the time."""
-        space = self.encoding.space
-        simple = space.diagonal and space.one_curve and not self.grey
-        if self.pixels.dtype != np.uint8 or not simple:
-            return None
-        levels = np.arange(2**16, dtype=np.uint16).view(np.uint8).reshape(-1, 2)
-        return space.decode(levels).view(np.uint64)[:, 0]
+    def averaged(self, height: int, width: int) -> np.ndarray:
+        """Reduced by `area_average`, float32 (height, width, 3), linear sRGB."""
+        return self._srgb(area_average(self.light, height, width))
 
     def corrected(self, gains: np.ndarray) -> Callable:
         """Function of a strip of `pixels` to the same with the gains (3,) on linear sRGB.
@@ -89,7 +111,7 @@ class Photo(Rows):
     def preview(self, width: int, height: int) -> np.ndarray:
         """The photo as small as that, for the eye: float32 (height, width, 3), linear sRGB."""
         if not isinstance(self.pixels, Pixels) or self.grey:
-            return area_average(self, height, width)
+            return self.averaged(height, width)
         small = self.pixels.image.resize((width, height), Image.Resampling.BOX, None, 2)
         return Photo(np.asarray(small), self.encoding, {})[:]
 
@@ -114,7 +136,7 @@ class Photo(Rows):
         if isinstance(correct, Levels) and isinstance(pixels, Pixels):
             on_all_cores(work_on_image, list(strips(pixels.shape)))
         elif not self.grey or done is not pixels:
-            on_all_cores(work, list(strips(pixels.shape, 2**16)))
+            on_all_cores(work, list(strips(pixels.shape, 2**15)))
         write_image(path, done, **self.metadata)
 
 
@@ -224,14 +246,19 @@ def corrector(space: Space, gains: np.ndarray, white: bool, dtype: np.dtype) -> 
         return lambda stored: stored
     if dtype == np.uint8 and space.diagonal and space.one_curve:
         return Levels(space, gains, white)
-    matrix = space.gains(gains).T.astype(np.float32)
+    matrix = space.gains(gains).astype(np.float32)
 
     def correct(stored):
-        light = space.decode(stored)
-        done = light * np.diag(matrix) if space.diagonal else light @ matrix
-        if white:
-            done += _whiteness(light.min(axis=-1, keepdims=True)) * (1 - done)
-        return space.encode(done, dtype)
+        light = [space.decode_band(stored[..., band], band) for band in range(3)]
+        least = np.minimum(np.minimum(light[0], light[1]), light[2])
+        whiteness = _whiteness(least) if white and least.max() > 0.9 else None
+        done = np.empty(stored.shape, dtype)
+        for band, row in enumerate(matrix):
+            part = sum(row[i] * light[i] for i in range(3) if row[i])
+            if whiteness is not None:
+                part += whiteness * (1 - part)
+            done[..., band] = space.encode_band(part, band, dtype)
+        return done
 
     return correct
 

@@ -98,6 +98,10 @@ class Raw(Rows):
         known = min(red, green, blue) > 0
         return [round(red / green, 6), 1.0, round(blue / green, 6)] if known else None
 
+    def averaged(self, height: int, width: int) -> np.ndarray:
+        """Reduced by `area_average`, float32 (height, width, 3), the camera's colours."""
+        return area_average(self, height, width)
+
     def preview(self, width: int, height: int) -> np.ndarray:
         """As small as that, float32 (height, width, 3), in the camera's colours."""
         return area_average(self, min(height, self.shape[0]), min(width, self.shape[1]))

@@ -7,6 +7,7 @@ Pillow's LittleCMS works at 8. Colours that sRGB does not have stay, below 0 or 
 
 import struct
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -53,45 +54,50 @@ class Space:
 
     def decode(self, stored: np.ndarray) -> np.ndarray:
         """Own linear light, float32 (..., 3), of uint8, uint16 or float32 in [0, 1]."""
-        if stored.dtype == np.float32:
-            if self.curves is None:
-                return stored
-            parts = [np.interp(stored[..., i], CODES, self.curves[i]) for i in range(3)]
-            return np.stack(parts, axis=-1).astype(np.float32)
-        step = 257 if stored.dtype == np.uint8 else 1
-        curves = self.curves or (CODES,) * 3
-        tables = [curve[::step].astype(np.float32) for curve in curves]
         if self.one_curve:
-            return tables[0].take(stored, mode="clip")  # not checked, which is faster
-        return np.stack([tables[i].take(stored[..., i]) for i in range(3)], axis=-1)
+            return self.decode_band(stored, 0)
+        return np.stack([self.decode_band(stored[..., i], i) for i in range(3)], axis=-1)
+
+    def decode_band(self, stored: np.ndarray, band: int) -> np.ndarray:
+        """`decode` of one channel."""
+        curve = self.curves[band] if self.curves else CODES
+        if stored.dtype == np.float32:
+            light = np.interp(stored, CODES, curve) if self.curves else stored
+            return light.astype(np.float32, copy=False)
+        table = curve[:: 257 if stored.dtype == np.uint8 else 1].astype(np.float32)
+        return table.take(stored, mode="clip")  # not checked, which is faster
 
     def encode(self, light: np.ndarray, dtype: type) -> np.ndarray:
         """What a file stores of own linear light (..., 3), which is cut off at 0 and 1.
 
         `dtype` is uint8, uint16 or float32, for 1 as the white.
         """
-        light = np.clip(light, 0, 1)
-        if dtype == np.float32:
-            if self.curves is None:
-                return light
-            parts = [np.interp(light[..., i], self.curves[i], CODES) for i in range(3)]
-            return np.stack(parts, axis=-1).astype(np.float32)
-        top = np.iinfo(dtype).max
-        if self.curves is None:
-            return np.rint(light * top).astype(dtype)
-        if self is SRGB:
-            return np.rint(linear_to_srgb(light) * top).astype(dtype)
-        parts = []
-        for i in range(3):
-            curve = self.curves[i]
-            if dtype == np.uint16 or light.size < 2**16:
-                codes = np.rint(np.interp(light[..., i], curve, CODES) * top)
-            else:  # within a hundredth of a level, ten times as fast
-                table = np.interp((np.arange(STEPS + 1) / STEPS) ** 2, curve, CODES) * top
-                table = np.rint(table).astype(dtype)
-                codes = table.take(np.rint(np.sqrt(light[..., i]) * STEPS).astype(np.int32))
-            parts.append(codes.astype(dtype))
+        parts = [self.encode_band(light[..., i], i, dtype) for i in range(3)]
         return np.stack(parts, axis=-1)
+
+    def encode_band(self, light: np.ndarray, band: int, dtype: type) -> np.ndarray:
+        """`encode` of one channel."""
+        light = np.clip(light, 0, 1)
+        top = 1 if dtype == np.float32 else np.iinfo(dtype).max
+        if self is SRGB:
+            codes = linear_to_srgb(light)
+        elif self.curves is None:
+            codes = light
+        elif dtype == np.uint8 and light.size > 2**12:
+            places = np.sqrt(light, out=light)
+            places *= STEPS
+            places += 0.5
+            return self._levels[band].take(places.astype(np.int32), mode="clip")
+        else:
+            codes = np.interp(light, self.curves[band], CODES)
+        return codes.astype(np.float32) if top == 1 else np.rint(codes * top).astype(dtype)
+
+    @cached_property
+    def _levels(self):
+        """Levels of 8 bits by the square root of light: within a hundredth, and fast."""
+        places = (np.arange(STEPS + 1) / STEPS) ** 2
+        codes = [np.interp(places, curve, CODES) * 255 for curve in self.curves]
+        return [np.rint(each).astype(np.uint8) for each in codes]
 
     def to_srgb(self, light: np.ndarray) -> np.ndarray:
         """Linear sRGB of own linear light; not cut off."""

@@ -13,7 +13,7 @@ from keras_gans.commands import draw as sentences
 from keras_gans.commands import generate as made
 from keras_gans.commands import white_balance as balance
 from keras_gans.commands.load import load
-from keras_gans.data.squares import area_average, read_levels
+from keras_gans.data.squares import read_levels
 from keras_gans.data.srgb import linear_to_srgb
 from keras_gans.data.write import quantize
 from keras_gans.defectgan.detection import mask_of
@@ -79,7 +79,7 @@ def _small(photo):
     """float32 (h, w, 3), linear, of at most `PREVIEW` pixels a side."""
     height, width = photo.shape[:2]
     scale = min(1, PREVIEW / max(height, width))
-    return area_average(photo, *(max(1, round(side * scale)) for side in (height, width)))
+    return photo.averaged(*(max(1, round(side * scale)) for side in (height, width)))
 
 
 # Defects ----------------------------------------------------------------------------------
