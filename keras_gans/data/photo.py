@@ -47,16 +47,16 @@ class Light(Rows):
 
     def __init__(self, pixels: np.ndarray | Pixels, space: Space):
         self.pixels, self.space = pixels, space
-        super().__init__((*pixels.shape[:2], 3), self._decoded)
+        self.shape = *pixels.shape[:2], 3
 
-    def _decoded(self, rows):
+    def __getitem__(self, rows: slice) -> np.ndarray:
         stored = self.pixels[rows]
         return self.space.decode(stored.repeat(3, axis=-1) if stored.shape[2] == 1 else stored)
 
     def read_into(self, rows: slice, out: np.ndarray) -> None:
         stored = self.pixels[rows]
         if self._pairs is None or stored.size % 2:
-            out[...] = self._decoded(rows)
+            out[...] = self[rows]
         else:
             stored = stored.reshape(-1).view(np.uint16)
             self._pairs.take(stored, mode="clip", out=out.reshape(-1).view(np.uint64))
@@ -88,7 +88,10 @@ class Photo(Rows):
         self.light = Light(pixels, encoding.space)
         self.grey = pixels.shape[2] == 1
         self.size = pixels.shape[1], pixels.shape[0]
-        super().__init__(self.light.shape, lambda rows: self._srgb(self.light[rows]))
+        self.shape = self.light.shape
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        return self._srgb(self.light[rows])
 
     def _srgb(self, light):
         light = self.encoding.space.to_srgb(light)
