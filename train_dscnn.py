@@ -44,7 +44,6 @@ from keras_gans.dscnn.protocols import (
     parts_to_hold_out,
     whole_scenes,
 )
-from keras_gans.dscnn.statistical import estimate_all
 from keras_gans.export.parity import print_parity
 from keras_gans.training.fit import fit
 from keras_gans.training.run_folder import RunFolder
@@ -122,7 +121,7 @@ def export(run, scenes, network, figures, weights):
     """Writes SavedModel and TFLite files; prints what they cost and how far they drift."""
     config = run.config
     whole = whole_scenes(scenes, config.patch_size)
-    count = len(scenes) if config.measured_lights else int(np.sum(scenes.folds != 1))
+    count = len(scenes) if config.measured_lights else int(np.sum(scenes.folds == 0))
     card = run.model_card(
         f"{scenes.name}, {count} scenes",
         {"held_out_errors_degrees": figures},
@@ -151,9 +150,8 @@ def main(config):
         print(f"run: {run.path}")
         set_up(config.deterministic)
         results, network = run_protocols(config, run.path, scenes)
-        baselines = estimate_all(scenes.images)
-        figures = report.write(run.path, scenes, results, baselines, config.seed)
-        weights = confidence_weights(scenes, results)
+        figures = report.write(run.path, scenes, results, config.seed)
+        weights = confidence_weights(scenes, results, network)
         run.export(export, scenes, network, figures, weights)
         print(f"figures and pictures: {run.path}")
 

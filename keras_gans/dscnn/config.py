@@ -54,12 +54,13 @@ SHORT = dict(
     augment=True,
 )
 
-# With --photos: clipped highlights must not give the casts away
+# With --photos: no new lights, since the traces of JPEG would turn with them
 PHOTOS = SHORT | dict(
-    patches=20_000,
+    patches=40_000,
     validation_share=0.0,
-    epochs=10,
-    augmentation=Augmentation(brighten=4.0),
+    epochs=16,
+    bn_momentum=0.99,
+    augmentation=Augmentation(crop=0.7, relight=0.0),
 )
 
 
@@ -79,9 +80,9 @@ class Config:
     """With measured lights: how to train and test, see docs/dscnn.md. None of them trains only
     the model to export."""
     photos: bool = False
-    """DATA is a folder of ordinary, well-balanced photos (8-bit, sRGB): each is put under a
-    known colour cast. Trains a model for finished photos, tested on those held out, with
-    settings of its own where none are given."""
+    """DATA is a folder of ordinary, well-balanced photos (8-bit, sRGB): each is saved anew
+    under known colour casts. Trains a model for finished photos, tested on those held out,
+    with settings of its own where none are given."""
 
     patch_size: Annotated[int, Within(8, 4096)] = 64
     modules: Annotated[int, Within(1, 5)] = 4

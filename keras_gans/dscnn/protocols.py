@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+import keras
 import numpy as np
 
 from keras_gans.dscnn import confidence
@@ -28,19 +29,26 @@ class Tested(NamedTuple):
 
 
 def parts_to_hold_out(scenes: Scenes, protocol: str, measured: bool = True) -> dict:
-    """The parts of a protocol, each held out in turn: dict name -> bool (N,).
+    """The parts of a protocol, each held out in turn.
 
-    "held-out" has the folds, of scenes without `measured` lights fold 1 alone.
-    "unseen-camera" has the sets, whole, since cameras of one set may share scenes; in one set
-    alone its cameras, if there are several.
+    "held-out" has the folds; of scenes without `measured` lights fold 1 is held out, and fold 0
+    is trained on. "unseen-camera" has the sets, whole, since cameras of one set may share
+    scenes; in one set alone its cameras, if there are several.
+
+    Returns:
+        dict name -> indices (to train on, held out).
     """
-    if protocol == "held-out":
-        folds = np.unique(scenes.folds) if measured else [1]
-        return {f"fold-{fold}": scenes.folds == fold for fold in folds}
-    groups = scenes.sets if len(set(scenes.sets)) > 1 else scenes.cameras
-    if len(set(groups)) < 2:
-        return {}
-    return {f"unseen-{i}": groups == name for i, name in enumerate(np.unique(groups))}
+    if not measured:
+        return {"fold-1": tuple(np.flatnonzero(scenes.folds == fold) for fold in (0, 1))}
+    groups, name = scenes.folds, "fold-{}"
+    if protocol == "unseen-camera":
+        groups = scenes.sets if len(set(scenes.sets)) > 1 else scenes.cameras
+        groups, name = np.unique(groups, return_inverse=True)[1], "unseen-{}"
+    return {
+        name.format(group): (np.flatnonzero(groups != group), np.flatnonzero(groups == group))
+        for group in np.unique(groups)
+        if not np.all(groups == group)
+    }
 
 
 def whole_scenes(scenes: Scenes, patch_size: int) -> bool:
@@ -60,34 +68,37 @@ def measure(network, scenes: Scenes, selection: np.ndarray, part: int = 0) -> Te
     )
 
 
-def hold_out(scenes: Scenes, parts: dict, train: Callable) -> tuple[Tested, object]:
+def hold_out(scenes: Scenes, parts: dict, train: Callable) -> tuple[Tested, keras.Model]:
     """Tests every part by a network trained on the others.
 
     Args:
         scenes: `Scenes`.
-        parts: dict name -> bool (N,).
+        parts: see `parts_to_hold_out`.
         train: function of a name and the indices of the scenes to train on to a network.
 
     Returns:
         (`Tested`, the last network).
     """
     tested = []
-    for number, (name, held_out) in enumerate(parts.items()):
-        network = train(name, np.flatnonzero(~held_out))
-        tested.append(measure(network, scenes, np.flatnonzero(held_out), number))
-    return Tested(
-        *(None if all_[0] is None else np.concatenate(all_) for all_ in zip(*tested))
-    ), network
+    for number, (name, (known, unknown)) in enumerate(parts.items()):
+        network = train(name, known)
+        tested.append(measure(network, scenes, unknown, number))
+    joined = (None if each[0] is None else np.concatenate(each) for each in zip(*tested))
+    return Tested(*joined), network
 
 
-def confidence_weights(scenes: Scenes, results: dict[str, Tested]) -> list[float] | None:
-    """Weights of `confidence.scene_estimate`, fitted on held-out scenes; `None` without any.
+def confidence_weights(
+    scenes: Scenes, results: dict[str, Tested], network: keras.Model
+) -> list[float] | None:
+    """Weights of `confidence.scene_estimate`, fitted on scenes that were held out.
 
-    On unseen cameras where these were tested, since a user's camera is one.
+    Those of unseen cameras where these were tested, since a user's camera is one; of photos
+    those of fold 2, which are kept for such choices. `None` without any.
     """
-    for protocol in ("unseen-camera", "held-out"):
-        found = results.get(protocol)
-        if found is not None and found.doubts is not None:
-            errors = angular_errors(scenes.illuminants[found.scenes], found.illuminants)
-            return confidence.fit(found.doubts, errors)
-    return None
+    found = results.get("unseen-camera", results.get("held-out"))
+    if found is not None and not np.isin(2, scenes.folds[found.scenes]) and 2 in scenes.folds:
+        found = measure(network, scenes, np.flatnonzero(scenes.folds == 2))
+    if found is None or found.doubts is None:
+        return None
+    errors = angular_errors(scenes.illuminants[found.scenes], found.illuminants)
+    return confidence.fit(found.doubts, errors)
