@@ -56,7 +56,7 @@ SHORT = dict(
 
 # With --photos: no new lights, since the traces of JPEG would turn with them
 PHOTOS = SHORT | dict(
-    patches=40_000,
+    patches=45_000,
     validation_share=0.0,
     epochs=16,
     bn_momentum=0.99,

@@ -72,7 +72,7 @@ def draw_rendering(rng: np.random.Generator, shape: tuple, smallest: int = 96) -
     wide, high = rng.uniform(0.55, 1, 2)
     left, top = rng.uniform(0, 1 - wide), rng.uniform(0, 1 - high)
     aspect = wide * shape[1] / (high * shape[0])
-    shorter = smallest * np.exp(rng.uniform(0, 1.4))
+    shorter = np.exp(rng.uniform(np.log(smallest), np.log(smallest * 25 / 6)))
     size = (shorter * max(aspect, 1), shorter * max(1 / aspect, 1))
     subsampling = int(rng.choice(3, p=(0.2, 0.2, 0.6)))
     saves = tuple((int(quality), subsampling) for quality in rng.integers(60, 99, 2))
@@ -117,6 +117,21 @@ def draw_matrix(rng: np.random.Generator) -> np.ndarray:
     rest = 1 - own - other
     red, green, blue = zip(own, other, rest)
     return np.array([red, (green[1], green[0], green[2]), (blue[2], blue[1], blue[0])])
+
+
+def white_balanced(scene: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A camera's linear picture as a finished photo.
+
+    Args:
+        scene: float32 (H, W, 3), linear camera RGB, its light divided out.
+        rng: draws the camera's matrix and the exposure.
+
+    Returns:
+        uint8 (H, W, 3), sRGB.
+    """
+    white = max(np.percentile(scene.max(axis=-1), rng.uniform(95, 99.5)), 1e-6)
+    matrix = draw_matrix(rng).astype(np.float32)
+    return quantize(linear_to_srgb(np.minimum(scene / white, 1) @ matrix.T), np.uint8)
 
 
 def save(photo: np.ndarray, rendering: Rendering) -> np.ndarray:

@@ -409,6 +409,27 @@ def test_renderings_are_a_function_of_the_seed(photos):
     assert not np.array_equal(first.illuminants, other.illuminants)
 
 
+def test_camera_scenes_are_white_balanced_and_rendered(tmp_path, monkeypatch):
+    """Grey scenes under lights of their own: what is left of colour is the cast put on."""
+    monkeypatch.setattr("keras_gans.dscnn.photo_casts.AT_LEAST", 1)
+    rng = np.random.default_rng(0)
+    lights = rng.uniform(0.3, 1, (12, 3))
+    grey = rng.uniform(0.05, 0.4, (12, 16, 16, 1))
+    np.savez(
+        tmp_path / "cameras.npz",
+        images=(grey * lights[:, None, None]).astype(np.float32),
+        illuminants=lights,
+        fold=np.arange(12) // 4,
+        camera=np.array(["a"] * 12),
+        names=np.array([f"image{i}" for i in range(12)]),
+    )
+    scenes = load_photos(tmp_path / "cameras.npz", 16, renderings=3)
+    assert np.bincount(scenes.folds).tolist() == [8 * 3, 4 * 2]
+    colours = [image.mean(axis=(0, 1)) for image in scenes.images]
+    errors = angular_errors(colours, scenes.illuminants)
+    assert np.median(errors) < 3 < np.median(angular_errors(colours, [[1, 1, 1]]))
+
+
 def test_photos_that_cannot_serve(photos, tmp_path):
     grey = Image.new("L", (64, 64), 90)
     grey.save(photos / "grey.png")
