@@ -58,9 +58,9 @@ SHORT = dict(
 PHOTOS = SHORT | dict(
     patches=45_000,
     validation_share=0.0,
-    epochs=16,
+    epochs=9,
     bn_momentum=0.99,
-    augmentation=Augmentation(crop=0.7, relight=0.0),
+    augmentation=Augmentation(crop=1.0, relight=0.0),
 )
 
 
