@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from keras_gans.data.srgb import linear_to_srgb
 from keras_gans.dscnn import confidence
 from keras_gans.dscnn.scenes import Scenes
+from keras_gans.dscnn.statistical import estimate_all
 from keras_gans.files import write_json
 from keras_gans.metrics.angular import STATISTICS, angular_errors, angular_statistics
 from keras_gans.report.pictures import save_figure
@@ -31,7 +32,7 @@ PROTOCOLS = {
 }
 
 
-def write(folder: Path, scenes: Scenes, results: dict, baselines: dict, seed: int) -> dict:
+def write(folder: Path, scenes: Scenes, results: dict, seed: int) -> dict:
     """Prints table 2 for each protocol, and the cameras; writes figures and pictures.
 
     Into the folder go `result.json` (the tables, a row a method and protocol, `cameras` and
@@ -42,17 +43,18 @@ def write(folder: Path, scenes: Scenes, results: dict, baselines: dict, seed: in
         folder: the run's; the logs of its trainings are `*/metrics.jsonl`.
         scenes: `Scenes`.
         results: dict protocol -> `protocols.Tested`.
-        baselines: dict method -> (len(scenes), 3) estimates.
         seed: the run's, recorded with every figure.
 
     Returns:
         dict protocol -> DSCNN's row of its table.
     """
     tables, cameras, tenths, per_scene, ours = [], [], [], [], {}
+    tested = []
     for protocol, found in results.items():
-        tested = found.scenes
-        estimates = {"DSCNN": found.illuminants}
-        estimates |= {name: values[tested] for name, values in baselines.items()}
+        if not np.array_equal(tested, found.scenes):
+            tested = found.scenes
+            baselines = estimate_all(scenes.take(tested).images)
+        estimates = {"DSCNN": found.illuminants, **baselines}
         truth = scenes.illuminants[tested]
         errors = {name: angular_errors(truth, values) for name, values in estimates.items()}
         conditions = {"protocol": protocol, "set": scenes.name}
