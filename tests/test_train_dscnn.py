@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import train_dscnn
 from keras_gans.dscnn.config import Config, StudyConfig
@@ -122,3 +123,19 @@ def test_scene_smaller_than_a_patch(tmp_path, data, monkeypatch, capsys):
     line = script.refused(f"--data {data} --patch-size 32")
     assert "image0: the image is 16x16, smaller than a patch of 32x32" in line
     assert not any((tmp_path / "runs" / "train_dscnn").iterdir())
+
+
+def test_photos_are_tested_on_those_held_out(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("keras_gans.dscnn.photo_casts.AT_LEAST", 1)
+    (tmp_path / "photos").mkdir()
+    for number, block in enumerate(np.random.default_rng(0).integers(0, 256, (20, 4, 4, 3))):
+        photo = Image.fromarray(block.astype(np.uint8)).resize(
+            (32, 32), Image.Resampling.NEAREST
+        )
+        photo.save(tmp_path / "photos" / f"{number:02}.png")
+    script = Script(train_dscnn, Config, monkeypatch, capsys)
+    arguments = f"--photos --data {tmp_path}/photos --epochs 1 --run-dir {tmp_path}/run"
+    output = script.start(arguments, SMALL)
+    assert "fold-1: 56 scenes" in output  # 14 photos, 4 renderings each
+    assert "photos, 8 scenes" in output  # 4 photos, twice
+    assert (tmp_path / "run" / "errors.csv").read_text().count("\n") == 9
