@@ -9,6 +9,7 @@ from .commands.api import classify as classify
 from .commands.api import detect as detect
 from .commands.api import draw as draw
 from .commands.api import generate as generate
+from .commands.api import illuminant as illuminant
 from .commands.api import white_balance as white_balance
 from .commands.load import load as load
 from .defectgan.model import DefectGAN as DefectGAN

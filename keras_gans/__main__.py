@@ -30,6 +30,7 @@ def white_balance(
     given: Annotated[Literal["srgb", "linear"] | None, arg(name="input")] = None,
     raw_format: Literal["tiff", "jpeg"] = "tiff",
     xmp: bool = False,
+    strength: Literal["auto"] | float = "auto",
     as_json: Annotated[bool, arg(name="json")] = False,
     backend: Backend = "litert",
 ) -> None:
@@ -60,12 +61,14 @@ def white_balance(
         raw_format: Raw files become NAME.tiff of 16 bits, or NAME.jpg.
         xmp: Write NAME.xmp beside a raw file's results: the white balance for Lightroom and
             Camera Raw.
+        strength: How much of the light is taken out, from 0 to 1; "auto" takes less out of a
+            finished photo where the model is unsure.
         as_json: Print a JSON list instead of the table.
         backend: "litert" needs no TensorFlow; a model without .tflite files runs on TensorFlow.
     """
     from keras_gans.commands.white_balance import Wishes, white_balance
 
-    wishes = Wishes(given, raw_format, xmp)
+    wishes = Wishes(given, raw_format, xmp, strength)
     white_balance(photos, out, model, view, as_json, backend, wishes)
 
 

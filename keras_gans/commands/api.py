@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from PIL import Image
@@ -21,7 +22,10 @@ Picture = Image.Image | np.ndarray
 
 
 def white_balance(
-    image: Picture, model: str | Path | None = None, input: Input | None = None
+    image: Picture,
+    model: str | Path | None = None,
+    input: Input | None = None,
+    strength: float | Literal["auto"] = "auto",
 ) -> tuple[np.ndarray, np.ndarray]:
     """Takes the colour of the light out of a photo.
 
@@ -31,6 +35,8 @@ def white_balance(
         model: a name or a folder, see `load`; by default "dscnn-photos" for sRGB, "dscnn" for
             linear values.
         input: "srgb" or "linear", for an array that is not what its type says.
+        strength: how much of the light is taken out, 0 to 1; "auto" takes less out of a
+            finished photo where the model is unsure.
 
     Returns:
         (corrected, illuminant): of the image's kind; linear RGB of length 1, float64 (3,).
@@ -40,8 +46,31 @@ def white_balance(
 
     Example: `corrected, illuminant = white_balance(Image.open("hall.jpg"))`
     """
-    kind = photo_of(image, input).encoding.kind
-    return _loaded(balance.WhiteBalance, model, balance.MODELS[kind])(image, input)
+    return _balance(image, model, input)(image, input, strength)
+
+
+def illuminant(
+    image: Picture, model: str | Path | None = None, input: Input | None = None
+) -> tuple[np.ndarray, float | None]:
+    """Tells the colour of the light in a photo, and how sure that is.
+
+    Args:
+        image, model, input: see `white_balance`.
+
+    Returns:
+        (illuminant, confidence): linear RGB of length 1, float64 (3,); the chance that it is
+        within 3 degrees of the light, `None` of a model that does not tell.
+
+    Raises:
+        InputError: the image or the model cannot be used.
+    """
+    found = _balance(image, model, input).of(image, input)[1]
+    return found.illuminant, found.confidence
+
+
+def _balance(image, model, given):
+    kind = photo_of(image, given).encoding.kind
+    return _loaded(balance.WhiteBalance, model, balance.MODELS[kind])
 
 
 def detect(

@@ -23,11 +23,14 @@ class Wishes:
         given: what files hold that do not say it themselves: "srgb" or "linear".
         raw_format: of developed raw files: "tiff", of 16 bits, or "jpeg".
         xmp: whether raw files get a sidecar.
+        strength: how much of the light is taken out, 0 to 1, or "auto": less where the model
+            is unsure.
     """
 
     given: Input | None = None
     raw_format: Literal["tiff", "jpeg"] = "tiff"
     xmp: bool = False
+    strength: float | Literal["auto"] = "auto"
 
 
 def kind_of(path: Path, given: Input | None = None) -> str:
@@ -85,13 +88,14 @@ def print_table(rows: list[dict], out: Path) -> None:
     """Shows the results of photos, see `white_balance`, as a table and some lines."""
     show(
         "Colour of the light: linear RGB of length 1, and the gains undoing it",
-        ("file", "size", "taken for", "red", "green", "blue", "gains"),
+        ("file", "size", "taken for", "red", "green", "blue", "sure", "gains"),
         [
             (
                 Path(row["file"]).name,
                 f"{row['width']} x {row['height']}",
                 row["encoding"],
                 *(f"{value:.3f}" for value in row["illuminant"]),
+                "" if row["confidence"] is None else f"{row['confidence']:.2f}",
                 "  ".join(f"{value:.2f}" for value in row["gains"]),
             )
             for row in rows

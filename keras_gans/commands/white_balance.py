@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 import numpy as np
 from rich.console import Console
@@ -36,12 +37,40 @@ from keras_gans.data.photo import Photo, photo_of
 from keras_gans.data.pixels import Rows, as_linear, strips
 from keras_gans.data.squares import area_average
 from keras_gans.data.write import encoded_png
-from keras_gans.dscnn.lite import MAP_PATCHES, MIN_LIT, correct, local_map
+from keras_gans.dscnn.lite import MAP_PATCHES, MIN_LIT, NORMS, correct, local_map, scene_light
 from keras_gans.dscnn.strip import PANEL, draw_strip, gains_of
 from keras_gans.errors import InputError
 from keras_gans.files import check_folder, replacing
 
 BAND_PIXELS = 2**22  # of a large photo, at most this many go through the network at once
+
+
+Strength = float | Literal["auto"]
+
+
+def checked_strength(wished: Strength) -> Strength:
+    """ "auto", or 0 to 1 (raises `InputError`)."""
+    if wished != "auto" and not 0 <= wished <= 1:
+        raise InputError(f"strength must be auto, or from 0 to 1. Received: {wished}")
+    return wished
+
+
+class Found(NamedTuple):
+    """What `estimate` gives.
+
+    Attributes:
+        illuminant: float64 (3,), unit norm.
+        local_map: float64 (h, w, 3), unit norm, NaN where a patch is mostly black and has no
+            vote.
+        covered: the part of the photo's height and width that the patches of the map cover,
+            counted from the upper left.
+        confidence: in [0, 1], see `WITHIN`; `None` of a model that does not tell.
+    """
+
+    illuminant: np.ndarray
+    local_map: np.ndarray
+    covered: tuple[float, float]
+    confidence: float | None = None
 
 
 MODELS = {"linear": "dscnn", "srgb": "dscnn-photos", "raw": "dscnn"}
@@ -57,6 +86,9 @@ class WhiteBalance:
         view: "whole", "native" or the shorter side in pixels: what it is shown.
         lite: the file for LiteRT; `None` for TensorFlow.
         threads: of LiteRT; 0 for all cores.
+        weights: of the confidence, see `scene_light`; `None` for a model without.
+        sure: the confidence from which on a photo is corrected in full, in proportion below
+            it; 0 for always.
     """
 
     folder: Path
@@ -64,6 +96,8 @@ class WhiteBalance:
     view: str | int
     lite: Path | None = None
     threads: int = 0
+    weights: tuple[float, ...] | None = None
+    sure: float = 0.0
 
     @classmethod
     def find(
@@ -91,9 +125,15 @@ class WhiteBalance:
             view = description["view"]
             if view not in ("whole", "native"):
                 view = models.number(description, "view", patch, 2**20)
-            return patch, view
+            weights = description.get("confidence")
+            if weights is not None:
+                weights = tuple(float(weight) for weight in weights)
+                if len(weights) != 2 + len(NORMS) or not np.isfinite(weights).all():
+                    raise ValueError(weights)
+            sure = models.number({"sure": 0} | description, "sure", 0, 1, float)
+            return patch, view, weights, sure
 
-        folder, (patch, trained_view) = models.find_model(
+        folder, (patch, trained_view, weights, sure) = models.find_model(
             folder,
             default,
             "python train_dscnn.py",
@@ -106,7 +146,28 @@ class WhiteBalance:
                 f"view is whole, native or pixels, at least {patch} (a patch). Received: {view}"
             )
         lite = lite_file(folder, "-network") if backend == "litert" else None
-        return cls(folder, patch, view, lite)
+        return cls(folder, patch, view, lite, weights=weights, sure=sure)
+
+    def strength(self, found: Found, wished: Strength = "auto") -> float:
+        """How much of a light to take out: less of one that is unsure, unless told."""
+        if checked_strength(wished) != "auto":
+            return wished
+        doubtful = self.sure and found.confidence is not None
+        return min(1.0, found.confidence / self.sure) if doubtful else 1.0
+
+    def of(self, image: np.ndarray, given: Input | None = None) -> tuple[Photo, Found]:
+        """A photo and its light.
+
+        Args:
+            image, given: see `photo_of`.
+        """
+        photo = photo_of(image, given)
+        if min(photo.shape[:2]) < self.patch_size:
+            raise InputError(
+                f"a photo is at least {self.patch_size}x{self.patch_size} pixels. "
+                f"Received: {photo.shape[1]} x {photo.shape[0]}"
+            )
+        return photo, estimate(photo, self)
 
     @cached_property
     def local_map(self):
@@ -125,27 +186,26 @@ class WhiteBalance:
         return lambda image: signature(images=image[None])["local_map"][0]
 
     def __call__(
-        self, image: np.ndarray, given: Input | None = None
+        self,
+        image: np.ndarray,
+        given: Input | None = None,
+        strength: Strength = "auto",
     ) -> tuple[np.ndarray, np.ndarray]:
         """Takes the colour of the light out of a photo.
 
         Args:
             image, given: see `photo_of`.
+            strength: see the method.
 
         Returns:
             (corrected, illuminant): of the photo's kind; and linear RGB of length 1, (3,).
         """
-        photo = photo_of(image, given)
-        if min(photo.shape[:2]) < self.patch_size:
-            raise InputError(
-                f"a photo is at least {self.patch_size}x{self.patch_size} pixels. "
-                f"Received: {photo.shape[1]} x {photo.shape[0]}"
-            )
-        illuminant = estimate(photo, self)[0]
-        correct, done = photo.corrected(gains_of(illuminant)), np.empty_like(photo.pixels)
+        photo, found = self.of(image, given)
+        gains = gains_of(found.illuminant) ** self.strength(found, strength)
+        correct, done = photo.corrected(gains), np.empty_like(photo.pixels)
         for rows in strips(photo.shape):
             done[rows] = correct(photo.pixels[rows])
-        return done, illuminant
+        return done, found.illuminant
 
 
 def white_balance(
@@ -176,13 +236,15 @@ def white_balance(
     Returns:
         list of dicts, one a photo: "file", "width", "height", "kind" ("srgb", "linear" or
         "raw"), "encoding" (its colour space), "told_by" (what says so), "notes", "view",
-        "illuminant" (unit norm), "gains", "corrected" and "map" (paths); of raw files also
+        "illuminant" (unit norm), "confidence" (or `None`), "strength", "gains" (that were
+        applied), "corrected" and "map" (paths); of raw files also
         "as_shot" (the camera's gains, or `None`) and "xmp" (path, or `None`).
 
     Raises:
         InputError: a photo, the model or the output folder cannot be used.
     """
     out = Path(out)
+    checked_strength(wishes.strength)  # before anything is read
     paths = list_images(photos, SUFFIXES)
     targets = output_paths(paths, out, wishes)
     kinds = [kind_of(path, wishes.given) for path in paths]
@@ -215,7 +277,8 @@ def white_balance(
         def correct(path, files, estimator, found):
             light, photo = found
             photo = photo or open_file(path, wishes.given)
-            return correct_file(path, photo, files, estimator, light)
+            strength = estimator.strength(light, wishes.strength)
+            return correct_file(path, photo, files, estimator, light, strength)
 
         lights = on_all(check, "checking", paths, work, kept)
         out.mkdir(parents=True, exist_ok=True)
@@ -227,36 +290,34 @@ def white_balance(
     return rows
 
 
-def estimate(image: np.ndarray | Rows, estimator: WhiteBalance) -> tuple:
+def estimate(image: np.ndarray | Rows, estimator: WhiteBalance) -> Found:
     """Estimates the light of one photo.
 
     Args:
         image: (H, W, 3), of which rows are read as `as_linear` reads them.
         estimator: a `WhiteBalance`. Its view "whole" shows it the scene area-averaged
-            into one patch, as the thumbnails it was trained on; the map is then made of
-            the photo reduced to 4 patches on the shorter side, or to the whole patches it
-            holds. Otherwise the estimate is the median of the map. No view enlarges.
-
-    Returns:
-        (illuminant, local_map, covered): float64 (3,) and (h, w, 3), unit norm, NaN where
-        a patch is mostly black and has no vote; and the part of the photo's height and
-        width that the patches of the map cover, counted from the upper left.
+            into one patch, as the thumbnails it was trained on, mirrored and turned; the map
+            is then made of the photo reduced to 4 patches on the shorter side, or to the
+            whole patches it holds. Otherwise the estimate is the median of the map. No view
+            enlarges. A photo without colour, R = G = B, has a grey light.
     """
     patch, view = estimator.patch_size, estimator.view
     height, width = image.shape[:2]
     shorter = min(height, width)
     if view == "whole":
-        illuminant, _ = _run(area_average(image, patch, patch), estimator)
+        scene = as_linear(area_average(image, patch, patch))
+        illuminant, confidence = scene_light(estimator.local_map, scene, estimator.weights)
         unit = max(patch, shorter / MAP_PATCHES)  # pixels of the photo a patch stands for
         rows, columns = int(height / unit), int(width / unit)
         image = area_average(image, rows * patch, columns * patch)
-        return illuminant, _run(image, estimator)[1], (1.0, 1.0)
+        illuminant = illuminant.astype(np.float64)
+        return Found(illuminant, _run(image, estimator)[1], (1.0, 1.0), confidence)
     if view != "native" and view < shorter:
         scale = view / shorter
         image = area_average(image, round(scale * height), round(scale * width))
     illuminant, local_map = _run(image, estimator)
     covered = np.array(local_map.shape[:2]) * patch / image.shape[:2]
-    return illuminant, local_map, tuple(covered)
+    return Found(illuminant, local_map, tuple(covered))
 
 
 def _run(image, estimator):
@@ -285,7 +346,7 @@ def _run(image, estimator):
     return illuminant / np.linalg.norm(illuminant), lights
 
 
-def estimate_file(path: Path, photo: Photo | raw.Raw, estimator: WhiteBalance) -> tuple:
+def estimate_file(path: Path, photo: Photo | raw.Raw, estimator: WhiteBalance) -> Found:
     """The light of a photo that can be corrected.
 
     Returns:
@@ -306,10 +367,10 @@ def estimate_file(path: Path, photo: Photo | raw.Raw, estimator: WhiteBalance) -
         raise InputError(f"{path}: all black, it shows no light: leave it out")
     found = estimate(shown, estimator)
     if photo.grey:
-        found = np.full(3, 3**-0.5), *found[1:]
-    if not np.isfinite(found[0]).all() or found[0].min() <= 0:
+        found = found._replace(illuminant=np.full(3, 3**-0.5))
+    if not np.isfinite(found.illuminant).all() or found.illuminant.min() <= 0:
         raise InputError(
-            f"{path}: the model gave no usable light ({found[0].round(3).tolist()}): "
+            f"{path}: the model gave no usable light ({found.illuminant.round(3).tolist()}): "
             "leave the photo out, or use another model"
         )
     return found
@@ -339,7 +400,8 @@ def correct_file(
     photo: Photo | raw.Raw,
     targets: tuple[Path, ...],
     estimator: WhiteBalance,
-    found: tuple,
+    found: Found,
+    strength: float = 1.0,
 ) -> dict:
     """Writes the corrected photo and its local-map picture.
 
@@ -348,6 +410,7 @@ def correct_file(
         targets: see `output_paths`.
         estimator: which model it was.
         found: what `estimate_file` gave.
+        strength: how much of the light is taken out, 0 to 1.
 
     Returns:
         dict, see `white_balance`.
@@ -355,8 +418,10 @@ def correct_file(
     Raises:
         InputError: the photo cannot be read, or a result not be written.
     """
-    illuminant, local_map, covered = found
-    gains, kind, encoding = gains_of(illuminant), photo.encoding.kind, photo.encoding
+    illuminant = found.illuminant
+    removed = illuminant**strength
+    removed /= np.linalg.norm(removed)
+    gains, kind, encoding = gains_of(removed), photo.encoding.kind, photo.encoding
     width, height = photo.size
     row = {
         "file": str(path),
@@ -368,6 +433,8 @@ def correct_file(
         "notes": list(encoding.notes),
         "view": estimator.view,
         "illuminant": [round(float(value), 6) for value in illuminant],
+        "confidence": None if found.confidence is None else round(found.confidence, 4),
+        "strength": round(strength, 4),
         "gains": [round(float(value), 6) for value in gains],
         "corrected": str(targets[0]),
         "map": str(targets[1]),
@@ -376,8 +443,8 @@ def correct_file(
     small = photo.preview(*(max(1, round(scale * side)) for side in (width, height)))
 
     def picture():
-        after = correct(small, illuminant, keep_white=kind == "srgb")
-        strip = draw_strip(path.name, kind, small, after, illuminant, local_map, covered)
+        after = correct(small, removed, keep_white=kind == "srgb")
+        strip = draw_strip(path.name, kind, small, after, *found[:3])
         return encoded_png(strip)
 
     with ThreadPoolExecutor(1) as pool:
@@ -386,6 +453,6 @@ def correct_file(
     with replacing(targets[1]) as temporary:
         temporary.write_bytes(drawn.result())
     if kind == "raw":
-        done = len(targets) > 2 and photo.write_xmp(targets[2], illuminant)
+        done = len(targets) > 2 and photo.write_xmp(targets[2], removed)
         row |= {"as_shot": photo.as_shot, "xmp": str(targets[2]) if done else None}
     return row

@@ -1,6 +1,6 @@
 """What surrounds the network, in NumPy: patches in, unit vectors out, as `estimate` has it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -39,27 +39,25 @@ def local_map(network: Callable, image: np.ndarray, patch: int) -> np.ndarray:
 
 
 def scene_light(
-    network: Callable, scene: np.ndarray, weights: list[float] | None
+    votes_of: Callable, scene: np.ndarray, weights: Sequence[float] | None = None
 ) -> tuple[np.ndarray, float | None]:
-    """The light of a scene averaged into one patch: the mean of its mirrored and turned views.
+    """`confidence.scene_estimate` in NumPy, of one scene averaged into one patch.
 
     Args:
-        network: see `local_map`.
+        votes_of: function of an image to its local map; the light of one patch is (1, 1, 3).
         scene: float32 (S, S, 3), linear.
-        weights: of the confidence, see `confidence.confidence`; `None` for a model without.
+        weights: of the confidence; `None` for a model without.
 
     Returns:
         (illuminant, confidence): float32 (3,), unit norm; in [0, 1], or `None`.
     """
-    grey = not (scene.max(axis=2) - scene.min(axis=2)).any()
-    votes = []
-    for transposed in (scene, scene.swapaxes(0, 1)):
-        for view in (transposed, transposed[::-1], transposed[:, ::-1], transposed[::-1, ::-1]):
-            votes.append(local_map(network, view, len(view))[0, 0])
-    votes = np.array(votes)
+    turned = scene, scene.swapaxes(0, 1)
+    views = [view[::y, ::x] for view in turned for x in (1, -1) for y in (1, -1)]
+    votes = np.array([votes_of(view)[0, 0] for view in views])
     light = unit_lights(votes.mean(axis=0))
     spread = np.linalg.norm(votes - light, axis=1).mean()
-    light = unit_lights(np.ones(3, np.float32) if grey else light)
+    if not (scene.max(axis=2) - scene.min(axis=2)).any():
+        light = unit_lights(np.ones(3, np.float32))
     if weights is None:
         return light, None
     scene = np.maximum(scene / max(scene.max(), 1e-6), 0)

@@ -56,7 +56,8 @@ def white_balance(path: Path, out: Path) -> tuple[np.ndarray, np.ndarray, Image.
     found = balance.estimate_file(path, photo, estimator)
     [targets] = balance.output_paths([path], out)
     before = _small(photo)
-    row = balance.correct_file(path, photo, targets, estimator, found)
+    strength = estimator.strength(found)
+    row = balance.correct_file(path, photo, targets, estimator, found, strength)
     after = _small(balance.open_file(targets[0]))
     exposure = 1
     if row["kind"] != "srgb":  # linear photos are brightened
@@ -65,7 +66,7 @@ def white_balance(path: Path, out: Path) -> tuple[np.ndarray, np.ndarray, Image.
     before = quantize(linear_to_srgb(before * exposure), np.uint8)
     after = after if row["kind"] == "raw" else after * exposure
     after = quantize(linear_to_srgb(after), np.uint8)
-    local_map = draw_map(*found[1:], (after.shape[1], after.shape[0]))
+    local_map = draw_map(*found[1:3], (after.shape[1], after.shape[0]))
     return before, after, local_map, row
 
 
