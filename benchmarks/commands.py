@@ -1,7 +1,8 @@
 """What one call of a command costs: time and memory, on LiteRT and on TensorFlow.
 
     python benchmarks/commands.py           about 3 minutes on 2 cores
-    python benchmarks/commands.py --large   also photos of up to 200 megapixels, 3 minutes more
+    python benchmarks/commands.py --large   also photos of up to 200 megapixels, 3 minutes more;
+                                            and Pillow alone, which reads and writes the first
 
 Every call is a process of its own. Beside the commands stands `python -c "import tensorflow"`,
 which is what the old way begins with. Prints the fastest of some calls by the clock, the time
@@ -61,6 +62,10 @@ def main():
             save(folder, photo, size)
             command = ["-m", "keras_gans", "white-balance", photo, "--out", "balanced"]
             rows.append((f"white-balance, {name}", "litert", command, 1))
+        if config.large:
+            rows.append(
+                ("Pillow reads and writes 12 megapixels", "", ["-c", PILLOW], config.calls)
+            )
         for name, backend, command, calls in rows:
             measured = [measure(command, folder) for _ in range(calls)]
             clock, cpu = min(each[:2] for each in measured)
@@ -86,6 +91,14 @@ def measure(command, folder):
     seconds = time.perf_counter() - start
     return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000
 
+
+PILLOW = """
+from PIL import Image
+
+image = Image.open("12.jpg")
+image.load()
+image.save("written.jpg", quality=95)
+"""
 
 SAVE = """
 import sys

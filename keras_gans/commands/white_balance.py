@@ -37,7 +37,7 @@ from keras_gans.data.photo import Photo, photo_of
 from keras_gans.data.pixels import Rows, as_linear, strips
 from keras_gans.data.squares import area_average
 from keras_gans.data.write import encoded_png
-from keras_gans.dscnn.lite import MAP_PATCHES, MIN_LIT, NORMS, correct, local_map, scene_light
+from keras_gans.dscnn.lite import MAP_PATCHES, MIN_LIT, NORMS, local_map, scene_light
 from keras_gans.dscnn.strip import PANEL, draw_strip, gains_of
 from keras_gans.errors import InputError
 from keras_gans.files import check_folder, replacing
@@ -440,11 +440,11 @@ def correct_file(
         "map": str(targets[1]),
     }
     scale = min(1, PANEL / max(height, width))
-    small = photo.preview(*(max(1, round(scale * side)) for side in (width, height)))
+    sides = (max(1, round(scale * side)) for side in (width, height))
+    panels = photo.panels(gains, *sides)
 
     def picture():
-        after = correct(small, removed, keep_white=kind == "srgb")
-        strip = draw_strip(path.name, kind, small, after, *found[:3])
+        strip = draw_strip(path.name, kind, *panels, *found[:3])
         return encoded_png(strip)
 
     with ThreadPoolExecutor(1) as pool:

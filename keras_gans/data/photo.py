@@ -111,12 +111,17 @@ class Photo(Rows):
         white = self.encoding.kind == "srgb"
         return corrector(self.encoding.space, np.asarray(gains), white, self.pixels.dtype)
 
-    def preview(self, width: int, height: int) -> np.ndarray:
-        """The photo as small as that, for the eye: float32 (height, width, 3), linear sRGB."""
-        if not isinstance(self.pixels, Pixels) or self.grey:
-            return self.averaged(height, width)
-        small = self.pixels.image.resize((width, height), Image.Resampling.BOX, None, 2)
-        return Photo(np.asarray(small), self.encoding, {})[:]
+    def panels(self, gains: np.ndarray, width: int, height: int) -> tuple:
+        """(as taken, corrected), for the eye: float32 (height, width, 3), linear sRGB."""
+        if isinstance(self.pixels, Pixels) and not self.grey:
+            small = self.pixels.image.resize((width, height), Image.Resampling.BOX, None, 2)
+            small = Photo(np.asarray(small), self.encoding, {})[:]
+        else:
+            small = self.averaged(height, width)
+        done = small if self.grey else small * np.asarray(gains, np.float32)
+        if self.encoding.kind == "srgb":
+            done = done + _whiteness(small.min(axis=-1, keepdims=True)) * (1 - done)
+        return small, np.clip(done, 0, 1)
 
     def write(self, path: Path, gains: np.ndarray) -> None:
         """Writes the corrected photo, a float one with 16 bits (raises `InputError`).

@@ -102,9 +102,19 @@ class Raw(Rows):
         """Reduced by `area_average`, float32 (height, width, 3), the camera's colours."""
         return area_average(self, height, width)
 
-    def preview(self, width: int, height: int) -> np.ndarray:
-        """As small as that, float32 (height, width, 3), in the camera's colours."""
-        return area_average(self, min(height, self.shape[0]), min(width, self.shape[1]))
+    def developed(self, gains: np.ndarray | None = None) -> np.ndarray:
+        """Half size, through the camera's matrix: float32 (h, W, 3), linear sRGB.
+
+        `gains` are by default the camera's own.
+        """
+        red, green, blue = map(float, (self.as_shot or (1, 1, 1)) if gains is None else gains)
+        wb = [red, green, blue, green]
+        return LINEAR.decode(self._developed(user_wb=wb, half_size=True, gamma=(1, 1)))
+
+    def panels(self, gains: np.ndarray, width: int, height: int) -> tuple:
+        """(as shot, corrected), for the eye: float32 (height, width, 3), linear sRGB."""
+        size = min(height, self.shape[0]), min(width, self.shape[1])
+        return tuple(area_average(self.developed(each), *size) for each in (None, gains))
 
     def write(self, path: Path, gains: np.ndarray) -> None:
         """Develops it, through the camera's matrix, to a JPEG or a TIFF of 16 bits in sRGB.

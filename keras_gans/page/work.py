@@ -13,6 +13,7 @@ from keras_gans.commands import draw as sentences
 from keras_gans.commands import generate as made
 from keras_gans.commands import white_balance as balance
 from keras_gans.commands.load import load
+from keras_gans.data.photo import photo_of
 from keras_gans.data.squares import read_levels
 from keras_gans.data.srgb import linear_to_srgb
 from keras_gans.data.write import quantize
@@ -55,17 +56,16 @@ def white_balance(path: Path, out: Path) -> tuple[np.ndarray, np.ndarray, Image.
     photo = balance.open_file(path)
     found = balance.estimate_file(path, photo, estimator)
     [targets] = balance.output_paths([path], out)
-    before = _small(photo)
+    raw = photo.encoding.kind == "raw"
+    before = _small(photo_of(photo.developed(), "linear") if raw else photo)
     strength = estimator.strength(found)
     row = balance.correct_file(path, photo, targets, estimator, found, strength)
-    after = _small(balance.open_file(targets[0]))
-    exposure = 1
-    if row["kind"] != "srgb":  # linear photos are brightened
-        shown = before if row["kind"] == "raw" else after
-        exposure = np.float32(0.9 / max(float(np.percentile(shown, 99)), 1e-4))
-    before = quantize(linear_to_srgb(before * exposure), np.uint8)
-    after = after if row["kind"] == "raw" else after * exposure
-    after = quantize(linear_to_srgb(after), np.uint8)
+    after, exposure = _small(balance.open_file(targets[0])), 1
+    if row["kind"] == "linear":  # these are brightened
+        exposure = np.float32(0.9 / max(float(np.percentile(after, 99)), 1e-4))
+    before, after = (
+        quantize(linear_to_srgb(each * exposure), np.uint8) for each in (before, after)
+    )
     local_map = draw_map(*found[1:3], (after.shape[1], after.shape[0]))
     return before, after, local_map, row
 

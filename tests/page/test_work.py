@@ -36,6 +36,20 @@ def test_linear_photos_are_brightened_for_the_screen(tmp_path):
     assert row["width"] == 2600
 
 
+def test_camera_raw_is_shown_as_shot_and_developed(tmp_path):
+    pytest.importorskip("rawpy", reason="camera raw needs the extra 'raw'")
+    from tests.data.dng import D65, TO_CAMERA, write_dng
+
+    grey = np.full((192, 288, 1), 0.2)
+    path = write_dng(tmp_path / "a.dng", grey * (TO_CAMERA @ D65), orientation=6)
+    (tmp_path / "out").mkdir()
+    before, after, _, row = work.white_balance(path, tmp_path / "out")
+    assert row["kind"] == "raw" and row["corrected"].endswith("a.tiff")
+    assert before.shape == (144, 96, 3) and after.shape == (288, 192, 3)
+    assert np.ptp(before.mean(axis=(0, 1))) < 2  # the camera's own white balance is right
+    assert work.told(row) == "Taken for camera raw, by its kind of file."
+
+
 def test_the_models_own_threshold_finds_what_the_command_finds(tmp_path):
     *scratched, sound = examples.surfaces(tmp_path)
     for path in (scratched[0], sound):
