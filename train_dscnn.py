@@ -38,10 +38,10 @@ from keras_gans.dscnn.export import compare_dscnn, export_dscnn
 from keras_gans.dscnn.model import SCHEDULES, compile_dscnn
 from keras_gans.dscnn.networks import build_dscnn
 from keras_gans.dscnn.protocols import (
-    confidence_weights,
     hold_out,
     measure,
     parts_to_hold_out,
+    trust,
     whole_scenes,
 )
 from keras_gans.export.parity import print_parity
@@ -117,7 +117,7 @@ def run_protocols(config, folder, scenes):
     return results, network
 
 
-def export(run, scenes, network, figures, weights):
+def export(run, scenes, network, figures, trusted):
     """Writes SavedModel and TFLite files; prints what they cost and how far they drift."""
     config = run.config
     whole = whole_scenes(scenes, config.patch_size)
@@ -127,7 +127,7 @@ def export(run, scenes, network, figures, weights):
         {"held_out_errors_degrees": figures},
         patch_size=config.patch_size,
         view="whole" if whole else "native",  # what of a scene its patches showed
-        confidence=weights,
+        **trusted,
     )
     side = 4 * config.patch_size
     some = [scenes.images[i][:side, :side].copy() for i in spread(len(scenes), 200)]
@@ -151,8 +151,8 @@ def main(config):
         set_up(config.deterministic)
         results, network = run_protocols(config, run.path, scenes)
         figures = report.write(run.path, scenes, results, config.seed)
-        weights = confidence_weights(scenes, results, network)
-        run.export(export, scenes, network, figures, weights)
+        trusted = trust(scenes, results, network)
+        run.export(export, scenes, network, figures, trusted)
         print(f"figures and pictures: {run.path}")
 
 

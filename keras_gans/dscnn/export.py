@@ -57,7 +57,8 @@ def export_dscnn(
         base: folder, made if missing.
         metadata: what can be written as JSON (what it was trained on, its errors). Its `view`,
             "native" if there is none, is that of the signatures; `confidence` the weights of
-            `scene_estimate`, with which models of view "whole" tell how sure they are.
+            `scene_estimate`, with which models of view "whole" tell how sure they are, and
+            `sure` see `served_dscnn`.
         representative_images: sequence of float32 (H, W, 3), what a user's images are like;
             int8 measures its ranges on them. A hundred or two are enough.
 
@@ -78,7 +79,7 @@ def export_dscnn(
         for form in FORMS
         for precision in PRECISIONS
     }
-    endpoints = served_dscnn(network, view, weights)
+    endpoints = served_dscnn(network, view, weights, metadata.get("sure", 0))
     examples = picture_examples(network.input_shape[1], 3, np.float32)
     version = export_saved_model(base, network, endpoints, metadata, examples=examples)
     return {"saved_model": version, **write_models(models, version, metadata)}

@@ -87,18 +87,25 @@ def hold_out(scenes: Scenes, parts: dict, train: Callable) -> tuple[Tested, kera
     return Tested(*joined), network
 
 
-def confidence_weights(
-    scenes: Scenes, results: dict[str, Tested], network: keras.Model
-) -> list[float] | None:
-    """Weights of `confidence.scene_estimate`, fitted on scenes that were held out.
+def trust(scenes: Scenes, results: dict[str, Tested], network: keras.Model) -> dict:
+    """What an exported network tells of how sure it is, see `export_dscnn`.
 
-    Those of unseen cameras where these were tested, since a user's camera is one; of photos
-    those of fold 2, which are kept for such choices. `None` without any.
+    Fitted on scenes that were held out: on unseen cameras where these were tested, since a
+    user's camera is one; of photos on those of fold 2, which are kept for such choices.
+
+    Returns:
+        dict: `confidence`, and of photos `sure`; empty if nothing was held out.
     """
     found = results.get("unseen-camera", results.get("held-out"))
-    if found is not None and not np.isin(2, scenes.folds[found.scenes]) and 2 in scenes.folds:
+    photos = found and 2 in scenes.folds and not np.isin(scenes.folds[found.scenes], 2).any()
+    if photos:
         found = measure(network, scenes, np.flatnonzero(scenes.folds == 2))
     if found is None or found.doubts is None:
-        return None
-    errors = angular_errors(scenes.illuminants[found.scenes], found.illuminants)
-    return confidence.fit(found.doubts, errors)
+        return {}
+    truths = scenes.illuminants[found.scenes]
+    weights = confidence.fit(found.doubts, angular_errors(truths, found.illuminants))
+    if not photos:
+        return {"confidence": weights}
+    sure = confidence.confidence(found.doubts, weights).numpy()
+    sure = confidence.fit_sure(found.illuminants, truths, sure)
+    return {"confidence": weights, "sure": sure}

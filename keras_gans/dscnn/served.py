@@ -24,7 +24,10 @@ OUTPUTS = ("illuminant", "local_map", "corrected")  # with a signature of their 
 
 
 def served_dscnn(
-    network: keras.Model, view: str | int, weights: Sequence[float] | None = None
+    network: keras.Model,
+    view: str | int,
+    weights: Sequence[float] | None = None,
+    sure: float = 0.0,
 ) -> dict[str, tuple[Callable, list]]:
     """The endpoints of a network; see `export_dscnn`. They share one graph of it.
 
@@ -32,6 +35,8 @@ def served_dscnn(
         network: model from patches (N, S, S, 3) to directions (N, 3).
         view: see `estimate_view`.
         weights: of the confidence, see `scene_estimate`.
+        sure: the confidence from which on a photo is corrected in full, in proportion below
+            it; 0 for always.
 
     Returns:
         signature name -> (function, list of `tf.TensorSpec`).
@@ -46,11 +51,17 @@ def served_dscnn(
         found = estimate_view(traced, images, size, view, of_scene)
         return {name: found[name] for name in found if name != "spread"}
 
+    def removed(found):
+        if not sure or "confidence" not in found:
+            return found["illuminant"]
+        strength = tf.minimum(found["confidence"] / sure, 1.0)
+        return found["illuminant"] ** strength[..., None]
+
     @tf.function(input_signature=images)
     def serve(images):
         images = checked_pixels(images, size)
         found = viewed(images)
-        return {**found, "corrected": correct(images, found["illuminant"])}
+        return {**found, "corrected": correct(images, removed(found))}
 
     def native(images):
         found = traced(checked_pixels(images, size))
@@ -64,13 +75,13 @@ def served_dscnn(
     def finished(file):
         levels = decoded(file)
         found = light_of(tf.gather(LINEAR, tf.cast(levels, tf.int32)))
-        corrected = corrected_levels(levels, found["illuminant"])
+        corrected = corrected_levels(levels, removed(found))
         return found | {"corrected_bytes": tf.io.encode_jpeg(corrected, "rgb", quality=QUALITY)}
 
     def linear(file):
         photo = tf.cast(decoded_deep(file), tf.float32) / 65535
         found = light_of(photo)
-        corrected = correct(photo[None], found["illuminant"][None])[0]
+        corrected = correct(photo[None], removed(found)[None])[0]
         corrected = tf.cast(tf.round(65535 * corrected), tf.uint16)
         return found | {"corrected_bytes": tf.io.encode_png(corrected)}
 
@@ -101,8 +112,7 @@ GREYEST = np.flatnonzero(WHITENESS)[0] - 1  # the last level that has none
 def corrected_levels(levels: tf.Tensor, illuminant: tf.Tensor) -> tf.Tensor:
     """Divides the light out of a finished photo; what is clipped in all channels stays white.
 
-    The same as `keras_gans.dscnn.lite.correct` with `keep_white`, looked up in a
-    table of all levels instead of computed for each pixel.
+    Looked up in a table of all levels, as `keras_gans.data.photo.Levels` does.
 
     Args:
         levels: uint8 (H, W, 3), sRGB.
