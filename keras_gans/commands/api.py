@@ -3,7 +3,6 @@
 import functools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from PIL import Image
@@ -13,6 +12,7 @@ from keras_gans.commands import detect as defects
 from keras_gans.commands import draw as sentences_drawn
 from keras_gans.commands import generate as made
 from keras_gans.commands import white_balance as balance
+from keras_gans.commands.light import Strength
 from keras_gans.commands.load import Model, load
 from keras_gans.data.encoding import Input
 from keras_gans.data.photo import photo_of
@@ -25,7 +25,7 @@ def white_balance(
     image: Picture,
     model: str | Path | None = None,
     input: Input | None = None,
-    strength: float | Literal["auto"] = "auto",
+    strength: Strength = "auto",
 ) -> tuple[np.ndarray, np.ndarray]:
     """Takes the colour of the light out of a photo.
 

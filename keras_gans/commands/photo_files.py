@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from keras_gans.commands import results
+from keras_gans.commands.light import Strength
 from keras_gans.data import images, raw
 from keras_gans.data.encoding import Input, encoding_of
 from keras_gans.data.photo import Photo, open_photo
@@ -30,7 +31,7 @@ class Wishes:
     given: Input | None = None
     raw_format: Literal["tiff", "jpeg"] = "tiff"
     xmp: bool = False
-    strength: float | Literal["auto"] = "auto"
+    strength: Strength = "auto"
 
 
 def kind_of(path: Path, given: Input | None = None) -> str:
