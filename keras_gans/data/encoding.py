@@ -88,7 +88,6 @@ def encoding_of(path: Path, given: Input | None = None) -> Encoding:
         chunks = png_chunks(path) if kind == "PNG" else {}
         if b"cICP" in chunks:
             found = _of_cicp(chunks[b"cICP"])
-            keeps = not found
         if profile and not found and mode not in GREY:
             try:
                 found = Encoding(_of_profile(profile, mode), "srgb", "its profile")

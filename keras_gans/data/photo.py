@@ -164,8 +164,11 @@ def open_photo(path: Path, given: Input | None = None) -> Photo:
     metadata = read_metadata(path, (b"GRAY",) if pixels.shape[2] == 1 else (b"RGB ",))
     if not encoding.keeps_profile:
         metadata.pop("icc_profile", None)
-    if kind == "PNG" and "icc_profile" not in metadata:
-        metadata["chunks"] = png_chunks(path)
+    if kind == "PNG":
+        chunks = png_chunks(path)
+        if "icc_profile" in metadata:  # which goes before all but cICP
+            chunks = {name: chunk for name, chunk in chunks.items() if name == b"cICP"}
+        metadata["chunks"] = chunks
     if not encoding.kept:
         encoding = _as_srgb(pixels, encoding, deep)
         metadata["icc_profile"] = srgb_profile()

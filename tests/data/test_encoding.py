@@ -94,6 +94,18 @@ def test_chunks_of_a_png(tmp_path, chunks, kind, name, told):
     np.testing.assert_array_equal(open_photo(tmp_path / "b.png").pixels, DEEP)
 
 
+def test_a_profile_beside_cicp_is_kept_with_it(tmp_path):
+    write_image(tmp_path / "a.png", DEEP, icc_profile=ADOBE)
+    content = (tmp_path / "a.png").read_bytes()
+    both = content[:33] + chunk(b"cICP", bytes([12, 13, 0, 1])) + content[33:]
+    (tmp_path / "a.png").write_bytes(both)
+    open_photo(tmp_path / "a.png").write(tmp_path / "b.png", np.ones(3))
+    for name in ("a.png", "b.png"):
+        photo = open_photo(tmp_path / name)
+        assert photo.encoding.space.name == "Display P3"
+        assert photo.metadata["icc_profile"] == ADOBE
+
+
 def test_hdr_is_refused(tmp_path):
     path = png(tmp_path / "a.png", DEEP, (b"cICP", bytes([9, 16, 0, 1])))
     with pytest.raises(InputError, match=r"a.png: a PNG in HDR \(PQ\) is not read: save it as"):
