@@ -9,6 +9,7 @@ from keras_gans.dscnn.data import (
     cut_patches,
     draw_patches,
     evaluation_batches,
+    halved,
     split_patches,
     training_batches,
 )
@@ -172,3 +173,25 @@ def test_evaluation_batches_are_the_patches_in_order():
     patches = grey_world_patches(5)
     labels = np.concatenate([y for _, y in evaluation_batches(patches, 2)])
     np.testing.assert_array_equal(labels, patches.illuminants)
+
+
+def test_virtual_cameras_change_pixels_and_labels_alike():
+    patches = grey_world_patches()
+    cameras = Augmentation(crop=1, flip=False, relight=0, cameras=0.5)
+    changed = 0
+    for x, y in batches_of(patches, 12, 8, 0, cameras):
+        colours = x[:, 0, 0] / tf.norm(x[:, 0, 0], axis=1, keepdims=True)
+        np.testing.assert_allclose(colours, y, atol=1e-3)
+        assert tf.reduce_max(x) <= 1
+        known = np.abs(y[:, None] - patches.illuminants).max(axis=2).min(axis=1) < 1e-6
+        changed += np.sum(~known)
+    assert 24 < changed < 72  # of 96, at the most half
+
+
+def test_halved_patches_have_the_means():
+    patches = grey_world_patches()
+    patches.pixels[:, 0, 0] = 0
+    half = halved(patches)
+    assert half.pixels.shape == (12, 8, 8, 3)
+    np.testing.assert_allclose(half.pixels[:, 0, 0], patches.pixels[:, 5, 5] * 0.75, atol=0.51)
+    np.testing.assert_array_equal(half.pixels[:, 1:], patches.pixels[:, 2::2, ::2])
