@@ -200,16 +200,16 @@ def _of_chunks(chunks):
     # 1 / 2.2 is how the sRGB curve is written down here
     near_srgb = abs(gamma - 1 / 2.2) < 0.005
     curve = spaces.SRGB_CURVE if near_srgb else CODES ** (1 / gamma)
-    to_xyz = None
+    name, kind = f"gamma {1 / gamma:.2f}", "srgb"
+    space = spaces.of_curve(name, curve)
+    if space.curves is None:
+        name, kind, space = "linear", "linear", LINEAR
     if len(chunks.get(b"cHRM", b"")) == 32:
-        with contextlib.suppress(ValueError, np.linalg.LinAlgError):
+        with contextlib.suppress(ValueError, np.linalg.LinAlgError):  # no colours
             points = np.array(struct.unpack(">8I", chunks[b"cHRM"])).reshape(4, 2) / 100000
-            to_xyz = spaces.primaries_to_xyz(*points)
-    space = spaces.of_curve(f"gamma {1 / gamma:.2f}", curve, to_xyz)
-    kind = "linear" if space.curves is None and to_xyz is None else "srgb"
-    return Encoding(
-        space if space.curves else replace(space, name="linear"), kind, "its gAMA chunk"
-    )
+            space = spaces.of_curve(name, curve, spaces.primaries_to_xyz(*points))
+            kind = "srgb"
+    return Encoding(space, kind, "its gAMA chunk")
 
 
 def _of_tags(path, kind):

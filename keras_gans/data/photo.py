@@ -169,7 +169,9 @@ def open_photo(path: Path, given: Input | None = None) -> Photo:
         if "icc_profile" in metadata:  # which goes before all but cICP
             chunks = {name: chunk for name, chunk in chunks.items() if name == b"cICP"}
         metadata["chunks"] = chunks
-    if not encoding.kept:
+    if pixels.shape[2] == 1:  # the light of grey is not asked for
+        encoding = replace(encoding, space=encoding.space or SRGB)
+    elif not encoding.kept:
         encoding = _as_srgb(pixels, encoding, deep)
         metadata["icc_profile"] = srgb_profile()
     return Photo(pixels, encoding, metadata)

@@ -126,7 +126,7 @@ class Raw(Rows):
         bits = 8 if path.suffix == ".jpg" else 16
         developed = self._developed(bits, user_wb=[red, green, blue, green], gamma=SRGB_CURVE)
         found = {"icc_profile": srgb_profile()}
-        with contextlib.suppress(InputError):  # not all raw files are TIFF
+        with contextlib.suppress(InputError, KeyError):  # not all raw files are TIFF
             found["exif"] = read_metadata(self.path)["exif"]
         write_image(path, developed, **found)
 

@@ -156,6 +156,8 @@ def test_tags_of_a_tiff(tmp_path):
     assert "is not kept" in photo.encoding.notes[0] and encoding_of(path).told != "its profile"
     photo.write(tmp_path / "b.tif", np.ones(3))
     assert encoding_of(tmp_path / "b.tif").told == "its profile"
+    tifffile.imwrite(path, DEEP[..., 0], extratags=[(301, 3, 65536, curve, True)])  # grey
+    np.testing.assert_array_equal(open_photo(path).pixels, DEEP[..., :1])
     tifffile.imwrite(path, DEEP, photometric=34892)
     assert (encoding_of(path, "srgb").told, encoding_of(path).kind) == (
         "its tag LinearRaw",
