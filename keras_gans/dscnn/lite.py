@@ -4,8 +4,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from keras_gans.dscnn.strip import gains_of
-
 # Least component of an estimated unit vector (ours). A network's output may be zero or
 # negative, which no light is, and W = I / L divides by it. Lights of real cameras stay far
 # above this: the reddest of the Color Checker has 0.16 of blue.
@@ -76,24 +74,3 @@ def unit_lights(directions: np.ndarray) -> np.ndarray:
 def _unit(directions):
     squares = np.sum(directions**2, axis=-1, keepdims=True)
     return directions / np.sqrt(np.maximum(squares, np.float32(1e-12)))
-
-
-def correct(image: np.ndarray, illuminant: np.ndarray, keep_white: bool = False) -> np.ndarray:
-    """Divides the light out of a photo (von Kries), leaving green as it is.
-
-    Args:
-        image: float32 (H, W, 3), linear, in [0, 1].
-        illuminant: (3,), positive, of any length.
-        keep_white: whether pixels clipped in all channels stay white. They carry no
-            colour any more, and divided they would take on the light's complement. It
-            fades in over the last tenth below 1.
-
-    Returns:
-        float32 (H, W, 3), linear, clipped to [0, 1].
-    """
-    gains = gains_of(illuminant).astype(np.float32)
-    corrected = image * gains
-    if keep_white:
-        white = np.clip(10 * image.min(axis=-1, keepdims=True) - 9, 0, 1)
-        corrected += white * (1 - corrected)
-    return np.clip(corrected, 0, 1, out=corrected)

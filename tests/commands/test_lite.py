@@ -38,7 +38,7 @@ def both(kind, name, *arguments):
 @pytest.mark.parametrize("name", ["dscnn", "dscnn-photos"])
 def test_white_balance_is_that_of_tensorflow(name):
     for image in (BLOCKS, LEVELS, BLOCKS[:64, :70]):
-        (found, found_map, _), (expected, expected_map, _) = (
+        (found, found_map, *_), (expected, expected_map, *_) = (
             estimate(image, model) for model in both(WhiteBalance, name)
         )
         assert angular_errors(expected[None], found[None]).max() <= 0.01

@@ -12,13 +12,14 @@ import tifffile
 from PIL import Image, ImageCms
 
 from keras_gans.__main__ import main
+from keras_gans.commands import light as light_of_one
 from keras_gans.commands import white_balance as wb
 from keras_gans.data import images
 from keras_gans.data.srgb import linear_to_srgb
 from keras_gans.data.write import quantize, write_image
 from keras_gans.dscnn import data
-from keras_gans.dscnn.lite import correct
 from tests.commands.calls import calls
+from tests.dscnn.reference import correct
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
@@ -168,7 +169,9 @@ def test_a_light_that_cannot_be_used_is_found_before_anything_is_written(
 ):
     second = write_photo(tmp_path / "b.png", grey_scene(width=64))
     lights = {80: LIGHT, 64: np.array([1.0, 0, 0])}
-    monkeypatch.setattr(wb, "estimate", lambda photo, _: (lights[photo.shape[1]], None, None))
+    monkeypatch.setattr(
+        wb, "estimate", lambda photo, _: wb.Found(lights[photo.shape[1]], None, None)
+    )
     message = fails(capsys, good, second, "--out", tmp_path / "out", "--model", model)
     assert "b.png: the model gave no usable light" in message
     assert not (tmp_path / "out").exists()
@@ -183,11 +186,11 @@ def test_16_bits_in_a_file_that_is_called_jpg(tmp_path, capsys, model):
 def test_bands_give_what_one_call_gives(estimator, monkeypatch):
     image = grey_scene(75, 83) * np.linspace([1, 1, 1], [0.5, 1, 1], 75)[:, None]
     image = image.astype(np.float32)
-    light, local_map, covered = wb.estimate(image, estimator)
+    light, local_map, covered, _ = wb.estimate(image, estimator)
     assert local_map.shape == (4, 5, 3)
     np.testing.assert_allclose(covered, (64 / 75, 80 / 83))
-    monkeypatch.setattr(wb, "BAND_PIXELS", 1)
-    banded, banded_map, _ = wb.estimate(image, estimator)
+    monkeypatch.setattr(light_of_one, "BAND_PIXELS", 1)
+    banded, banded_map, *_ = wb.estimate(image, estimator)
     np.testing.assert_allclose(banded, light, atol=1e-6)
     np.testing.assert_allclose(banded_map, local_map, atol=2e-6)
 
@@ -195,14 +198,14 @@ def test_bands_give_what_one_call_gives(estimator, monkeypatch):
 def test_patches_mostly_black_have_no_vote_in_bands(estimator, monkeypatch):
     # as in the exported model: keras_gans.dscnn.estimate
     assert wb.MIN_LIT == data.MIN_LIT
-    monkeypatch.setattr(wb, "BAND_PIXELS", 1)
+    monkeypatch.setattr(light_of_one, "BAND_PIXELS", 1)
     image = np.zeros((5 * PATCH, PATCH, 3), np.float32)
     image[: 3 * PATCH : 3] = [0.1, 0.5, 0.1]  # three patches, a third of each
     image[3 * PATCH :] = [0.6, 0.3, 0.3]
-    light, local_map, _ = wb.estimate(image, estimator)
+    light, local_map, *_ = wb.estimate(image, estimator)
     assert degrees(light, np.array([2, 1, 1])) < 1e-3
     assert np.isnan(local_map[:, 0, 0]).tolist() == [True] * 3 + [False] * 2
-    light, local_map, _ = wb.estimate(image[: 3 * PATCH], estimator)
+    light, local_map, *_ = wb.estimate(image[: 3 * PATCH], estimator)
     assert degrees(light, np.array([1, 5, 1])) < 1e-3 and not np.isnan(local_map).any()
 
 
@@ -222,7 +225,7 @@ def test_whole_view_is_the_mean_over_the_scene(estimator):
     image = np.full((PATCH, 4 * PATCH, 3), 0.5, np.float32)
     image[:, : 3 * PATCH] = [0.6, 0.3, 0.3]
     seen = replace(estimator, view="whole")
-    light, local_map, _ = wb.estimate(image, seen)
+    light, local_map, *_ = wb.estimate(image, seen)
     assert degrees(light, np.array([0.575, 0.35, 0.35])) < 1e-3
     assert local_map.shape == (1, 4, 3)
     assert degrees(wb.estimate(image, estimator)[0], np.array([2, 1, 1])) < 1e-3

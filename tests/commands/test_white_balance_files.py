@@ -16,11 +16,11 @@ from keras_gans.data.pixels import as_linear
 from keras_gans.data.spaces import profile_space
 from keras_gans.data.srgb import linear_to_srgb
 from keras_gans.data.write import quantize, write_image
-from keras_gans.dscnn.lite import correct
 from tests.commands.calls import calls
 from tests.data.dng import D65, TO_CAMERA, write_dng
 from tests.data.profiles import ADOBE_RGB, DISPLAY_P3, PROPHOTO, SRGB, curv, matrix_profile
 from tests.data.test_encoding import SRGB_PROFILE, lab_of, png
+from tests.dscnn.reference import correct
 
 run, fails = calls("white-balance")
 

@@ -10,7 +10,6 @@ from keras_gans.commands import white_balance
 from keras_gans.data.squares import area_average
 from keras_gans.dscnn.estimate import estimate
 from keras_gans.dscnn.export import compare_dscnn, convert_dscnn, export_dscnn
-from keras_gans.dscnn.lite import correct
 from keras_gans.dscnn.networks import build_dscnn
 from keras_gans.dscnn.view import area_averaged
 from keras_gans.errors import InputError
@@ -18,6 +17,7 @@ from keras_gans.export.flatbuffer import operations
 from keras_gans.export.runtimes import runner
 from keras_gans.export.tflite import PRECISIONS
 from keras_gans.metrics.angular import angular_errors
+from tests.dscnn.reference import correct
 from tests.runtimes import RUNTIMES, opened
 
 RNG = np.random.default_rng(0)
