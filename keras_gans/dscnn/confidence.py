@@ -134,13 +134,40 @@ def crossed(doubts: np.ndarray, errors: np.ndarray, parts: np.ndarray) -> np.nda
 
     Where there is one part alone, by its halves.
     """
-    if len(np.unique(parts)) < 2:
-        parts = np.arange(len(parts)) % 2
     result = np.zeros(len(parts))
-    for part in np.unique(parts):
-        mine = parts == part
+    for mine in _each_part(parts):
         weights = fit(doubts[~mine], errors[~mine])
         result[mine] = confidence(tf.constant(doubts[mine]), weights).numpy()
+    return result
+
+
+def _each_part(parts):
+    """Masks of the parts, or of two halves if there is only one."""
+    if len(np.unique(parts)) < 2:
+        parts = np.arange(len(parts)) % 2
+    return [parts == part for part in np.unique(parts)]
+
+
+def chosen(errors_by_method: dict, confidences: np.ndarray, parts: np.ndarray) -> np.ndarray:
+    """Errors (N,) of DSCNN, or of one statistical method where DSCNN is unsure.
+
+    Which method, and below which confidence, is chosen for each part on the other parts.
+
+    Args:
+        errors_by_method: dict method -> (N,), "DSCNN" the first of them.
+        confidences: (N,), of DSCNN.
+        parts: (N,), the part that each scene was held out with.
+    """
+    ours, *others = errors_by_method.values()
+    result = np.zeros(len(ours))
+    for mine in _each_part(parts):
+        known = ~mine
+        limits = np.quantile(confidences[known], np.linspace(0, 1, 21))
+        limit, other = min(
+            ((limit, other) for limit in limits for other in others),
+            key=lambda each: np.where(confidences < each[0], each[1], ours)[known].mean(),
+        )
+        result[mine] = np.where(confidences < limit, other, ours)[mine]
     return result
 
 

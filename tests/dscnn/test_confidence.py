@@ -95,3 +95,14 @@ def test_less_is_taken_out_where_lights_are_wrong():
     found = np.tile([0.8, 0.55, 0.25], (50, 1)) / np.linalg.norm([0.8, 0.55, 0.25])
     assert confidence.fit_sure(found, truth, unsure) == 1.0
     assert confidence.fit_sure(found, found, np.full(50, 0.5)) <= 0.5
+
+
+def test_a_choice_by_confidence_takes_the_better_where_it_is_unsure():
+    sure = np.tile([0.1, 0.9], 60)
+    errors = {
+        "DSCNN": np.where(sure < 0.5, 8.0, 1.0),
+        "grey-world": np.full(120, 4.0),
+        "white-patch": np.full(120, 5.0),
+    }
+    chosen = confidence.chosen(errors, sure, np.arange(120) // 40)
+    np.testing.assert_array_equal(chosen, np.where(sure < 0.5, 4.0, 1.0))
