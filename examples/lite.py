@@ -22,9 +22,10 @@ linear = np.where(photo <= 0.04045, photo / 12.92, ((photo + 0.055) / 1.055) ** 
 down, across = (shares(size) for size in linear.shape[:2])
 small = np.einsum("ah,hwc,bw->abc", down, linear, across, optimize=True)
 estimate = Interpreter(str(MODEL)).get_signature_runner()
-light = estimate(images=small[None].astype(np.float32))["illuminant"][0]
+found = estimate(images=small[None].astype(np.float32))
+light, gains = found["illuminant"][0], found["gains"][0]  # less is taken out where it is unsure
 white = np.clip(10 * linear.min(axis=2, keepdims=True) - 9, 0, 1)  # clipped white stays
-linear = linear * light[1] / light * (1 - white) + white
+linear = linear * gains * (1 - white) + white
 srgb = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
 corrected = np.rint(np.clip(srgb, 0, 1) * 255).astype(np.uint8)
 Image.fromarray(corrected).save(sys.argv[2], quality=95)

@@ -11,32 +11,39 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gans.dscnn.estimate import estimate, unit_lights
+from keras_gans.dscnn.estimate import estimate, gains_of, unit_lights
 from keras_gans.dscnn.lite import DOUBT_FLOOR, NORMS, WITHIN
 from keras_gans.metrics.angular import angular_errors
 
 
-def scene_estimate(network: keras.Model, weights: Sequence[float] | None = None) -> Callable:
+def scene_estimate(
+    network: keras.Model, weights: Sequence[float] | None = None, sure: float = 0.0
+) -> Callable:
     """The light of scenes averaged into one patch, and how sure it is, as a graph.
 
     Args:
         network: model from patches (N, S, S, 3) to directions (N, 3).
         weights: of the confidence; `None` for none.
+        sure: the confidence from which on a scene is corrected in full; below it the gains
+            are raised to the power of confidence / sure. 0 for always.
 
     Returns:
         tf.function from scenes float32 (N, S, S, 3), linear, to a dict of `illuminant`, float32
-        (N, 3) of unit norm, the mean of all views; and `confidence`, float32 (N,).
+        (N, 3) of unit norm, the mean of all views; `gains`, (N, 3), which correct linear
+        RGB; and `confidence`, (N,).
     """
     size = network.input_shape[1]
 
     @tf.function(input_signature=[tf.TensorSpec([None, size, size, 3], tf.float32)])
     def run(scenes):
         found = estimate(network, scenes, turned=True)
-        light = {"illuminant": found["illuminant"]}
+        light, gains = found["illuminant"], gains_of(found["illuminant"])
         if weights is None:
-            return light
-        doubt = doubts(scenes, found["illuminant"], found["spread"][:, 0, 0])
-        return {**light, "confidence": confidence(doubt, weights)}
+            return {"illuminant": light, "gains": gains}
+        sureness = confidence(doubts(scenes, light, found["spread"][:, 0, 0]), weights)
+        if sure:
+            gains **= tf.minimum(sureness / sure, 1)[:, None]
+        return {"illuminant": light, "gains": gains, "confidence": sureness}
 
     return run
 

@@ -132,8 +132,12 @@ def correct(images: tf.Tensor, illuminants: tf.Tensor) -> tf.Tensor:
     Returns:
         float32 (N, H, W, 3).
     """
-    gains = illuminants[:, 1:2] / illuminants
-    return tf.clip_by_value(images * gains[:, None, None], 0.0, 1.0)
+    return tf.clip_by_value(images * gains_of(illuminants)[:, None, None], 0.0, 1.0)
+
+
+def gains_of(illuminants: tf.Tensor) -> tf.Tensor:
+    """What undoes lights (N, 3), green as it is: (N, 3)."""
+    return illuminants[:, 1:2] / illuminants
 
 
 def traced_estimate(network: keras.Model, turned: bool = False) -> Callable:

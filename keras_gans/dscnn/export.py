@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from keras_gans.data.squares import area_average
 from keras_gans.dscnn.confidence import scene_estimate
-from keras_gans.dscnn.estimate import estimate, estimate_images, unit_lights
+from keras_gans.dscnn.estimate import estimate, estimate_images, gains_of, unit_lights
 from keras_gans.dscnn.lite import WITHIN
 from keras_gans.dscnn.served import served_dscnn
 from keras_gans.export.checks import BRIGHTEST, DARKEST, nan_unless, within
@@ -45,7 +45,8 @@ def export_dscnn(
       `corrected_bytes`, string (N,), the photos in full size: JPEG, or PNG of 16 bits.
       Highlights of 8 bits that are clipped in all channels stay white.
     - `base/dscnn-float32.tflite`, `-float16`, `-int8`: `images` (1, H, W, 3) of any size
-      from S up to `illuminant` (1, 3) and `confidence` (1,), which are NaN for other images.
+      from S up to `illuminant` and `gains` (1, 3) and `confidence` (1,), which are NaN for
+      other images.
       Where the model's view is "whole" they average them into a thumbnail themselves.
     - `base/dscnn-S-float32.tflite` and so on, S in digits: the same for `images` of the one
       size (1, S, S, 3), for runtimes that know fixed sizes alone.
@@ -58,7 +59,7 @@ def export_dscnn(
         metadata: what can be written as JSON (what it was trained on, its errors). Its `view`,
             "native" if there is none, is that of the signatures; `confidence` the weights of
             `scene_estimate`, with which models of view "whole" tell how sure they are, and
-            `sure` see `served_dscnn`.
+            `sure`, see there.
         representative_images: sequence of float32 (H, W, 3), what a user's images are like;
             int8 measures its ranges on them. A hundred or two are enough.
 
@@ -70,16 +71,17 @@ def export_dscnn(
     """
     with output_folder(base):
         pass  # finds out before the work whether `base` can be written
-    view, weights = metadata.get("view", "native"), metadata.get("confidence")
+    view = metadata.get("view", "native")
+    trust = metadata.get("confidence"), metadata.get("sure", 0.0)
     names = {"images": "", "thumbnail": f"-{network.input_shape[1]}", "network": "-network"}
     models = {
         f"dscnn{names[form]}-{precision}": convert_dscnn(
-            network, precision, representative_images, form, view, weights
+            network, precision, representative_images, form, view, trust
         )
         for form in FORMS
         for precision in PRECISIONS
     }
-    endpoints = served_dscnn(network, view, weights, metadata.get("sure", 0))
+    endpoints = served_dscnn(network, view, *trust)
     examples = picture_examples(network.input_shape[1], 3, np.float32)
     version = export_saved_model(base, network, endpoints, metadata, examples=examples)
     return {"saved_model": version, **write_models(models, version, metadata)}
@@ -91,7 +93,7 @@ def convert_dscnn(
     representative_images: Sequence[np.ndarray] | None = None,
     form: Literal["images", "thumbnail", "network"] = "images",
     view: str | int = "native",
-    weights: Sequence[float] | None = None,
+    trust: tuple[Sequence[float] | None, float] = (None, 0.0),
 ) -> bytes:
     """Converts a network, alone or with the estimate for one image, to TFLite: bytes.
 
@@ -106,7 +108,7 @@ def convert_dscnn(
         form: what the file takes and gives, see `export_dscnn`: `images` of any size, a
             `thumbnail` of the network's, or the `network` alone.
         view: of `images`: "whole" if they are to be reduced to a thumbnail first.
-        weights: of the confidence of such scenes, see `scene_estimate`.
+        trust: weights and sure of such scenes, see `scene_estimate`.
     """
     if precision == "int8":
         network = rounded_network(network)
@@ -114,9 +116,12 @@ def convert_dscnn(
 
     def of_patch(images):
         if view == "whole":
-            return scene_estimate(network, weights)(images)
+            return scene_estimate(network, *trust)(images)
         # the median of one vote is that vote
-        return {"illuminant": unit_lights(unit_lights(network(images, training=False)))}
+        return lights(unit_lights(unit_lights(network(images, training=False))))
+
+    def lights(illuminant):
+        return {"illuminant": illuminant, "gains": gains_of(illuminant)}
 
     def of_images(images):
         height, width = tf.unstack(tf.shape(images)[1:3])
@@ -126,7 +131,7 @@ def convert_dscnn(
         if view == "whole":
             light = of_patch(_area_averaged(padded, size))
         else:
-            light = {"illuminant": tf.reshape(estimate(network, padded)["illuminant"], [1, 3])}
+            light = lights(tf.reshape(estimate(network, padded)["illuminant"], [1, 3]))
         return _checked(images, light, valid)
 
     function = {
@@ -141,7 +146,7 @@ def convert_dscnn(
     return convert(
         function,
         [tf.TensorSpec([1, side, side, 3], tf.float32, name="images")],
-        _about(form, size, view, weights),
+        _about(form, size, view, trust[0]),
         precision,
         None if inputs is None else [{"images": image[None]} for image in inputs],
     )
@@ -162,7 +167,8 @@ def _about(form, size, view, weights):
         small = f"H or W is below {size}, or " if form == "images" else ""
         wrong = f"{small}a value is not finite or out of range"
         light = {"values": f"RGB of the light, of unit norm; NaN where {wrong}"}
-    outputs = {"illuminant": light}
+    gains = "of linear RGB, green's is 1; a model for photos corrects less where it is unsure"
+    outputs = {"illuminant": light, "gains": {"values": gains}}
     if weights is not None and view == "whole":
         chance = f"chance that the light is within {WITHIN:g} degrees; NaN as illuminant"
         outputs["confidence"] = {"values": chance}

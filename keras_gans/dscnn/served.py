@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from keras_gans.data.srgb import srgb_to_linear
 from keras_gans.dscnn.confidence import scene_estimate
-from keras_gans.dscnn.estimate import correct, traced_estimate
+from keras_gans.dscnn.estimate import gains_of, traced_estimate
 from keras_gans.dscnn.view import estimate_view
 from keras_gans.export.checks import after, checked_pixels
 from keras_gans.export.encoded import (
@@ -35,33 +35,30 @@ def served_dscnn(
         network: model from patches (N, S, S, 3) to directions (N, 3).
         view: see `estimate_view`.
         weights: of the confidence, see `scene_estimate`.
-        sure: the confidence from which on a photo is corrected in full, in proportion below
-            it; 0 for always.
+        sure: see `scene_estimate`.
 
     Returns:
         signature name -> (function, list of `tf.TensorSpec`).
     """
     size = network.input_shape[1]
-    traced, of_scene = traced_estimate(network), scene_estimate(network, weights)
+    traced, of_scene = traced_estimate(network), scene_estimate(network, weights, sure)
     images = [tf.TensorSpec([None, None, None, 3], tf.float32, name="images")]
-    light = ILLUMINANT if weights is None or view != "whole" else {**ILLUMINANT, **CONFIDENCE}
+    light = dict(LIGHT)
+    if weights is None or view != "whole":
+        del light["confidence"]
 
     @tf.function(input_signature=images)
     def viewed(images):
         found = estimate_view(traced, images, size, view, of_scene)
-        return {name: found[name] for name in found if name != "spread"}
-
-    def removed(found):
-        if not sure or "confidence" not in found:
-            return found["illuminant"]
-        strength = tf.minimum(found["confidence"] / sure, 1.0)
-        return found["illuminant"] ** strength[..., None]
+        found = {"gains": gains_of(found["illuminant"]), **found}
+        return {name: found[name] for name in ("local_map", *light)}
 
     @tf.function(input_signature=images)
     def serve(images):
         images = checked_pixels(images, size)
         found = viewed(images)
-        return {**found, "corrected": correct(images, removed(found))}
+        corrected = tf.clip_by_value(images * found["gains"][:, None, None], 0, 1)
+        return {**found, "corrected": corrected}
 
     def native(images):
         found = traced(checked_pixels(images, size))
@@ -75,13 +72,13 @@ def served_dscnn(
     def finished(file):
         levels = decoded(file)
         found = light_of(tf.gather(LINEAR, tf.cast(levels, tf.int32)))
-        corrected = corrected_levels(levels, removed(found))
+        corrected = corrected_levels(levels, found["gains"])
         return found | {"corrected_bytes": tf.io.encode_jpeg(corrected, "rgb", quality=QUALITY)}
 
     def linear(file):
         photo = tf.cast(decoded_deep(file), tf.float32) / 65535
         found = light_of(photo)
-        corrected = correct(photo[None], removed(found)[None])[0]
+        corrected = tf.clip_by_value(photo * found["gains"], 0, 1)
         corrected = tf.cast(tf.round(65535 * corrected), tf.uint16)
         return found | {"corrected_bytes": tf.io.encode_png(corrected)}
 
@@ -101,27 +98,30 @@ def served_dscnn(
     }
 
 
-ILLUMINANT = {"illuminant": tf.TensorSpec([3], tf.float32)}
-CONFIDENCE = {"confidence": tf.TensorSpec([], tf.float32)}
+LIGHT = {
+    "illuminant": tf.TensorSpec([3], tf.float32),
+    "gains": tf.TensorSpec([3], tf.float32),
+    "confidence": tf.TensorSpec([], tf.float32),
+}
 CORRECTED = {"corrected_bytes": tf.TensorSpec([], tf.string)}
 LINEAR = srgb_to_linear(np.arange(256) / 255)  # of sRGB levels
 WHITENESS = np.clip(10 * LINEAR - 9, 0, 1)  # of a pixel whose darkest channel has the level
 GREYEST = np.flatnonzero(WHITENESS)[0] - 1  # the last level that has none
 
 
-def corrected_levels(levels: tf.Tensor, illuminant: tf.Tensor) -> tf.Tensor:
+def corrected_levels(levels: tf.Tensor, gains: tf.Tensor) -> tf.Tensor:
     """Divides the light out of a finished photo; what is clipped in all channels stays white.
 
     Looked up in a table of all levels, as `keras_gans.data.photo.Levels` does.
 
     Args:
         levels: uint8 (H, W, 3), sRGB.
-        illuminant: float32 (3,), positive.
+        gains: float32 (3,), of linear RGB.
 
     Returns:
         uint8 (H, W, 3), sRGB.
     """
-    corrected = LINEAR[:, None] * (illuminant[1] / illuminant)
+    corrected = LINEAR[:, None] * gains
     white = tf.constant(WHITENESS[GREYEST:, None, None], tf.float32)
     table = tf.clip_by_value(corrected + white * (1 - corrected), 0, 1)
     table = tf.cast(tf.round(255 * srgb_curve(table)), tf.uint8)  # (whiteness, level, channel)
