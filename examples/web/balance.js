@@ -37,10 +37,9 @@ function parts(length, size) {
   });
 }
 
-/** Divides a light out of an ImageData; green, and white that is clipped, stay. */
-export function correct(image, light) {
+/** Corrects an ImageData by gains of linear RGB; white that is clipped stays. */
+export function correct(image, gains) {
   const { data } = image;
-  const gains = Array.from(light, (value) => light[1] / value);
   for (let pixel = 0; pixel < data.length; pixel += 4) {
     const least = Math.min(data[pixel], data[pixel + 1], data[pixel + 2]);
     const white = Math.max(10 * linear[least] - 9, 0);

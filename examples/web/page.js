@@ -13,12 +13,11 @@ async function balance(file) {
   context.drawImage(photo, 0, 0);
   const image = context.getImageData(0, 0, photo.width, photo.height);
   const images = new Tensor(thumbnail(image, 64), [1, 64, 64, 3]);
-  const [illuminant] = await model.run([images]);
-  const light = await illuminant.data();
-  context.putImageData(correct(image, light), 0, 0);
+  const found = await model.run({ images });
+  const [light, gains] = [await found.illuminant.data(), await found.gains.data()];
+  context.putImageData(correct(image, gains), 0, 0);
   output.textContent = `Light: ${[...light].map((value) => value.toFixed(6)).join(" ")}`;
-  images.delete();
-  illuminant.delete();
+  for (const tensor of [images, ...Object.values(found)]) tensor.delete();
 }
 
 await loadLiteRt("./node_modules/@litertjs/core/wasm/");
