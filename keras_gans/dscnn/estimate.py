@@ -73,8 +73,9 @@ def estimate(
 
     count = rows * columns
     illuminant = masked_median(tf.reshape(vote, [-1, count, 3]), tf.reshape(lit, [-1, count]))
-    apart = tf.reduce_max(images, axis=3) - tf.reduce_min(images, axis=3)
-    grey = tf.reduce_max(apart, axis=[1, 2]) <= 0
+    brightest = tf.reduce_max(images, axis=3)
+    apart = tf.reduce_max(brightest - tf.reduce_min(images, axis=3), axis=[1, 2])
+    grey = (apart <= 0) & (tf.reduce_max(brightest, axis=[1, 2]) > 0)
     illuminant = tf.where(grey[:, None], 1.0, illuminant)  # it shows no light: it stays grey
     illuminant = unit_lights(illuminant)
     return {

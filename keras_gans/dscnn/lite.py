@@ -54,7 +54,7 @@ def scene_light(
     votes = np.array([votes_of(view)[0, 0] for view in views])
     light = unit_lights(votes.mean(axis=0))
     spread = np.linalg.norm(votes - light, axis=1).mean()
-    if not (scene.max(axis=2) - scene.min(axis=2)).any():
+    if scene.any() and not (scene.max(axis=2) - scene.min(axis=2)).any():
         light = unit_lights(np.ones(3, np.float32))
     if weights is None:
         return light, None

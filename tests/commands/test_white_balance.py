@@ -197,7 +197,7 @@ def test_bands_give_what_one_call_gives(estimator, monkeypatch):
 
 def test_patches_mostly_black_have_no_vote_in_bands(estimator, monkeypatch):
     # as in the exported model: keras_gans.dscnn.estimate
-    assert wb.MIN_LIT == data.MIN_LIT
+    assert light_of_one.MIN_LIT == data.MIN_LIT
     monkeypatch.setattr(light_of_one, "BAND_PIXELS", 1)
     image = np.zeros((5 * PATCH, PATCH, 3), np.float32)
     image[: 3 * PATCH : 3] = [0.1, 0.5, 0.1]  # three patches, a third of each

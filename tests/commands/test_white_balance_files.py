@@ -131,11 +131,12 @@ def test_what_is_shown_to_the_model_is_what_it_sees_of_the_whole():
     photo = photos.photo_of(quantize(scene(1000, 777), np.uint16))
     shown = wb.shown_to(photo, estimator)
     assert shown.shape[0] * shown.shape[1] < 300 * 400
-    light, local_map, covered = wb.estimate(photo, estimator)
+    light, local_map, covered, confidence = wb.estimate(photo, estimator)
     found = wb.estimate(shown, estimator)
     np.testing.assert_allclose(found[0], light, atol=1e-4)
     np.testing.assert_allclose(found[1], local_map, atol=1e-3)
     assert found[2] == covered
+    np.testing.assert_allclose(found.confidence or 0, confidence or 0, atol=1e-3)
 
 
 def test_arrays_of_either_kind():
