@@ -26,7 +26,7 @@ import keras
 import numpy as np
 
 from keras_gans.data.order import spread
-from keras_gans.dscnn import datasets, report
+from keras_gans.dscnn import datasets, protocols, report
 from keras_gans.dscnn.data import (
     draw_patches,
     evaluation_batches,
@@ -37,13 +37,6 @@ from keras_gans.dscnn.data import (
 from keras_gans.dscnn.export import compare_dscnn, export_dscnn
 from keras_gans.dscnn.model import SCHEDULES, compile_dscnn
 from keras_gans.dscnn.networks import build_dscnn
-from keras_gans.dscnn.protocols import (
-    hold_out,
-    measure,
-    parts_to_hold_out,
-    trust,
-    whole_scenes,
-)
 from keras_gans.export.parity import print_parity
 from keras_gans.training.fit import fit
 from keras_gans.training.run_folder import RunFolder
@@ -98,21 +91,21 @@ def run_protocols(config, folder, scenes):
     every = np.arange(len(scenes))
     augmentation = config.augmentation if config.augment else None
     measured, results = config.measured_lights, {}
-    protocols = config.protocols if measured else ("held-out",)
+    wanted = config.protocols if measured else ("held-out",)
 
     def train_part(name, selection):
         return train(config, folder / name, scenes, selection, augmentation)
 
-    if "paper" in protocols:
+    if "paper" in wanted:
         network = train(config, folder / "paper", scenes, every)
-        results["paper"] = measure(network, scenes, every)
-    for protocol in (each for each in protocols if each != "paper"):
-        parts = parts_to_hold_out(scenes, protocol, measured)
+        results["paper"] = protocols.measure(network, scenes, every)
+    for protocol in (each for each in wanted if each != "paper"):
+        parts = protocols.parts_to_hold_out(scenes, protocol, measured)
         if parts:
-            results[protocol], part_network = hold_out(scenes, parts, train_part)
+            results[protocol], part_network = protocols.hold_out(scenes, parts, train_part)
     if not measured:
         network = part_network
-    elif augmentation or "paper" not in protocols:
+    elif augmentation or "paper" not in wanted:
         network = train_part("all", every)
     return results, network
 
@@ -120,7 +113,7 @@ def run_protocols(config, folder, scenes):
 def export(run, scenes, network, figures, trusted):
     """Writes SavedModel and TFLite files; prints what they cost and how far they drift."""
     config = run.config
-    whole = whole_scenes(scenes, config.patch_size)
+    whole = protocols.whole_scenes(scenes, config.patch_size)
     count = len(scenes) if config.measured_lights else int(np.sum(scenes.folds == 0))
     card = run.model_card(
         f"{scenes.name}, {count} scenes",
@@ -151,7 +144,7 @@ def main(config):
         set_up(config.deterministic)
         results, network = run_protocols(config, run.path, scenes)
         figures = report.write(run.path, scenes, results, config.seed)
-        trusted = trust(scenes, results, network)
+        trusted = protocols.trust(scenes, results, network)
         run.export(export, scenes, network, figures, trusted)
         print(f"figures and pictures: {run.path}")
 

@@ -58,7 +58,8 @@ SHORT = dict(
 PHOTOS = SHORT | dict(
     patches=45_000,
     validation_share=0.0,
-    epochs=7,
+    halved=16,
+    epochs=4,
     bn_momentum=0.99,
     augmentation=Augmentation(crop=1.0, relight=0.0),
 )
