@@ -26,14 +26,7 @@ import keras
 import numpy as np
 
 from keras_gans.data.order import spread
-from keras_gans.dscnn import datasets, protocols, report
-from keras_gans.dscnn.data import (
-    draw_patches,
-    evaluation_batches,
-    halved,
-    split_patches,
-    training_batches,
-)
+from keras_gans.dscnn import data, datasets, protocols, report
 from keras_gans.dscnn.export import compare_dscnn, export_dscnn
 from keras_gans.dscnn.model import SCHEDULES, compile_dscnn
 from keras_gans.dscnn.networks import build_dscnn
@@ -44,15 +37,17 @@ from keras_gans.training.run_folder import RunFolder
 
 def train(config, folder, scenes, selection, augmentation=None):
     """Trains one network on the selected scenes; goes on where the run stopped."""
-    patches = draw_patches(scenes, selection, config.patches, config.patch_size, config.seed)
-    training, validation = split_patches(patches, config.validation_share, config.seed)
+    patches = data.draw_patches(
+        scenes, selection, config.patches, config.patch_size, config.seed
+    )
+    training, validation = data.split_patches(patches, config.validation_share, config.seed)
     print(f"\n{folder.name}: {len(selection)} scenes, {len(training)} patches to train on, "
           f"{len(validation)} to validate")  # fmt: skip
     weights = None
     if config.halved:
         half = fit_network(
             replace(config, patch_size=config.patch_size // 2, epochs=config.halved),
-            folder / "halved", halved(training), halved(validation), augmentation,
+            folder / "halved", data.halved(training), data.halved(validation), augmentation,
         )  # fmt: skip
         weights = half.get_weights()
     return fit_network(config, folder, training, validation, augmentation, weights)
@@ -75,8 +70,8 @@ def fit_network(config, folder, training, validation, augmentation, weights=None
     schedule = config.training_schedule()
     rate = SCHEDULES[config.schedule](config.learning_rate, schedule.steps)
     compile_dscnn(network, rate)
-    batch = training_batches(training, config.batch_size, config.seed, augmentation)
-    held_out = evaluation_batches(validation, 256) if len(validation) else None
+    batch = data.training_batches(training, config.batch_size, config.seed, augmentation)
+    held_out = data.evaluation_batches(validation, 256) if len(validation) else None
     fit(folder, network, batch, schedule, validation_data=held_out)
     return network
 
