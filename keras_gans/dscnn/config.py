@@ -142,6 +142,10 @@ class Config:
         """Finds settings that do not go together, before anything is loaded or written."""
         if self.photos and not self.data:
             raise InputError("--photos needs --data, the folder of the photos")
+        if self.halved and (self.patch_size < 16 or self.patch_size % 2):
+            raise InputError(
+                f"--halved needs an even --patch-size from 16 on. Received: {self.patch_size}"
+            )
         if self.export:
             check_folder(self.export)  # now, not after hours of training
 
