@@ -85,7 +85,6 @@ def test_resume_after_sigkill_equals_the_run_never_interrupted(
         ("--data small.npz --augmentation.crop 0", "--augmentation.crop must be"),
         ("--photos", "--photos needs --data"),
         ("--data small.npz --halved 1 --patch-size 17", "--halved needs an even --patch-size"),
-        ("--data small.npz --protocols all", "--protocols"),
     ],
 )
 def test_bad_input(tmp_path, data, arguments, message, monkeypatch, capsys):
@@ -95,6 +94,26 @@ def test_bad_input(tmp_path, data, arguments, message, monkeypatch, capsys):
     script = Script(train_dscnn, Config, monkeypatch, capsys)
     assert message in script.refused(arguments)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_two_sets_of_unseen_cameras(tmp_path, data, monkeypatch, capsys):
+    other = dict(np.load(data), camera=np.array(["b"] * 24))
+    np.savez(tmp_path / "other.npz", **other)
+    script = Script(train_dscnn, Config, monkeypatch, capsys)
+    output = script.start(
+        f"--data {data} {tmp_path}/other.npz --protocols unseen-camera --halved 1 --epochs 1",
+        SMALL.replace("--export None", f"--export {tmp_path}/models"),
+        f"--validation-share 0 --augmentation.cameras 0.5 --run-dir {tmp_path}/run",
+    )
+    assert "by tenth of confidence, unseen-camera" in output
+    trainings = sorted(log.parent.name for log in tmp_path.glob("run/*/metrics.jsonl"))
+    assert trainings == ["all", "unseen-0", "unseen-1"]
+    assert len(list(tmp_path.glob("run/*/halved/metrics.jsonl"))) == 3
+    result = read_json(tmp_path / "run", "result.json")
+    assert [row["camera"] for row in result["cameras"]] == ["a", "b"]
+    assert sum(row["within"] for row in result["tenths"]) >= 0 and len(result["tenths"]) == 10
+    card = read_json(tmp_path / "models/dscnn/1/assets.extra", "model.json")
+    assert card["view"] == "whole" and len(card["confidence"]) == 5 and "sure" not in card
 
 
 @pytest.mark.parametrize("command", ["train_dscnn.py", "studies.dscnn"])
