@@ -15,11 +15,13 @@ from keras_gans.dscnn.estimate import estimate, gains_of, unit_lights
 from keras_gans.dscnn.lite import DOUBT_FLOOR, NORMS, WITHIN
 from keras_gans.metrics.angular import angular_errors
 
+HARM = 4.0  # degrees
+
 
 def scene_estimate(
     network: keras.Model, weights: Sequence[float] | None = None, sure: float = 0.0
 ) -> Callable:
-    """The light of scenes averaged into one patch, and how sure it is, as a graph.
+    """The light of scenes averaged into one patch, and how sure it is.
 
     Args:
         network: model from patches (N, S, S, 3) to directions (N, 3).
@@ -28,13 +30,11 @@ def scene_estimate(
             are raised to the power of confidence / sure. 0 for always.
 
     Returns:
-        tf.function from scenes float32 (N, S, S, 3), linear, to a dict of `illuminant`, float32
+        function of scenes float32 (N, S, S, 3), linear, to a dict of `illuminant`, float32
         (N, 3) of unit norm, the mean of all views; `gains`, (N, 3), which correct linear
         RGB; and `confidence`, (N,).
     """
-    size = network.input_shape[1]
 
-    @tf.function(input_signature=[tf.TensorSpec([None, size, size, 3], tf.float32)])
     def run(scenes):
         found = estimate(network, scenes, turned=True)
         light, gains = found["illuminant"], gains_of(found["illuminant"])
@@ -120,20 +120,24 @@ def fit(doubts: np.ndarray, errors: np.ndarray) -> list[float]:
 def fit_sure(illuminants: np.ndarray, truths: np.ndarray, confidences: np.ndarray) -> float:
     """The confidence below which less of a light is taken out of a finished photo.
 
-    The one that leaves the least mean error, on photos that the network was not trained on:
-    lights are raised to the power of confidence / sure, at most 1, and what is left counts.
+    Lights are raised to the power of confidence / sure, at most 1. The smallest sure is taken
+    with which of the photos that were right already 95 % move by no more than `HARM`.
 
     Args:
-        illuminants, truths: (N, 3), unit norm.
+        illuminants, truths: (N, 3), unit norm, of photos that the network was not trained on.
         confidences: (N,).
     """
-    choices = np.linspace(0.05, 1, 20)
+    white = np.full_like(truths, 3**-0.5)
+    right = angular_errors(truths, white) < 0.1
+    if not right.any():
+        return 0.0
 
-    def left(sure):
+    def moved(sure):
         strength = np.minimum(confidences / sure, 1)[:, None]
-        return angular_errors(truths, illuminants**strength).mean()
+        return np.percentile(angular_errors(white, illuminants**strength)[right], 95)
 
-    return float(min(choices, key=left))
+    choices = np.linspace(0.02, 1, 50)
+    return next((float(sure) for sure in choices if moved(sure) <= HARM), 1.0)
 
 
 def crossed(doubts: np.ndarray, errors: np.ndarray, parts: np.ndarray) -> np.ndarray:

@@ -41,7 +41,10 @@ def served_dscnn(
         signature name -> (function, list of `tf.TensorSpec`).
     """
     size = network.input_shape[1]
-    traced, of_scene = traced_estimate(network), scene_estimate(network, weights, sure)
+    traced, of_scene = (
+        traced_estimate(network),
+        tf.function(scene_estimate(network, weights, sure)),
+    )
     images = [tf.TensorSpec([None, None, None, 3], tf.float32, name="images")]
     light = dict(LIGHT)
     if weights is None or view != "whole":

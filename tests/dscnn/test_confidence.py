@@ -89,12 +89,15 @@ def test_a_set_without_two_sides(error):
     assert sure == pytest.approx(0.9 if error < 3 else 0.1)
 
 
-def test_less_is_taken_out_where_lights_are_wrong():
-    unsure = np.linspace(0, 0.5, 50)
-    truth = np.full((50, 3), 3**-0.5)
-    found = np.tile([0.8, 0.55, 0.25], (50, 1)) / np.linalg.norm([0.8, 0.55, 0.25])
-    assert confidence.fit_sure(found, truth, unsure) == 1.0
-    assert confidence.fit_sure(found, found, np.full(50, 0.5)) <= 0.5
+def test_photos_that_were_right_are_hardly_moved():
+    found = np.tile([0.8, 0.55, 0.25], (100, 1)) / np.linalg.norm([0.8, 0.55, 0.25])
+    sure = np.repeat([0.1, 0.6], 50)
+    white = np.full((100, 3), 3**-0.5)
+    limit = confidence.fit_sure(found, white, sure)
+    moved = confidence.angular_errors(white, found ** np.minimum(sure / limit, 1)[:, None])
+    assert np.percentile(moved, 95) <= confidence.HARM or limit == 1.0
+    assert confidence.fit_sure(white, white, sure) == 0.02  # no harm, full strength
+    assert confidence.fit_sure(found, found, sure) == 0  # none was right: nothing to judge by
 
 
 def test_a_choice_by_confidence_takes_the_better_where_it_is_unsure():
