@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gans.dscnn.estimate import estimate, gains_of, unit_lights
+from keras_gans.dscnn.estimate import gains_of, grey_for_grey, unit_lights, votes_of
 from keras_gans.dscnn.lite import DOUBT_FLOOR, NORMS, WITHIN
 from keras_gans.metrics.angular import angular_errors
 
@@ -36,16 +36,22 @@ def scene_estimate(
     """
 
     def run(scenes):
-        found = estimate(network, scenes, turned=True)
-        light, gains = found["illuminant"], gains_of(found["illuminant"])
+        light, spread = scene_votes(network, scenes)
+        gains = gains_of(light)
         if weights is None:
             return {"illuminant": light, "gains": gains}
-        sureness = confidence(doubts(scenes, light, found["spread"][:, 0, 0]), weights)
+        sureness = confidence(doubts(scenes, light, spread), weights)
         if sure:
             gains **= tf.minimum(sureness / sure, 1)[:, None]
         return {"illuminant": light, "gains": gains, "confidence": sureness}
 
     return run
+
+
+def scene_votes(network: keras.Model, scenes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """What `estimate` says of scenes of one patch: (illuminants (N, 3), spread (N,))."""
+    votes, spread = votes_of(network, scenes, turned=True)
+    return unit_lights(grey_for_grey(scenes, votes)), spread
 
 
 def measured_doubts(network: keras.Model, scenes: Sequence[np.ndarray]) -> np.ndarray:
@@ -54,8 +60,7 @@ def measured_doubts(network: keras.Model, scenes: Sequence[np.ndarray]) -> np.nd
 
     @tf.function(input_signature=[tf.TensorSpec([None, size, size, 3], tf.float32)])
     def run(scenes):
-        found = estimate(network, scenes, turned=True)
-        return doubts(scenes, found["illuminant"], found["spread"][:, 0, 0])
+        return doubts(scenes, *scene_votes(network, scenes))
 
     batches = range(0, len(scenes), 64)
     stacked = (

@@ -63,27 +63,38 @@ def estimate(
     patches = tf.reshape(patches, [-1, size, columns, size * 3])
     patches = tf.transpose(patches, [0, 2, 1, 3])
     patches = tf.reshape(patches, [-1, size, size, 3])
-    views = VIEWS if turned else 1
-    votes = network(all_views(patches) if turned else patches, training=False)
-    votes = tf.reshape(unit_lights(votes), [views, -1, 3])
-    vote = unit_lights(tf.reduce_mean(votes, axis=0))
-    spread = tf.reduce_mean(tf.norm(votes - vote, axis=2), axis=0)
+    vote, spread = votes_of(network, patches, turned)
     lit = tf.cast(tf.reduce_max(patches, axis=3) > 0, tf.float32)
     lit = tf.reduce_mean(lit, axis=[1, 2]) >= MIN_LIT
 
     count = rows * columns
     illuminant = masked_median(tf.reshape(vote, [-1, count, 3]), tf.reshape(lit, [-1, count]))
-    brightest = tf.reduce_max(images, axis=3)
-    apart = tf.reduce_max(brightest - tf.reduce_min(images, axis=3), axis=[1, 2])
-    grey = (apart <= 0) & (tf.reduce_max(brightest, axis=[1, 2]) > 0)
-    illuminant = tf.where(grey[:, None], 1.0, illuminant)  # it shows no light: it stays grey
-    illuminant = unit_lights(illuminant)
+    illuminant = unit_lights(grey_for_grey(images, illuminant))
     return {
         "illuminant": illuminant,
         "local_map": tf.reshape(vote, [-1, rows, columns, 3]),
         "spread": tf.reshape(spread, [-1, rows, columns]),
         "corrected": correct(images, illuminant),
     }
+
+
+def votes_of(
+    network: keras.Model, patches: tf.Tensor, turned: bool
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The lights of patches (P, S, S, 3), (P, 3) of unit norm, and their `spread`, (P,)."""
+    views = VIEWS if turned else 1
+    votes = network(all_views(patches) if turned else patches, training=False)
+    votes = tf.reshape(unit_lights(votes), [views, -1, 3])
+    vote = unit_lights(tf.reduce_mean(votes, axis=0))
+    return vote, tf.reduce_mean(tf.norm(votes - vote, axis=2), axis=0)
+
+
+def grey_for_grey(images: tf.Tensor, illuminants: tf.Tensor) -> tf.Tensor:
+    """Lights (N, 3), those of images (N, H, W, 3) that are lit but have no colour (1, 1, 1)."""
+    brightest = tf.reduce_max(images, axis=3)
+    apart = tf.reduce_max(brightest - tf.reduce_min(images, axis=3), axis=[1, 2])
+    grey = (apart <= 0) & (tf.reduce_max(brightest, axis=[1, 2]) > 0)
+    return tf.where(grey[:, None], 1.0, illuminants)
 
 
 def all_views(patches: tf.Tensor) -> tf.Tensor:

@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 
 from keras_gans.dscnn import confidence
+from keras_gans.dscnn.estimate import estimate
 from keras_gans.dscnn.lite import scene_light
 from keras_gans.dscnn.networks import build_dscnn
 
@@ -39,7 +40,7 @@ def test_numpy_equals_the_graph(network, scene_estimate, scenes):
     expected = scene_estimate(scenes)
 
     def votes_of(image):
-        return confidence.estimate(network, image[None])["local_map"][0].numpy()
+        return estimate(network, image[None])["local_map"][0].numpy()
 
     for index, scene in enumerate(scenes):
         illuminant, sure = scene_light(votes_of, scene, WEIGHTS)
