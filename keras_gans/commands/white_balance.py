@@ -201,7 +201,7 @@ def correct_file(
     panels = photo.panels(gains, *sides)
 
     def picture():
-        strip = draw_strip(path.name, kind, *panels, *found[:3])
+        strip = draw_strip(path.name, kind, *panels, found[:3], gains)
         return encoded_png(strip)
 
     with ThreadPoolExecutor(1) as pool:

@@ -26,9 +26,8 @@ def draw_strip(
     kind: str,
     image: np.ndarray | Rows,
     corrected: np.ndarray | Rows,
-    illuminant: np.ndarray,
-    local_map: np.ndarray,
-    covered: tuple[float, float],
+    lights: tuple,
+    gains: np.ndarray,
 ) -> np.ndarray:
     """Draws a photo, the light found in each part of it, and the corrected photo.
 
@@ -36,11 +35,13 @@ def draw_strip(
         name: of the photo.
         kind: "srgb" or "linear"; linear sensor data is shown brightened, both alike.
         image, corrected: (H, W, 3), rows of which are read as `as_linear` reads them.
-        illuminant, local_map, covered: as `estimate` gives them.
+        lights: illuminant, local_map and covered, as `estimate` gives them.
+        gains: (3,), that were applied.
 
     Returns:
         uint8 (height, width, 3).
     """
+    illuminant, local_map, covered = lights
     height, width = image.shape[:2]
     scale = PANEL / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
@@ -60,7 +61,7 @@ def draw_strip(
     column = max(size[0], 250)
     strip = Image.new("RGB", (3 * column + 4 * MARGIN, size[1] + 2 * MARGIN + 84), BACKGROUND)
     draw = ImageDraw.Draw(strip)
-    gains = "  ".join(f"{value:.2f}" for value in gains_of(illuminant))
+    gains = "  ".join(f"{value:.2f}" for value in gains)
     light = "  ".join(f"{value:.3f}" for value in illuminant)
     rows, columns = local_map.shape[:2]
     cosines = np.clip(local_map[~np.isnan(local_map[..., 0])] @ illuminant, -1, 1)

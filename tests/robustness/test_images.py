@@ -455,7 +455,8 @@ def test_names_of_every_kind(tmp_path, capsys, monkeypatch, name):
     results.write_report(tmp_path / "report.csv", ["file"], rows)
     assert (tmp_path / "report.csv").read_bytes().decode().startswith("file\r\n")
     picture, light = FLAT / np.float32(255), np.full(3, 3**-0.5)
-    draw_strip(name, "srgb", picture, picture, light, np.tile(light, (1, 1, 1)), (1, 1))
+    lights = light, np.tile(light, (1, 1, 1)), (1, 1)
+    draw_strip(name, "srgb", picture, picture, lights, np.ones(3))
 
 
 def test_a_name_that_is_too_long_for_its_results_is_told_before(tmp_path):
