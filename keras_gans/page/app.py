@@ -200,7 +200,9 @@ def _white_balance(page, folder):
         before, after, local_map, row = work.white_balance(Path(path), out)
         gains = " ".join(f"{value:.2f}" for value in row["gains"])
         button = gr.DownloadButton(value=row["corrected"], interactive=True)
-        text = f"Gains of red, green and blue: **{gains}**. {work.told(row)}"
+        sure = row["confidence"]
+        sure = "" if sure is None else f" Confidence: **{sure:.2f}**."
+        text = f"Gains of red, green and blue: **{gains}**.{sure} {work.told(row)}"
         return (before, after), local_map, text, button
 
     with gr.Row():
