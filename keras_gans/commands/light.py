@@ -202,6 +202,7 @@ def estimate(image: np.ndarray | Rows, estimator: WhiteBalance) -> Found:
         rows, columns = int(height / unit), int(width / unit)
         image = area_average(image, rows * patch, columns * patch)
         illuminant = illuminant.astype(np.float64)
+        illuminant /= np.linalg.norm(illuminant)
         return Found(illuminant, _run(image, estimator)[1], (1.0, 1.0), confidence)
     if view != "native" and view < shorter:
         scale = view / shorter

@@ -471,7 +471,7 @@ def test_a_name_that_is_too_long_for_its_results_is_told_before(tmp_path):
 class Fixed:
     """What finds nothing, in any picture."""
 
-    patch_size, view = 64, "whole"
+    patch_size, view, weights = 64, "whole", None
 
     @staticmethod
     def local_map(image):
