@@ -5,8 +5,6 @@ raw file -> the camera's own linear colours, half size (the light is estimated h
 """
 
 import contextlib
-import os
-import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +20,7 @@ from keras_gans.data.squares import area_average
 from keras_gans.data.write import write_image
 from keras_gans.errors import InputError
 from keras_gans.files import replacing
+from keras_gans.stderr import stderr_hidden
 
 SUFFIXES = (
     ".dng", ".nef", ".nrw", ".cr2", ".cr3", ".crw", ".arw", ".srf", ".sr2", ".raf", ".orf",
@@ -220,7 +219,7 @@ def _opened(path, unpack=True):
             f'{path}: camera raw needs rawpy: pip install "keras_gans[raw]"'
         ) from None
     file = rawpy.RawPy()
-    with reading(path, "raw file"), QUIET, _without_stderr():
+    with reading(path, "raw file"), QUIET, stderr_hidden():
         try:
             file.open_file(str(path))
             if unpack:
@@ -228,17 +227,3 @@ def _opened(path, unpack=True):
         except rawpy.LibRawFileUnsupportedError:
             raise Unsupported("no raw file that LibRaw knows: convert it to DNG") from None
     return file
-
-
-@contextlib.contextmanager
-def _without_stderr():
-    """LibRaw writes a line of its own about a damaged file."""
-    sys.stderr.flush()
-    before = os.dup(2)
-    try:
-        with open(os.devnull, "w") as nothing:
-            os.dup2(nothing.fileno(), 2)
-        yield
-    finally:
-        os.dup2(before, 2)
-        os.close(before)
