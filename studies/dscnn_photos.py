@@ -44,7 +44,7 @@ if __name__ == "__main__":  # before what takes seconds is imported
 import numpy as np
 import pandas as pd
 
-from keras_gans.commands.white_balance import WhiteBalance
+from keras_gans.commands.light import WhiteBalance, estimate
 from keras_gans.data.folders import in_threads
 from keras_gans.data.order import spread
 from keras_gans.data.srgb import srgb_to_linear
@@ -105,7 +105,7 @@ def errors_of(pictures, network, others=True):
 
     Args:
         pictures: list of N functions that give (picture, light).
-        network: function of thumbnails (N, 64, 64, 3) to lights (N, 3).
+        network: function of thumbnails (N, 64, 64, 3) to a dict of lights (N, 3), one "DSCNN".
         others: whether the formulas and OpenCV's balancers are asked, too.
     """
 
@@ -116,7 +116,7 @@ def errors_of(pictures, network, others=True):
     seen = list(in_threads(look, pictures, "rendering"))
     truth = np.stack([light for light, _, _ in seen])
     thumbnails = np.stack([small for _, small, _ in seen])
-    methods = {"DSCNN": network(thumbnails)}
+    methods = network(thumbnails)
     if others:
         methods |= {"doing nothing": np.tile(WHITE, (len(seen), 1))} | estimate_all(thumbnails)
     for name in seen[0][2]:
@@ -213,16 +213,12 @@ def main(config):
     photos = held_out_pictures(config.data, config.photos)
 
     def network(thumbnails):
-        return np.stack([eight_views(model.local_map, image) for image in thumbnails])
+        found = [estimate(image, model) for image in thumbnails]
+        lights = np.stack([each.illuminant for each in found])
+        strengths = np.array([[model.strength(each)] for each in found])
+        return {"DSCNN": lights, "DSCNN, --strength auto": lights**strengths}
 
     run(photos, network, config.seed)
-
-
-def eight_views(local_map, image):
-    """The mean of the lights of an image mirrored and turned: (3,), unit norm."""
-    views = [np.rot90(each, turns) for each in (image, image[:, ::-1]) for turns in range(4)]
-    lights = [local_map(np.ascontiguousarray(view))[0, 0] for view in views]
-    return np.mean(lights, axis=0) / np.linalg.norm(np.mean(lights, axis=0))
 
 
 if __name__ == "__main__":

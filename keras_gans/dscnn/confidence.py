@@ -5,6 +5,7 @@ is far from what simple statistics of the scene say. A logistic function of thes
 fitted on scenes that training did not see, turns them into a chance.
 """
 
+import itertools
 from collections.abc import Callable, Sequence
 
 import keras
@@ -54,19 +55,21 @@ def scene_votes(network: keras.Model, scenes: tf.Tensor) -> tuple[tf.Tensor, tf.
     return unit_lights(grey_for_grey(scenes, votes)), spread
 
 
-def measured_doubts(network: keras.Model, scenes: Sequence[np.ndarray]) -> np.ndarray:
-    """`doubts` of scenes (S, S, 3): float32 (N, D)."""
+def estimate_scenes(
+    network: keras.Model, scenes: Sequence[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """(illuminants (N, 3), unit norm, `doubts` (N, D)) of scenes of one patch each."""
     size = network.input_shape[1]
 
     @tf.function(input_signature=[tf.TensorSpec([None, size, size, 3], tf.float32)])
     def run(scenes):
-        return doubts(scenes, *scene_votes(network, scenes))
+        light, spread = scene_votes(network, scenes)
+        return light, doubts(scenes, light, spread)
 
-    batches = range(0, len(scenes), 64)
-    stacked = (
-        np.stack([scenes[i] for i in range(b, min(b + 64, len(scenes)))]) for b in batches
-    )
-    return np.concatenate([run(batch).numpy() for batch in stacked])
+    cut = (scenes[i][:size, :size] for i in range(len(scenes)))
+    stacked = (np.stack(batch) for batch in iter(lambda: list(itertools.islice(cut, 64)), []))
+    lights, found = zip(*(run(batch) for batch in stacked))
+    return np.concatenate(lights), np.concatenate(found)
 
 
 def doubts(scenes: tf.Tensor, illuminants: tf.Tensor, spread: tf.Tensor) -> tf.Tensor:

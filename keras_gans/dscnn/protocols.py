@@ -59,13 +59,11 @@ def whole_scenes(scenes: Scenes, patch_size: int) -> bool:
 def measure(network, scenes: Scenes, selection: np.ndarray, part: int = 0) -> Tested:
     """What a network says of the selected scenes."""
     images = scenes.take(selection).images
-    whole = whole_scenes(scenes, network.input_shape[1])
-    return Tested(
-        selection,
-        estimate_images(network, images, turned=whole)[0],
-        np.full(len(selection), part),
-        confidence.measured_doubts(network, images) if whole else None,
-    )
+    if whole_scenes(scenes, network.input_shape[1]):
+        lights, doubts = confidence.estimate_scenes(network, images)
+    else:
+        lights, doubts = estimate_images(network, images)[0], None
+    return Tested(selection, lights, np.full(len(selection), part), doubts)
 
 
 def hold_out(scenes: Scenes, parts: dict, train: Callable) -> tuple[Tested, keras.Model]:

@@ -110,3 +110,11 @@ def test_a_choice_by_confidence_takes_the_better_where_it_is_unsure():
     }
     chosen = confidence.chosen(errors, sure, np.arange(120) // 40)
     np.testing.assert_array_equal(chosen, np.where(sure < 0.5, 4.0, 1.0))
+
+
+def test_scenes_larger_than_their_one_patch(network, scenes):
+    wide = np.pad(scenes, [(0, 0), (0, 0), (0, 5), (0, 0)], mode="edge")
+    lights, doubts = confidence.estimate_scenes(network, list(wide))
+    expected = estimate(network, wide, turned=True)
+    np.testing.assert_allclose(lights, expected["illuminant"], atol=1e-5)
+    assert doubts.shape == (len(scenes), 4)

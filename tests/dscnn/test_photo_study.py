@@ -3,11 +3,11 @@ import pytest
 from PIL import Image
 
 from keras_gans.data.srgb import srgb_to_linear
+from keras_gans.dscnn.lite import scene_light
 from keras_gans.dscnn.photo_casts import sources_of
 from keras_gans.metrics.angular import angular_errors
 from studies.dscnn_photos import (
     colour_of_grey,
-    eight_views,
     held_out_pictures,
     opencv_lights,
     rendered,
@@ -68,7 +68,7 @@ def test_eight_views_are_each_seen_once():
         seen.append(view.tobytes())
         return view[:1, :1]
 
-    light = eight_views(local_map, image)
+    light, _ = scene_light(local_map, image)
     assert len(set(seen)) == 8
     expected = image.mean(axis=(0, 1))
     np.testing.assert_allclose(light, expected / np.linalg.norm(expected))
@@ -81,7 +81,7 @@ def test_tables(folder, capsys, monkeypatch):
 
     def white(thumbnails):
         assert thumbnails.shape[1:] == (64, 64, 3)
-        return np.ones((len(thumbnails), 3))
+        return {"DSCNN": np.ones((len(thumbnails), 3))}
 
     run(held_out_pictures([folder], 4), white, 0)
     output = capsys.readouterr().out
