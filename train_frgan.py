@@ -45,7 +45,7 @@ def build_classifier(config, images):
     """The discriminator, which is the classifier."""
     return build_discriminator(
         config.image_size, 3, len(images.classes), config.width, config.se, config.dropout,
-        config.noise,
+        config.noise * images.contrast,
     )  # fmt: skip
 
 
@@ -65,7 +65,7 @@ def train_frgan(config, folder, images, labelled, labels):
     gan = FRGAN(
         generator,
         discriminator,
-        config.largest_weight(len(labelled), count),
+        config.largest_weight(len(images.classes)),
         config.ramp_steps(schedule.steps_per_epoch),
         config.adversarial_weight,
         config.feature_matching,

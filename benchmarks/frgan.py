@@ -446,7 +446,7 @@ def torch_step(generator, discriminator, optimizer, compiled=False):
     return step
 
 
-def torch_networks(folder, size, layout="contiguous_format", dropout=0.2, noise=0.15):
+def torch_networks(folder, size, layout="contiguous_format", dropout=0.2, noise=0.037):
     """Generator and discriminator of table 1 in PyTorch, with the Keras networks' weights.
 
     Where a transposed convolution of stride 2 cuts one side more, TensorFlow takes the end and
@@ -531,7 +531,7 @@ def torch_discriminator(weights, dropout, noise):
     layers = [GaussianNoise(), nn.Dropout(dropout), *convolutions(3)]
     layers += [nn.MaxPool2d(2), nn.Dropout(dropout), *convolutions(3)]
     squeeze = dense(bias=False), nn.ReLU(), dense(bias=False), nn.Sigmoid()
-    layers += [SqueezeExcite(*squeeze), nn.MaxPool2d(2), nn.Dropout(dropout)]
+    layers += [nn.MaxPool2d(2), SqueezeExcite(*squeeze), nn.Dropout(dropout)]
     layers += [*convolutions(3), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
     return nn.Sequential(*layers, with_weight_norm(dense(), weights))
 

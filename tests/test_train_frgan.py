@@ -16,6 +16,7 @@ from keras_gans.errors import InputError
 from keras_gans.frgan import datasets
 from keras_gans.frgan.config import BUILT_IN, REDUCED, Config, StudyConfig
 from keras_gans.frgan.datasets import load_labelled_images
+from keras_gans.frgan.labelled_images import LabelledImages
 from keras_gans.training.schedule import Schedule
 from studies import frgan as study
 from studies import frgan_tables as tables
@@ -362,14 +363,31 @@ def test_the_schedule_follows_labels_and_epochs():
     config = Config(batch_size=4, steps_per_epoch=3, epochs=600)
     assert config.schedule(30) == Schedule(4, 3, 600)
     assert config.ramp_steps(3) == 160 * 3  # 80 epochs of 300, of 3 steps
-    assert config.largest_weight(6, 30) == pytest.approx(100 * 6 / 30)
     per_image = Config(batch_size=4, epochs=3, ramp_epochs=2)
     assert per_image.schedule(30) == Schedule(4, 8, 3)  # 30 images are 8 batches
     assert per_image.ramp_steps(8) == 2 * 8
     given = Config(consistency_weight=4, ramp_epochs=0)
-    assert (given.largest_weight(6, 30), given.ramp_steps(3)) == (4, 0)
+    assert (given.largest_weight(10), given.ramp_steps(3)) == (4, 0)
     without = dataclasses.replace(given, consistency=False)
-    assert without.largest_weight(6, 30) == 0
+    assert without.largest_weight(10) == 0
+
+
+def test_the_weight_of_consistency_is_its_sources():
+    """Their loss and ours of the same batch, of which 2 of 8 images are labelled, K = 5."""
+    rng = np.random.default_rng(0)
+    entropies, z, other = rng.random(2), rng.random((8, 5)), rng.random((8, 5))
+    theirs = entropies.sum() / 8 + 100 * 2 / 8 * np.mean((z - other) ** 2)
+    ours = entropies.mean() + Config().largest_weight(5) * np.sum((z - other) ** 2, 1).mean()
+    assert ours == pytest.approx(8 / 2 * theirs)
+
+
+def test_noise_is_relative_to_the_contrast():
+    images = np.full((3, 8, 8, 3), 100, np.uint8)
+    images[0, ::2], images[1, ::2] = 151, 202  # standard deviations 25.5, 51 and 0
+    images = LabelledImages("", ("a", "b"), images, np.zeros(3, int), images, np.zeros(3, int))
+    assert images.contrast == pytest.approx(25.5 / 127.5)
+    network = train_frgan.build_classifier(Config(image_size=8, width=1, noise=0.5), images)
+    assert network.layers[1].stddev == pytest.approx(0.1)
 
 
 def test_what_frgan_is_made_with(script, folder, tmp_path, monkeypatch):
@@ -382,5 +400,5 @@ def test_what_frgan_is_made_with(script, folder, tmp_path, monkeypatch):
     monkeypatch.setattr(train_frgan, "FRGAN", stop)
     monkeypatch.chdir(tmp_path)
     script.refused(f"--data {folder}/small", SMALL, "--ramp-epochs None --epochs 600")
-    assert found == [pytest.approx(20), 480, 1.0, False, 0.0, 0]
+    assert found == [pytest.approx(100 / 3), 480, 1.0, False, 0.0, 0]
     assert not list(tmp_path.rglob("labelled.json"))

@@ -61,7 +61,8 @@ class Config:
     """The squeeze-and-excitation block."""
     dropout: Annotated[float, Within(0, 0.99)] = 0.2
     noise: Annotated[float, Within(0, 10)] = 0.15
-    """Standard deviation of the noise on the discriminator's images in [-1, 1]."""
+    """Standard deviation of the noise on the discriminator's images, as a share of one image's
+    own: Laine and Aila whiten each image first, which makes that 1."""
     translate: Annotated[int, Within(0, 100)] = 2
     """Pixels by which an image is moved at most."""
     mirror: bool = False
@@ -70,7 +71,7 @@ class Config:
     consistency: bool = True
     """The term of equation 9."""
     consistency_weight: Annotated[float | None, Within(0, 1e6)] = None
-    """w_max; by default 100 M/N, of M labelled among N images (Laine and Aila)."""
+    """w_max; by default 100/K for K classes, Laine and Aila's weight in the paper's terms."""
     ramp_epochs: Annotated[int | None, Within(0, 10**6)] = None
     """Epochs in which it rises; by default 80 of 300, or the same share of EPOCHS."""
     adversarial_weight: Annotated[float, Within(0, 1e6)] = 1.0
@@ -122,13 +123,19 @@ class Config:
         epochs = self.epochs * 80 / 300 if self.ramp_epochs is None else self.ramp_epochs
         return round(epochs * steps_per_epoch)
 
-    def largest_weight(self, labelled: int, count: int) -> float:
-        """w_max of the consistency term, of so many labelled among `count` images."""
+    def largest_weight(self, classes: int) -> float:
+        """w_max of equation 9, for K classes. The paper gives none: this is its source's.
+
+        With M labels among N images, Laine and Aila divide the sum of the labelled images'
+        cross-entropy by the whole batch, which is M/N of its mean, and weigh the squared
+        difference, averaged over the batch and the K classes, by 100 M/N. Here the
+        cross-entropy is averaged over the labelled images, and the squared difference summed
+        over the classes: the same ratio of the two is 100/K, whatever M is, also with all
+        labels.
+        """
         if not self.consistency:
             return 0.0
-        if self.consistency_weight is None:
-            return 100 * labelled / count
-        return self.consistency_weight
+        return 100 / classes if self.consistency_weight is None else self.consistency_weight
 
     def label_counts(self) -> set[int | None]:
         """Numbers of labels that the runs need."""

@@ -32,6 +32,12 @@ class LabelledImages:
         """Images and labels to test on."""
         return self.test_images, self.test_labels
 
+    @property
+    def contrast(self) -> float:
+        """Mean standard deviation of one training image in [-1, 1] (of 10,000 at most)."""
+        some = self.train_images[:: len(self.train_images) // 10_000 + 1]
+        return float(np.mean([image.std() for image in some])) / 127.5
+
 
 def draw_labelled(
     labels: np.ndarray, count: int | None, classes: tuple[str, ...], seed: int

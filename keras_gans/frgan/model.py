@@ -51,7 +51,7 @@ class FRGAN(keras.Model):
 
     Example:
 
-        gan = FRGAN(build_generator(), build_discriminator(), consistency_weight=1.4)
+        gan = FRGAN(build_generator(), build_discriminator(), consistency_weight=10)
         gan.compile(keras.optimizers.Adam(3e-4, beta_1=0.5),
                     keras.optimizers.Adam(3e-4, beta_1=0.5))
         gan.fit(batches)  # of ((labelled, labels), views)

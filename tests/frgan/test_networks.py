@@ -70,8 +70,8 @@ def test_the_papers_discriminator():
         ("MaxPooling2D", 16, 16, 64),
         ("Dropout", 16, 16, 64),
         *[("WeightNormConv2D", 16, 16, 128)] * 3,
-        ("SqueezeExcite", 16, 16, 128),
         ("MaxPooling2D", 8, 8, 128),
+        ("SqueezeExcite", 8, 8, 128),  # of the pooled features U (section 1)
         ("Dropout", 8, 8, 128),
         ("WeightNormConv2D", 8, 8, 256),
         *[("WeightNormConv2D", 8, 8, 128)] * 2,
