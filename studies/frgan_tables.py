@@ -10,7 +10,7 @@ import pandas as pd
 
 from keras_gans.errors import InputError
 from keras_gans.frgan.config import SHARES, StudyConfig
-from keras_gans.frgan.report import draw_curves, draw_rows
+from keras_gans.frgan.report import PUBLISHED, draw_curves, draw_rows, is_svhn
 from keras_gans.report.tables import show, write_csv
 
 STUDIES = ("table-2", "table-3", "figure-4")
@@ -31,13 +31,15 @@ ROWS = {
         "FR-GAN": FRGAN,
     },
     "figure-4": {
-        "GAN without consistency": FRGAN | {"consistency": False},
+        # panel (a), "conventional GAN": what FR-GAN adds to it are both
+        "conventional GAN": FRGAN | {"se": False, "consistency": False},
         "FR-GAN": FRGAN,
     },
 }
 
-# On SVHN; what the scatter is over is not said. Table 3's "FR-GAN with regular term" is the
-# FR-GAN without SE.
+SAME = {"FR-GAN with regular term": "FR-GAN without SE"}  # the paper's name and ours
+
+# On SVHN; what the scatter is over is not said
 PAPER = {
     "table-2": {
         ("real images", "inception_score"): "3.24 ± 0.17",
@@ -46,10 +48,9 @@ PAPER = {
         ("FR-GAN", "inception_score"): "2.95 ± 0.43",
     },
     "table-3": {
-        ("FR-GAN without SE", "500"): "15.62 ± 0.16",
-        ("FR-GAN without SE", "1000"): "8.13 ± 0.22",
-        ("FR-GAN", "500"): "13.41 ± 0.20",
-        ("FR-GAN", "1000"): "7.20 ± 0.16",
+        (SAME.get(method, method), str(labels)): error
+        for method, errors in PUBLISHED.items()
+        for labels, error in errors.items()
     },
     "figure-4": {},
 }
@@ -185,15 +186,21 @@ def table(study: str, frame: pd.DataFrame, set_name: str = "") -> pd.DataFrame:
 
     Returns:
         DataFrame: `row`, `column`, `mean`, `std` (sample's; NaN for one seed), `n` (seeds),
-        and for SVHN `paper`, texts.
+        and for SVHN `paper`, texts; methods of the paper alone have `n` 0.
     """
     groups = frame.groupby(["column", "row"], sort=False)["value"]
     summary = groups.agg(mean="mean", std="std", n="count").reset_index()
     summary = summary[["row", "column", "mean", "std", "n"]]
+    cited = bool(PAPER[study]) and is_svhn(set_name)
+    if cited and study == "table-3":
+        ours, asked = set(ROWS[study]), summary["column"].unique()
+        theirs = [key for key in PAPER[study] if key[0] not in ours and key[1] in asked]
+        more = pd.DataFrame(theirs, columns=["row", "column"])
+        summary = pd.concat([summary, more.assign(mean=np.nan, std=np.nan, n=0)])
     summary = summary.sort_values(
         "column", key=lambda texts: texts.str.zfill(WIDEST), kind="stable", ignore_index=True
     )
-    if PAPER[study] and set_name.lower().startswith("svhn"):
+    if cited:
         keys = zip(
             summary["row"], summary["column"].str.split(" (", regex=False).str[0], strict=True
         )
@@ -220,7 +227,7 @@ def write(study: str, config: StudyConfig, folder: Path, set_name: str = "") -> 
     rows = []
     for row, column, mean, std, n, *paper in summary.itertuples(index=False):
         value = f"{mean:.2f}" if np.isnan(std) else f"{mean:.2f} ± {std:.2f}"
-        rows.append([row, column, value, str(n), *paper])
+        rows.append([row, column, *((value, str(n)) if n else ("", "")), *paper])
     show(f"{study} on {set_name or 'these images'}, mean ± std over seeds", headings, rows)
     seeds = {}
     for variant in absent:

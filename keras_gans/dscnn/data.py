@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from keras_gans.data.order import endless_order
 from keras_gans.dscnn.augment import Lights, augment
 from keras_gans.dscnn.config import Augmentation
 from keras_gans.dscnn.lite import MIN_LIT
@@ -136,16 +137,10 @@ def training_batches(
     pixels = tf.constant(patches.pixels)
     illuminants = tf.constant(patches.illuminants)
     cameras = tf.constant(patches.cameras)
-    count = len(patches)
 
     def batch(step):
-        position = step * batch_size + tf.range(batch_size, dtype=tf.int64)
-        turn = position // count
-        # the raw op: tf.random.experimental.index_shuffle mispads a seed per element
-        seeds = tf.stack([tf.zeros_like(turn) + seed, turn, tf.zeros_like(turn)], axis=1)
-        index = tf.raw_ops.RandomIndexShuffle(
-            index=position % count, seed=seeds, max_index=tf.constant(count - 1, tf.int64)
-        )
+        positions = step * batch_size + tf.range(batch_size, dtype=tf.int64)
+        index = endless_order(positions, len(patches), [seed, 0])
         x = tf.cast(tf.gather(pixels, index), tf.float32) / 65535
         y = tf.gather(illuminants, index)
         if augmentation is not None:

@@ -12,14 +12,15 @@ def paper_schedule(
 ) -> keras.optimizers.schedules.LearningRateSchedule:
     """The paper's learning rate: 1e-3, after a quarter of training 1e-4, after three 5e-5.
 
-    Section 4.1 has the changes at epochs 50 and 150 of 200; they scale with `steps`.
+    Section 4.1 has the changes after epochs 50 and 150 of 200; they scale with `steps`. Keras
+    keeps a rate up to and with its boundary: the boundaries are the last steps, counted from 0.
 
     Args:
         learning_rate: the first rate, 1e-3 in the paper.
         steps: training steps in all.
     """
     return keras.optimizers.schedules.PiecewiseConstantDecay(
-        [round(steps * 50 / 200), round(steps * 150 / 200)],
+        [round(steps * 50 / 200) - 1, round(steps * 150 / 200) - 1],
         [learning_rate, learning_rate / 10, learning_rate / 20],
     )
 

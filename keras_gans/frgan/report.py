@@ -8,25 +8,54 @@ from matplotlib.figure import Figure
 from keras_gans.report.pictures import save_figure
 from keras_gans.report.tables import mean_and_scatter, show
 
+# Table 3 of the paper: test error on SVHN in percent, by the number of labels
+PUBLISHED = {
+    "M1+M2": {1000: "36.02 ± 0.10"},
+    "VAT": {1000: "24.63"},
+    "ADGM": {1000: "22.86"},
+    "SDGM": {1000: "16.61 ± 0.24"},
+    "Improved-GAN": {500: "18.44 ± 4.8", 1000: "8.11 ± 1.3"},
+    "ALI": {1000: "7.42 ± 0.65"},
+    "Pi-model": {500: "7.05 ± 0.30", 1000: "5.43 ± 0.25"},
+    "Temporal ensembling": {500: "5.12 ± 0.13", 1000: "4.42 ± 0.16"},
+    "FR-GAN with regular term": {500: "15.62 ± 0.16", 1000: "8.13 ± 0.22"},
+    "FR-GAN": {500: "13.41 ± 0.20", 1000: "7.20 ± 0.16"},
+}
+
+
+def is_svhn(set_name: str) -> bool:
+    """Whether the paper's figures are of this set of images."""
+    return set_name.lower().startswith("svhn")
+
 
 def print_result(figures: dict, trained: bool) -> None:
-    """Prints the test errors of one run; `trained` says whether FR-GAN was, too."""
+    """Prints the test errors of one run; `trained` says whether FR-GAN was, too.
+
+    Below those of SVHN stand the published ones for as many labels.
+    """
     names = {"labels_only_error": "labels only", "test_error": "FR-GAN"}
     names = names if trained else {"test_error": "labels only"}
-    print_errors(
-        [(names[name], figures["labels"], [figures[name]]) for name in names if name in figures]
-    )
+    labels = figures["labels"]
+    rows = [(names[name], labels, [figures[name]]) for name in names if name in figures]
+    print_errors(rows, (labels,) if is_svhn(figures["set"]) else ())
 
 
-def print_errors(rows: list[tuple]) -> None:
+def print_errors(rows: list[tuple], published: tuple[int, ...] = ()) -> None:
     """Prints test errors as table 3: a row a method and number of labels.
 
     Args:
         rows: tuples of method, labels and the errors in percent, one a seed.
+        published: numbers of labels for which the paper's rows stand below.
     """
     cells = [
         (method, str(labels), mean_and_scatter(errors), str(len(errors)))
         for method, labels, errors in rows
+    ]
+    cells += [
+        (f"{method}, published", str(labels), errors[labels], "")
+        for labels in published
+        for method, errors in PUBLISHED.items()
+        if labels in errors
     ]
     show("test error", ("method", "labels", "test error, %", "seeds"), cells)
 

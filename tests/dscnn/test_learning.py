@@ -7,7 +7,7 @@ from keras_gans.data.pipeline import step_dataset
 from keras_gans.dscnn.config import Augmentation
 from keras_gans.dscnn.data import draw_patches, training_batches
 from keras_gans.dscnn.estimate import estimate_images
-from keras_gans.dscnn.model import compile_dscnn, cosine_schedule
+from keras_gans.dscnn.model import compile_dscnn, cosine_schedule, paper_schedule
 from keras_gans.dscnn.networks import build_dscnn
 from keras_gans.dscnn.synthetic import synthetic_scenes
 from keras_gans.metrics.angular import angular_errors
@@ -29,3 +29,10 @@ def test_a_small_training_learns():
     constant = angular_errors(truth, scenes.illuminants[trained].mean(axis=0)[None]).mean()
     assert maps[0].shape == (2, 2, 3)
     assert errors < 0.7 * constant, (errors, constant)
+
+
+def test_the_papers_rates_change_with_the_step():
+    """200 epochs of 3 steps: the first step of epoch 50 (from 0) has the second rate."""
+    rates = paper_schedule(1e-3, 600)
+    found = [float(rates(step)) for step in (0, 149, 150, 449, 450, 599)]
+    np.testing.assert_allclose(found, [1e-3, 1e-3, 1e-4, 1e-4, 5e-5, 5e-5])

@@ -49,6 +49,10 @@ def test_variants_of_every_study():
     crossed = {(v.changes["se"], v.changes["consistency"])
                for v in tables.variants("table-2", settings())}  # fmt: skip
     assert len(crossed) == 4
+    figure_4 = tables.variants("figure-4", settings())
+    baseline = [v.changes for v in figure_4 if v.row == "conventional GAN"]
+    assert len(baseline) == 12
+    assert not any(changes["se"] or changes["consistency"] for changes in baseline)
     noise = {v.changes["label_noise"] for v in tables.variants("figure-4", settings())}
     assert noise == {0, 0.1, 0.2, 0.3, 0.4, 0.5}
     assert {v.changes["labels"] for v in tables.variants("figure-4", settings())} == {None}
@@ -72,6 +76,10 @@ def test_table_3_is_mean_and_sample_scatter_beside_the_papers(tmp_path, capsys):
     assert shown.loc[("FR-GAN", "1000")].tolist() == [8.0, 1.0, 3, "7.20 ± 0.16"]
     alone = shown.loc[("labels only", "500")]
     assert alone["n"] == 1 and np.isnan(alone["std"]) and alone["paper"] == ""
+    cited = shown[shown["n"] == 0]["paper"]
+    assert len(cited.loc[:, "500"]) == 3 and len(cited.loc[:, "1000"]) == 8
+    assert cited[("Temporal ensembling", "1000")] == "4.42 ± 0.16"
+    assert cited[("M1+M2", "1000")] == "36.02 ± 0.10"
 
     printed = capsys.readouterr().out
     assert "14.00 ± 1.00" in printed and "13.41 ± 0.20" in printed

@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from keras_gans.errors import InputError
-from keras_gans.frgan.report import print_errors
+from keras_gans.frgan.report import print_errors, print_result
 from keras_gans.report import pictures as report
 from keras_gans.report import tables
 
@@ -21,6 +21,10 @@ def test_errors_are_mean_and_sample_scatter(capsys):
     assert row == ["FR-GAN", "500", "14.00", "±", "1.00", "3"]
     row = next(line.split() for line in lines if line.startswith("labels [only]"))
     assert row == ["labels", "[only]", "1000", "30.25", "1"]
+    assert "published" not in "".join(lines)
+    print_result({"labels": 500, "test_error": 20.0, "set": "SVHN"}, True)
+    printed = capsys.readouterr().out
+    assert printed.count("published") == 5 and "7.05 ± 0.30" in printed
 
 
 def test_grid_puts_images_row_by_row(tmp_path):
