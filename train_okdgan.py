@@ -70,7 +70,7 @@ def train(config, folder, model, gans, data):
     rates = config.g_learning_rate, config.d_learning_rate, config.c_learning_rate
     optimizers = [keras.optimizers.Adam(rate, config.beta_1, config.beta_2) for rate in rates]
     model.compile(*optimizers[: 2 if model is gans[0] else 3], jit_compile=xla())
-    schedule = config.schedule(len(data.crops))
+    schedule = config.schedule()
     batch = crop_batches(
         data.crops.images, schedule.batch_size, config.seed, data.labels, config.mirror
     )

@@ -54,7 +54,7 @@ def compare_classifiers(config, folder, data):
     if config.students:
         gans["those of the students"] = train_students(config, folder, learned)
     frame = augmentation_study.compare(config, folder, few, gans, data.crops, data.held_out)
-    schedule = config.schedule(len(few))
+    schedule = config.schedule()
     augmentation_study.write(
         folder, frame,
         f"classifiers of {few.name}: {len(few)} few real crops, {len(data.crops)} all, "

@@ -344,12 +344,11 @@ def test_the_defaults_are_the_papers():
     )  # fmt: skip
     assert (config.beta_1, config.beta_2, config.score_images) == (0, 0.9, 10_000)
     assert not (config.augment or config.average or config.mirror or config.hold_out)
-    assert config.schedule(2642) == Schedule(25, 1000, 50)
-    # 3000 passes of 529 batches of 5
+    assert config.schedule() == Schedule(25, 1000, 50)
     acgan = dataclasses.replace(config, base="acgan")
-    assert acgan.schedule(2642) == Schedule(5, 1000, 1587)
+    assert acgan.schedule() == Schedule(5, 1000, 3)  # "epochs" are steps for both
     few = dataclasses.replace(config, steps=30, every=20, batch_size=7)
-    assert few.schedule(2642) == Schedule(7, 20, 2)
+    assert few.schedule() == Schedule(7, 20, 2)
 
 
 def test_what_is_given_goes_before_the_presets(script):

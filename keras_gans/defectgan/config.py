@@ -16,7 +16,7 @@ from keras_gans.training.settings import Within
 
 # What 2 cores train in minutes
 REDUCED = dict(
-    channels=None, image_size=96, reduce=None, width=16, blocks=3, critic_width=16,
+    channels=None, image_size=96, crops=True, width=16, blocks=3, critic_width=16,
     residual=True, change_weight=5.0, candidates=4, patch_share=0.04, weak_labels=True,
     critic_warmup=1000, batch_size=4, epochs=25, steps_per_epoch=100, learning_rate=5e-4,
     critic_learning_rate=3e-4, mirror="both", relight=0.5, baseline_width=16,
@@ -60,10 +60,13 @@ class Config:
     channels: Literal[1, 3] | None = 3
     """Of the networks; grey images are repeated for 3. None: as many as the images have."""
     image_size: Annotated[int, Within(32, 4096)] = 256
-    """Side of the crops that training draws, at native scale, and of the detection's tiles."""
-    reduce: Annotated[int | None, Within(1, 64)] = 1
+    """Side of what training draws, and of the detection's tiles."""
+    crops: bool = False
+    """Train on crops that show much of an image, instead of whole images, as in the paper."""
+    reduce: Annotated[int | None, Within(1, 64)] = None
     """Whole factor by which images are reduced before all else; masks come back at full size.
-    None chooses it so that a crop shows much of an image."""
+    None: the least at which the largest image fits IMAGE_SIZE, where its mirror image fills
+    what is left; with CROPS, one at which a crop shows much of an image."""
     flatten: Annotated[int, Within(0, 4096)] = 0
     """Flat-field correction before all else: the mean of so many pixels to every side is taken
     off, their standard deviation divided by (ours). 0 for none."""

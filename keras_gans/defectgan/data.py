@@ -1,4 +1,7 @@
-"""From surfaces to batches: random crops at native scale, as functions of seed and step."""
+"""From surfaces to batches: random crops, as functions of seed and step.
+
+Of an image that is no larger than a crop, every crop is the whole image.
+"""
 
 from collections.abc import Callable, Sequence
 

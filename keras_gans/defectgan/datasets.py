@@ -50,7 +50,7 @@ def load(config: Config) -> tuple[Surfaces, Config]:
     config = replace(
         config,
         channels=config.channels or surfaces.channels,
-        reduce=config.reduce or chosen_reduction(surfaces, config.image_size),
+        reduce=config.reduce or chosen_reduction(surfaces, config.image_size, config.crops),
     )
     surfaces = surfaces.with_channels(config.channels)
     if config.types:
@@ -64,8 +64,13 @@ def load(config: Config) -> tuple[Surfaces, Config]:
     return surfaces, config
 
 
-def chosen_reduction(surfaces: Surfaces, image_size: int) -> int:
-    """The factor at which half of the images are at most 5/3 of a crop high or wide."""
+def chosen_reduction(surfaces: Surfaces, image_size: int, crops: bool) -> int:
+    """The factor at which the largest image fits a square of `image_size`.
+
+    With `crops`: at which half of the images are at most 5/3 of a crop high or wide.
+    """
+    if not crops:
+        return -(-max(max(image.shape[:2]) for image in surfaces.images) // image_size)
     side = np.median([min(image.shape[:2]) for image in surfaces.images])
     return max(1, round(side * 3 / (5 * image_size)))
 

@@ -24,7 +24,8 @@ BUILT_IN = REDUCED | dict(
     count=1000, steps=1000, every=100, score_images=2000, classifier_epochs=15
 )
 
-PAPER = {"sagan": dict(batch_size=25, steps=50_000), "acgan": dict(batch_size=5, passes=3000)}
+# "Epochs" of section 4 are read as steps for both, as in much code of the time
+PAPER = {"sagan": dict(batch_size=25, steps=50_000), "acgan": dict(batch_size=5, steps=3000)}
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,8 @@ class Config:
     batch_size: Annotated[int | None, Within(1, 10**5)] = None
     """By default 25, and 5 with ACGAN."""
     steps: Annotated[int | None, Within(1, 10**9)] = None
-    """Of each generator, rounded up to a multiple of EVERY. By default 50,000; with ACGAN as
-    many as show every crop 3000 times."""
+    """Of each generator, rounded up to a multiple of EVERY. By default 50,000, and 3000 with
+    ACGAN."""
     every: Annotated[int, Within(1, 10**7)] = 1000
     """Steps after which figures and samples are written, and the state is saved: an epoch."""
     g_learning_rate: Annotated[float, Within(1e-12, 100)] = 1e-4
@@ -124,11 +125,11 @@ class Config:
         """Defaults that these settings ask for."""
         return BUILT_IN if self.data is None else REDUCED if self.reduced else {}
 
-    def schedule(self, count: int) -> Schedule:
-        """How long a training on so many crops is."""
+    def schedule(self) -> Schedule:
+        """How long a training is."""
         paper = PAPER[self.base]
         batch_size = self.batch_size or paper["batch_size"]
-        steps = self.steps or paper.get("steps") or paper["passes"] * -(-count // batch_size)
+        steps = self.steps or paper["steps"]
         every = min(self.every, steps)
         return Schedule(batch_size, every, -(-steps // every))
 

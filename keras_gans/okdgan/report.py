@@ -41,7 +41,7 @@ def report(
     """
     crops, held_out = data.crops, len(data.held_out) if data.held_out else 0
     students = [figures for name, figures in measured.items() if name != "single"]
-    schedule = config.schedule(len(crops))
+    schedule = config.schedule()
     write_table(
         folder, table(measured.get("single"), students), extractor.name,
         f"{config.base.upper()} on {crops.name}, {schedule.steps} steps, "

@@ -15,7 +15,8 @@ from tests.defectgan.fakes import trained_on
 
 def test_the_defaults_are_the_papers():
     config = parse(Config, ["--data", "x"])
-    assert (config.channels, config.image_size, config.reduce) == (3, 256, 1)
+    assert (config.channels, config.image_size, config.reduce) == (3, 256, None)
+    assert not config.crops
     assert (config.width, config.blocks, config.critic_width) == (64, 9, 64)
     assert (config.adversarial, config.cycle_weight) == ("log", 10)
     assert (config.batch_size, config.epochs, config.learning_rate) == (1, 200, 2e-4)
@@ -25,7 +26,7 @@ def test_the_defaults_are_the_papers():
     assert (config.critic, config.margin, config.flatten) == ("patch", None, 0)
     assert not config.guided
     assert config.critic_rate == 2e-4
-    assert config.view == View(256, reduce=1, flatten=0)
+    assert config.view == View(256, reduce=None, flatten=0)
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,12 @@ import warnings
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from keras_gans.defectgan import datasets
 from keras_gans.defectgan.config import Config
+from keras_gans.defectgan.data import Crops
 from keras_gans.defectgan.datasets import chosen_reduction, load, load_surfaces
 from keras_gans.errors import InputError
 from tests.defectgan.fakes import trained_on
@@ -451,11 +453,30 @@ def test_without_data_surfaces_are_drawn(monkeypatch, capsys):
 
 
 def test_chosen_reduction():
-    def of(*sizes):
+    def of(*sizes, crops=True):
         images = [np.zeros((*size, 1), np.uint8) for size in sizes]
-        return chosen_reduction(trained_on(images), 96)
+        return chosen_reduction(trained_on(images), 96, crops)
 
     assert of((160, 500)) == of((20, 20)) == 1
     assert of((320, 320)) == 2
     assert of((320, 400), (320, 330), (3000, 4000)) == 2
     assert of((512, 512)) == 3
+    # whole images: the largest fits
+    sizes = (512, 512), (96, 96), (97, 20), (192, 288)
+    assert [of(size, crops=False) for size in sizes] == [6, 1, 2, 3]
+    assert of((50, 50), (100, 193), crops=False) == 3
+
+
+def test_by_default_training_sees_whole_images():
+    """The paper's sizes: 512x512, of which the networks see 256x256, and the defect always."""
+    image = np.zeros((512, 512, 1), np.uint8)
+    image[500:508, 4:12] = 255
+    surfaces = trained_on([image])
+    config = Config()
+    factor = chosen_reduction(surfaces, config.image_size, config.crops)
+    assert factor == 2
+    crops = Crops(surfaces.reduced(factor).images, config.image_size)
+    for step in range(3):
+        drawn = crops.draw(tf.constant(step, tf.int64), 2, [0, 0]).numpy()
+        assert drawn.shape == (2, 256, 256, 1)
+        assert (drawn[:, 250:254, 2:6] == 255).all() and drawn.sum() == 2 * 16 * 255
