@@ -74,7 +74,8 @@ def train(config, folder, images, held_out, vocabulary):
         batch = sentence_batches(sentences, config.batch_size, config.seed, config.real)
         monitor = WordGrids(shown, real, vocabulary, folder / "samples")
     else:
-        batch = vector_batches(sentences, config.batch_size, config.seed, config.condition)
+        how = config.seed, config.condition, config.sentence
+        batch = vector_batches(sentences, config.batch_size, *how)
         vectors = vectors_of(config, vocabulary, vocabulary.encode(shown, config.words))
         monitor = VectorGrids(vectors, folder / "samples", real)
 

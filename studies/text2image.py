@@ -32,7 +32,7 @@ STUDIES = {
         "gnn": dict(model="gnn"),
         "dcgan": dict(model="dcgan"),
         **{f"full, {name}": FULL | dict(euclidean=name)
-           for name in ("original", "penalty", "mean")},
+           for name in ("original", "penalty", "mean", "words")},
     },
     "convlstm": {f"ConvLSTM {name}": FULL | dict(convlstm=name)
                  for name in ("refined", "last", "penultimate")},

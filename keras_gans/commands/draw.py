@@ -25,7 +25,7 @@ from keras_gans.data.reading import reading
 from keras_gans.data.write import write_png
 from keras_gans.errors import InputError, printable
 from keras_gans.files import check_folder
-from keras_gans.text2image.lite import build_drawing, read_words
+from keras_gans.text2image.lite import build_drawing, read_words, sentence_of
 
 MODEL = "text2image"
 BATCH = 8  # sentences drawn at a time
@@ -49,6 +49,7 @@ class Drawer:
         vocabulary: how many words it knows.
         length: of a sentence so many words are drawn; 0 if it is not told.
         vector_size: numbers of a word.
+        sentence: what a generator is given, the "mean" or the "sum" of the words' vectors.
         lite: the file for LiteRT; `None` for TensorFlow.
     """
 
@@ -56,6 +57,7 @@ class Drawer:
     vocabulary: int
     length: int = 0
     vector_size: int = 0
+    sentence: str = "mean"
     lite: Path | None = None
 
     @classmethod
@@ -97,7 +99,9 @@ class Drawer:
         except InputError:  # a generator alone
             inputs = {"vectors": ("float32", (1, self.vector_size))}
             network = load_lite(self.lite, model, inputs, ["images"])
-        return build_drawing(network, "mask" in inputs, words, vectors, self.length)
+        return build_drawing(
+            network, "mask" in inputs, words, vectors, self.length, self.sentence
+        )
 
     def __call__(self, sentences: str | Sequence[str]) -> np.ndarray:
         """Draws one sentence, uint8 (S, S, 3), or several, uint8 (N, S, S, 3)."""
@@ -123,7 +127,7 @@ def _sizes(description):
     vocabulary = models.number(description, "vocabulary", 1, 2**31 - 1)
     given = {"length": 0, "vector_size": 0} | description
     length, size = (models.number(given, name, 0, 2**16) for name in ("length", "vector_size"))
-    return vocabulary, length, size
+    return vocabulary, length, size, sentence_of(description)
 
 
 def draw(

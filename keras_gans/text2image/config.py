@@ -63,7 +63,10 @@ class Config:
     model: Literal["full", "dcgan", "gnn"] = "full"
     """full: figure 2. dcgan: figure 1 from one vector. gnn: the same by Euclidean distance."""
     condition: Literal["word2vec", "sentence", "captions", "noise"] = "sentence"
-    """The vector of dcgan and gnn: a word, the mean of a caption or of all captions, noise."""
+    """The vector of dcgan and gnn: a word, a caption, all captions of an image, noise."""
+    sentence: Literal["sum", "mean"] = "sum"
+    """A caption's vector for them: the sum of its words', the report's on flowers, or the mean,
+    which does not depend on how long the caption is."""
     image_size: Annotated[int, Within(8, 1024)] = 64
     width: Annotated[int, Within(1, 1024)] = 64
     """Filters of the generator's last hidden and the discriminator's first layer; the report
@@ -75,9 +78,9 @@ class Config:
     """Channels of the maps that enter and leave the ConvLSTM."""
     real: Literal["random", "matching"] = "random"
     """The discriminator's real images: any, or those of the sentence."""
-    euclidean: Literal["original", "penalty", "mean"] = "original"
-    """Distance to the real image: of the last word's image, the same weighted, of every
-    word's."""
+    euclidean: Literal["original", "penalty", "mean", "words"] = "original"
+    """Distance to the real image: of the last word's image, the same weighted, of the mean of
+    all words' images; "words", ours, the mean of their distances."""
     penalty: Annotated[float, Within(0, 1e6)] = 10.0
     """Weight in "penalty"; the report does not say."""
     adversarial_weight: Annotated[float, Within(0, 1e6)] = 1.0
@@ -151,7 +154,7 @@ class StudyConfig(Config):
     """Compares what the report compares, each for as many steps. Nothing is exported."""
 
     study: tyro.conf.Positional[Literal["models", "convlstm", "real"]]
-    """models: gnn, dcgan and full in the three forms of EUCLIDEAN. convlstm: the places of the
+    """models: gnn, dcgan and full in the forms of EUCLIDEAN. convlstm: the places of the
     ConvLSTM. real: the discriminator's real images."""
 
     def check(self) -> None:

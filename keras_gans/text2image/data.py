@@ -102,7 +102,11 @@ def sentence_batches(
 
 
 def vector_batches(
-    sentences: Sentences, batch_size: int, seed: int, condition: str = "word2vec"
+    sentences: Sentences,
+    batch_size: int,
+    seed: int,
+    condition: str = "word2vec",
+    sentence: str = "sum",
 ) -> Callable:
     """Batches for the report's other models (DCGAN, GNN): vectors, and an image for each.
 
@@ -110,10 +114,11 @@ def vector_batches(
         sentences, batch_size, seed: as of `sentence_batches`.
         condition: what the vector of an image is:
             - "word2vec": one word of a caption of it, drawn at random (sections 1 and 2);
-            - "sentence": the mean of the words of a caption (section 5);
-            - "captions": the mean of its captions' means (section 4);
+            - "sentence": that of a caption (section 5);
+            - "captions": the mean of its captions' (section 4);
             - "noise": uniform noise in [-1, 1], which has nothing to do with it.
             The first two take all captions in turn, the others all images.
+        sentence: that of a caption: see `sentence_vectors`.
 
     Returns:
         function of a step's number to vectors float32 (B, D) and images float32 (B, S, S, 3)
@@ -128,7 +133,7 @@ def vector_batches(
     means = None
     if condition == "captions":
         parts = sentences.ids, sentences.owners, sentences.table
-        means = tf.constant(caption_means(*parts, count))
+        means = tf.constant(caption_means(*parts, count, sentence))
     pixels, ids, owners, table = sentences.tensors()
     by_caption = condition in ("word2vec", "sentence")
 
@@ -143,7 +148,9 @@ def vector_batches(
         elif condition == "sentence":
             words = tf.gather(ids, drawn)
             mask = tf.cast(words != 0, tf.float32)[..., None]
-            vectors = tf.reduce_sum(tf.gather(table, words) * mask, 1) / tf.reduce_sum(mask, 1)
+            vectors = tf.reduce_sum(tf.gather(table, words) * mask, 1)
+            if sentence == "mean":
+                vectors /= tf.reduce_sum(mask, 1)
         else:
             words = tf.gather(ids, drawn)
             scores = tf.random.stateless_uniform(tf.shape(words), key)
@@ -154,29 +161,31 @@ def vector_batches(
     return batch
 
 
-def sentence_means(ids: np.ndarray, table: np.ndarray) -> np.ndarray:
-    """The mean of the word vectors of each sentence, padding left out.
+def sentence_vectors(ids: np.ndarray, table: np.ndarray, how: str = "sum") -> np.ndarray:
+    """A vector for each sentence, padding left out.
 
     Args:
         ids: int32 (M, W), at least one word in each.
         table: float32 (V, D).
+        how: "sum" of the vectors of its words, as in the report, or their "mean".
 
     Returns:
         float32 (M, D).
     """
-    return caption_means(ids, np.arange(len(ids)), table, len(ids))
+    return caption_means(ids, np.arange(len(ids)), table, len(ids), how)
 
 
 def caption_means(
-    ids: np.ndarray, owners: np.ndarray, table: np.ndarray, count: int
+    ids: np.ndarray, owners: np.ndarray, table: np.ndarray, count: int, how: str = "sum"
 ) -> np.ndarray:
-    """The mean over the captions of each image of the means of their word vectors.
+    """The mean over the captions of each image of their vectors, see `sentence_vectors`.
 
     Args:
         ids: int32 (M, W), at least one word in each.
         owners: int64 (M,), the image of each sentence.
         table: float32 (V, D).
         count: images N.
+        how: "sum" or "mean".
 
     Returns:
         float32 (N, D).
@@ -188,7 +197,7 @@ def caption_means(
     captions = np.bincount(owners, minlength=count)
     if len(captions) > count or not captions.all():
         raise ValueError(f"each of the {count} images needs a caption")
-    words = np.count_nonzero(ids, axis=1)
+    words = np.count_nonzero(ids, axis=1) if how == "mean" else np.ones(len(ids), int)
     sentences, slots = np.nonzero(ids)
     weights = 1 / (words[sentences] * captions[owners[sentences]])
     places = owners[sentences], ids[sentences, slots]

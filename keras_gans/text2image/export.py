@@ -14,6 +14,7 @@ from keras_gans.export.tflite import convert, write_models
 from keras_gans.files import replacing
 from keras_gans.layers import PeepholeConvLSTM2D
 from keras_gans.text2image.captions import SEPARATORS, Vocabulary
+from keras_gans.text2image.lite import sentence_of
 
 PRECISIONS = ("float32", "float16")  # in int8 the noise of rounding would be in the picture
 
@@ -48,7 +49,7 @@ def export_text_to_image(
     - `base/NAME-float32.tflite` and `-float16`, where NAME is the last part of `base`. Of the
       whole network: from `vectors`, float32 (1, W, D), and `mask`, bool (1, W), false in the
       empty places in front, to `images` (1, S, S, 3) and `pictures` (1, W, S, S, 3), uint8.
-      Of a generator: from `vectors` (1, D), the mean of the words', to `images`.
+      Of a generator: from `vectors` (1, D), the words' mean or sum, to `images`.
     - `base/words.txt` and `base/vectors.npy`, the vocabulary for those files: line i (from 0)
       is the word whose vector is row i, float32 (V, D). Line 0 is empty, row 0 zeros, for an
       empty place; row 1 is the vector of every word that is not listed.
@@ -59,6 +60,7 @@ def export_text_to_image(
         vocabulary: `captions.Vocabulary`, which it was trained with.
         base: folder, made if missing.
         metadata: dict of what can be written as JSON (what it was trained on, its figures).
+            Where its `settings` have `"sentence": "sum"`, a generator sees the sum.
         length: W of a generator; the whole network has its own.
         examples: list of sentences; if given, what `compare_text_to_image` finds on them is
             printed.
@@ -93,7 +95,8 @@ def export_text_to_image(
         "vocabulary": len(vocabulary.words) - 2,
     }
     reader = SentenceReader(vocabulary, length)
-    endpoints = _endpoints(network, reader)
+    how = sentence_of(metadata)
+    endpoints = _endpoints(network, reader, how)
     sentence = np.array([vocabulary.words[2]], object)
     warmup = {
         name: {spec.name: sentence for spec in specs} for name, (_, specs) in endpoints.items()
@@ -112,7 +115,7 @@ def export_text_to_image(
     with replacing(paths["vectors"]) as temporary, open(temporary, "wb") as file:
         np.save(file, vocabulary.vectors)
     if examples is not None:
-        rows = compare_text_to_image(network, files, vocabulary, examples)
+        rows = compare_text_to_image(network, files, vocabulary, examples, how)
         print_parity(rows, "exported; pictures against Keras, in grey levels", "levels")
     return paths
 
@@ -171,7 +174,9 @@ def convert_text_to_image(network: keras.Model, precision: str) -> bytes:
     signature = [tf.TensorSpec(shape, tf.float32, name="vectors")]
     about = {
         "task": "text to image",
-        "inputs": {"vectors": {"values": "mean of the vectors of the words (vectors.npy)"}},
+        "inputs": {
+            "vectors": {"values": "mean or sum (model.json) of the words' (vectors.npy)"}
+        },
         "outputs": {"images": {"values": "sRGB, 0 to 255", "range": [0, 255]}},
     }
     if not _is_whole(network):
@@ -213,7 +218,11 @@ def unrolled(network: keras.Model) -> keras.Model:
 
 
 def compare_text_to_image(
-    network: keras.Model, paths: dict[str, Path], vocabulary: Vocabulary, sentences: list[str]
+    network: keras.Model,
+    paths: dict[str, Path],
+    vocabulary: Vocabulary,
+    sentences: list[str],
+    how: str = "mean",
 ):
     """Size, latency and drift of TFLite files against the Keras model.
 
@@ -222,6 +231,7 @@ def compare_text_to_image(
         paths: dict name -> path of a TFLite file.
         vocabulary: `captions.Vocabulary`.
         sentences: list of str.
+        how: see `pooled`.
 
     Returns:
         `pandas.DataFrame` as `keras_gans.export.parity.compare` gives it; `mean` and `max` are
@@ -234,7 +244,7 @@ def compare_text_to_image(
         inputs, output = {"vectors": vectors, "mask": mask}, "pictures"
         expected = _draw(network, [vectors, mask])
     else:
-        inputs, output = {"vectors": mean_vectors(vectors, mask).numpy()}, "images"
+        inputs, output = {"vectors": pooled(vectors, mask, how).numpy()}, "images"
         expected = _draw(network, inputs["vectors"])
 
     def difference(expected, outputs):
@@ -247,21 +257,24 @@ def compare_text_to_image(
     return compare(paths, singles, expected.numpy(), difference)
 
 
-def mean_vectors(vectors: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """What a generator is given for a sentence: the mean of its words' vectors.
+def pooled(vectors: tf.Tensor, mask: tf.Tensor, how: str) -> tf.Tensor:
+    """What a generator is given for a sentence: the mean of its words' vectors, or the sum.
 
     Args:
         vectors: float32 (N, W, D), zeros where there is no word.
         mask: bool (N, W), whether there is one.
+        how: "mean" or "sum".
 
     Returns:
         float32 (N, D); zeros where there is no word.
     """
+    if how == "sum":
+        return tf.reduce_sum(vectors, axis=1)
     count = tf.reduce_sum(tf.cast(mask, tf.float32), axis=1, keepdims=True)
     return tf.reduce_sum(vectors, axis=1) / tf.maximum(count, 1)
 
 
-def _endpoints(network, reader):
+def _endpoints(network, reader, how):
     def read(captions):
         words, ids, count = reader(checked_captions(captions))
         return words, ids, count, tf.gather(reader.vectors, ids)
@@ -275,7 +288,7 @@ def _endpoints(network, reader):
     def images(vectors, mask):
         if _is_whole(network):
             return draw(vectors, mask)[:, -1]
-        return draw(mean_vectors(vectors, mask))
+        return draw(pooled(vectors, mask, how))
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
     def serve(captions):

@@ -12,7 +12,12 @@ from keras_gans.text2image.captions import UNKNOWN, tokenize
 
 
 def build_drawing(
-    network: Callable, whole: bool, words: Sequence[str], vectors: np.ndarray, length: int
+    network: Callable,
+    whole: bool,
+    words: Sequence[str],
+    vectors: np.ndarray,
+    length: int,
+    sentence: str = "mean",
 ) -> Callable:
     """The signature `words` of the exported model, see `export_text_to_image`.
 
@@ -22,6 +27,7 @@ def build_drawing(
         words: V, of which the first two are not words.
         vectors: float32 (V, D).
         length: W, words of a sentence.
+        sentence: what a generator is given for one: the "sum" of its words' vectors, or "mean".
     """
     numbers = {word: number for number, word in enumerate(words)}
 
@@ -35,10 +41,10 @@ def build_drawing(
         if whole:
             made = network(vectors=row, mask=ids[None] != 0)
         else:
-            mean = row.sum(axis=1) / np.count_nonzero(ids)
+            vector = row.sum(axis=1) / (np.count_nonzero(ids) if sentence == "mean" else 1)
             each = [network(vectors=row[:, place])["images"][0] for place in range(length)]
             made = {
-                "images": network(vectors=mean.astype(np.float32))["images"],
+                "images": network(vectors=vector.astype(np.float32))["images"],
                 "pictures": [np.stack(each)],
             }
         return {
@@ -54,6 +60,12 @@ def build_drawing(
         return {name: np.stack([each[name] for each in sentences]) for name in sentences[0]}
 
     return run
+
+
+def sentence_of(metadata: dict) -> str:
+    """What a generator is given for a sentence, by its `model.json`: "mean" or "sum"."""
+    settings = metadata.get("settings")
+    return "sum" if isinstance(settings, dict) and settings.get("sentence") == "sum" else "mean"
 
 
 def read_words(folder: Path) -> tuple[list[str], np.ndarray]:

@@ -8,7 +8,7 @@ from keras_gans.losses import euclidean_distance, log_adversarial
 from keras_gans.text2image.dcgan import discriminator_loss
 from keras_gans.text2image.networks import pack_words
 
-EUCLIDEAN = ("original", "penalty", "mean")
+EUCLIDEAN = ("original", "penalty", "mean", "words")
 
 
 class TextToImage(keras.Model):
@@ -29,8 +29,8 @@ class TextToImage(keras.Model):
         network: from `build_text_to_image`.
         discriminator: from `build_discriminator`.
         euclidean: the term's form in the report: "original", of the last word's image, with
-            weight 1; "penalty", the same with weight `penalty`; "mean", over the images of all
-            words, with weight 1.
+            weight 1; "penalty", the same with weight `penalty`; "mean", of the mean of all
+            words' images, with weight 1. And ours: "words", the mean of their distances.
         penalty: weight in "penalty"; 10 is our choice, the report has no number.
         adversarial_weight: 1 in the report.
         blurred: whether blurred real images are extra fakes, see `discriminator_loss`.
@@ -125,7 +125,10 @@ class TextToImage(keras.Model):
         return ops.reshape(reals, (-1, *reals.shape[2:])), None
 
     def _distance(self, outputs, mask, images):
+        weights = ops.cast(mask, outputs.dtype)
         if self.euclidean == "mean":
-            weights = ops.cast(mask, outputs.dtype)
+            share = weights / ops.sum(weights, axis=1, keepdims=True)
+            outputs = ops.sum(outputs * share[..., None, None, None], axis=1, keepdims=True)
+        if self.euclidean == "words":
             return euclidean_distance(outputs, images[:, None], weights)
         return euclidean_distance(outputs[:, -1], images)

@@ -13,7 +13,7 @@ from keras_gans.report.pictures import GAP, PAGE, SIDE
 from keras_gans.report.tables import show, write_csv
 from keras_gans.text2image.captions import Vocabulary, tokenize
 from keras_gans.text2image.config import Config
-from keras_gans.text2image.data import sentence_means
+from keras_gans.text2image.data import sentence_vectors
 from keras_gans.text2image.evaluate import draw_last, draw_vectors
 
 LINE = 17  # pixels for a word beneath its picture
@@ -133,7 +133,7 @@ def write_table(folder: Path, rows: dict[str, dict], title: str) -> None:
 
 
 def vectors_of(config: Config, vocabulary: Vocabulary, ids: np.ndarray) -> np.ndarray:
-    """What dcgan and gnn draw sentences from: the mean of their words' vectors, or noise.
+    """What dcgan and gnn draw sentences from: their vectors, see `--sentence`, or noise.
 
     Returns:
         float32 (N, D).
@@ -141,7 +141,7 @@ def vectors_of(config: Config, vocabulary: Vocabulary, ids: np.ndarray) -> np.nd
     if config.condition == "noise":
         rng = np.random.default_rng(config.seed)
         return rng.uniform(-1, 1, (len(ids), config.vector_size)).astype(np.float32)
-    return sentence_means(ids, vocabulary.vectors)
+    return sentence_vectors(ids, vocabulary.vectors, config.sentence)
 
 
 def draw_sentences(

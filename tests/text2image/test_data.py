@@ -7,7 +7,7 @@ from keras_gans.text2image.data import (
     Sentences,
     caption_means,
     sentence_batches,
-    sentence_means,
+    sentence_vectors,
     vector_batches,
 )
 
@@ -109,20 +109,21 @@ def test_one_word_at_random():
     assert 25 < seen[4].count(5) < 60 and 25 < seen[4].count(7) < 60
 
 
-def test_means():
-    by_sentence = [TABLE[ids[ids != 0]].mean(axis=0) for ids in IDS]
-    np.testing.assert_allclose(sentence_means(IDS, TABLE), by_sentence, atol=1e-6)
+@pytest.mark.parametrize("how", ["sum", "mean"])
+def test_vectors_of_sentences(how):
+    by_sentence = [getattr(TABLE[ids[ids != 0]], how)(axis=0) for ids in IDS]
+    np.testing.assert_allclose(sentence_vectors(IDS, TABLE, how), by_sentence, atol=1e-6)
     by_image = [
         np.mean([mean for mean, owner in zip(by_sentence, OWNERS) if owner == n], axis=0)
         for n in range(COUNT)
     ]
-    found = caption_means(IDS, OWNERS, TABLE, COUNT)
+    found = caption_means(IDS, OWNERS, TABLE, COUNT, how)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, by_image, atol=1e-6)
-    for batch, images in vectors(condition="captions"):
+    for batch, images in vectors(condition="captions", sentence=how):
         np.testing.assert_allclose(batch, np.stack(by_image)[numbers(images)], atol=1e-6)
     drawn = set()
-    for batch, images in vectors(condition="sentence"):
+    for batch, images in vectors(condition="sentence", sentence=how):
         for vector, number in zip(batch, numbers(images), strict=True):
             found = int(np.argmin(np.abs(by_sentence - vector).max(axis=1)))
             np.testing.assert_allclose(vector, by_sentence[found], atol=1e-6)

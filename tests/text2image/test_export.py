@@ -19,7 +19,7 @@ from keras_gans.export import flatbuffer
 from keras_gans.export.runtimes import runner
 from keras_gans.layers import FusedBatchNormalization, PeepholeConvLSTM2D
 from keras_gans.text2image.captions import Vocabulary, tokenize
-from keras_gans.text2image.data import sentence_means
+from keras_gans.text2image.data import sentence_vectors
 from keras_gans.text2image.export import (
     SentenceReader,
     export_text_to_image,
@@ -56,6 +56,10 @@ ODD = [
 ]
 
 
+SENTENCE = "sum"  # of the words' vectors, for a generator
+METADATA = {"set": "none", "settings": {"sentence": SENTENCE}}
+
+
 @pytest.fixture(scope="module")
 def vocabulary():
     vectors = np.random.default_rng(0).normal(size=(len(WORDS), D)).astype(np.float32)
@@ -89,7 +93,7 @@ def exported_and_printed(network, vocabulary, tmp_path_factory):
     base = tmp_path_factory.mktemp("export") / "drawer"
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         paths = export_text_to_image(
-            network, vocabulary, base, {"set": "none"}, length=W, examples=CAPTIONS[:5]
+            network, vocabulary, base, METADATA, length=W, examples=CAPTIONS[:5]
         )
     return paths, printed.getvalue()
 
@@ -126,7 +130,7 @@ def expected_pictures(network, vocabulary, ids):
     pictures = levels(network(vectors.reshape(-1, D), training=False))
     some = ids.any(axis=1)
     means = np.zeros((len(ids), D), np.float32)
-    means[some] = sentence_means(ids[some], vocabulary.vectors)
+    means[some] = sentence_vectors(ids[some], vocabulary.vectors, SENTENCE)
     return pictures.reshape(len(ids), W, SIZE, SIZE, 3), levels(network(means, training=False))
 
 
@@ -137,7 +141,7 @@ def test_files_and_description(exported, vocabulary):
     assert {path.name for path in exported.values()} == {"1", *files}
     text = (exported["saved_model"] / "assets.extra" / "model.json").read_text()
     assert json.loads(text) == {
-        "set": "none", "length": W, "vector_size": D, "image_size": SIZE, "vocabulary": 9
+        **METADATA, "length": W, "vector_size": D, "image_size": SIZE, "vocabulary": 9
     }  # fmt: skip
     assert exported["words"].read_text("utf-8").split("\n") == [*WORDS, ""]
     np.testing.assert_array_equal(np.load(exported["vectors"]), vocabulary.vectors)
@@ -256,7 +260,7 @@ def test_tflite(network, vocabulary, exported, precision, atol):
     for number, caption in enumerate(CAPTIONS[:5]):
         rows = [words.index(w) if w in words else 1 for w in tokenize(caption)][:W]
         if len(network.inputs) == 1:
-            made = run(vectors=table[rows].mean(axis=0, keepdims=True))
+            made = run(vectors=table[rows].sum(axis=0, keepdims=True))
             assert list(made) == ["images"]
         else:
             vectors, mask = np.zeros((1, W, D), np.float32), np.zeros((1, W), bool)
@@ -274,7 +278,7 @@ def test_other_runtimes(network, vocabulary, exported, runtime):
     _, images = expected_pictures(network, vocabulary, ids)
     inputs = {"vectors": vectors, "mask": mask}
     if len(network.inputs) == 1:
-        inputs = {"vectors": sentence_means(ids, vocabulary.vectors)}
+        inputs = {"vectors": sentence_vectors(ids, vocabulary.vectors, SENTENCE)}
     for precision, levels in (("float32", 1), ("float16", 4)):
         found = opened(runtime, exported[f"drawer-{precision}"])(**inputs)["images"]
         np.testing.assert_allclose(found, images, atol=levels)

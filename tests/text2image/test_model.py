@@ -89,7 +89,7 @@ def assert_same(before, after):
 
 @pytest.mark.parametrize("blurred", [False, True])
 @pytest.mark.parametrize(
-    "euclidean, weight", [("original", 1.0), ("penalty", 7.0), ("mean", 1.0)]
+    "euclidean, weight", [("original", 1.0), ("penalty", 7.0), ("mean", 1.0), ("words", 1.0)]
 )
 def test_losses_by_hand(euclidean, weight, blurred):
     gan = stub(euclidean=euclidean, penalty=7.0, adversarial_weight=0.5, blurred=blurred)
@@ -106,7 +106,10 @@ def test_losses_by_hand(euclidean, weight, blurred):
         fake = (fake - np.mean(np.log(1 - on_blurred))) / 2
     lengths = np.linalg.norm((outputs - images[:, None]).reshape(3, 4, -1), axis=-1)
     lengths /= np.sqrt(8 * 8 * 3)
-    distance = lengths[:, -1].mean() if euclidean != "mean" else lengths[MASK].mean()
+    distance = lengths[MASK].mean() if euclidean == "words" else lengths[:, -1].mean()
+    if euclidean == "mean":  # of the mean image of each sentence
+        means = [row[words].mean(axis=0) for row, words in zip(outputs, MASK, strict=True)]
+        distance = np.mean(np.sqrt(np.mean((np.array(means) - images) ** 2, axis=(1, 2, 3))))
     adversarial = -np.mean(np.log(on_generated))
     expected = [
         fake - np.mean(np.log(on_real)), 0.5 * adversarial + weight * distance,
@@ -144,7 +147,7 @@ def test_passes_of_a_step():
 # Padding ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("euclidean", ["original", "mean"])
+@pytest.mark.parametrize("euclidean", ["original", "mean", "words"])
 def test_padding_contributes_nothing(euclidean):
     results = []
     for seed in (0, 1):
