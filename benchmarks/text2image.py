@@ -377,14 +377,15 @@ def what_keras_computes(folder, size):
     return {"logits": logits, "images": images, "losses": losses}
 
 
-def build_networks(size, **settings):
+def build_networks(size, unroll=False, **settings):
     """Network and discriminator, of random weights."""
     importlib.import_module("keras_gans.quiet")  # before what imports TensorFlow
+    from keras_gans.text2image.export import unrolled
     from keras_gans.text2image.networks import build_discriminator, build_text_to_image
 
     network = build_text_to_image(WORDS, VECTOR_SIZE, **SIZES[size], **settings)
     sides = {name: SIZES[size][name] for name in ("image_size", "width")}
-    return network, build_discriminator(**sides)
+    return unrolled(network) if unroll else network, build_discriminator(**sides)
 
 
 def keras_networks(folder, size):

@@ -1,7 +1,9 @@
-"""What the report compares, at equal budget: models, places of the ConvLSTM, real images.
+"""What the report compares, at equal budget: models, the ConvLSTM, layouts, vectors, images.
 
     python -m studies.text2image models --data DIR --reduced
     python -m studies.text2image convlstm --data DIR --reduced
+    python -m studies.text2image normalisation --data DIR --reduced
+    python -m studies.text2image sentence --data DIR --reduced
     python -m studies.text2image real --data DIR --reduced
 
 The settings are those of train_text2image.py. With `--resume` an interrupted study goes on.
@@ -36,6 +38,10 @@ STUDIES = {
     },
     "convlstm": {f"ConvLSTM {name}": FULL | dict(convlstm=name)
                  for name in ("refined", "last", "penultimate")},
+    "normalisation": {f"statistics of {name}": FULL | dict(normalisation=name)
+                      for name in ("words", "slots")},
+    "sentence": {f"{model}, {how} of the words": dict(model=model, sentence=how)
+                 for model in ("dcgan", "gnn") for how in ("sum", "mean")},
     "real": {f"{name} real images": FULL | dict(real=name) for name in ("random", "matching")},
 }  # fmt: skip
 

@@ -5,6 +5,7 @@ from keras_gans.layers.conv_lstm import PeepholeConvLSTM2D
 from keras_gans.layers.instance_norm import InstanceNormalization
 from keras_gans.layers.max_unpool import IndexedMaxPooling2D, MaxUnpooling2D
 from keras_gans.layers.self_attention import SelfAttention
+from keras_gans.layers.slot_batch_norm import SlotBatchNormalization
 from keras_gans.layers.spectral_norm import (
     SpectralConv2D,
     SpectralConv2DTranspose,
@@ -26,6 +27,7 @@ __all__ = [
     "MaxUnpooling2D",
     "PeepholeConvLSTM2D",
     "SelfAttention",
+    "SlotBatchNormalization",
     "SpectralConv2D",
     "SpectralConv2DTranspose",
     "SpectralDense",

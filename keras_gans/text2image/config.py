@@ -76,6 +76,9 @@ class Config:
     layer, or before the generator's last layer."""
     filters: Annotated[int, Within(1, 1024)] = 3
     """Channels of the maps that enter and leave the ConvLSTM."""
+    normalisation: Literal["words", "slots"] = "words"
+    """Whose statistics batch normalisation takes: of all words of the batch, or of each place
+    in the sentence. The report tried two layouts and found that both work."""
     real: Literal["random", "matching"] = "random"
     """The discriminator's real images: any, or those of the sentence."""
     euclidean: Literal["original", "penalty", "mean", "words"] = "original"
@@ -153,9 +156,12 @@ class Config:
 class StudyConfig(Config):
     """Compares what the report compares, each for as many steps. Nothing is exported."""
 
-    study: tyro.conf.Positional[Literal["models", "convlstm", "real"]]
+    study: tyro.conf.Positional[
+        Literal["models", "convlstm", "normalisation", "sentence", "real"]
+    ]
     """models: gnn, dcgan and full in the forms of EUCLIDEAN. convlstm: the places of the
-    ConvLSTM. real: the discriminator's real images."""
+    ConvLSTM. normalisation: both forms of NORMALISATION. sentence: dcgan and gnn from sums and
+    means of words. real: the discriminator's real images."""
 
     def check(self) -> None:
         """Finds settings that do not go together, before anything is loaded or written."""

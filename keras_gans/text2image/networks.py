@@ -4,7 +4,11 @@ import keras
 import tensorflow as tf
 from keras import layers, ops
 
-from keras_gans.layers import FusedBatchNormalization, PeepholeConvLSTM2D
+from keras_gans.layers import (
+    FusedBatchNormalization,
+    PeepholeConvLSTM2D,
+    SlotBatchNormalization,
+)
 
 BLOCK = 32  # words are packed in multiples of it, so that few shapes occur
 
@@ -15,6 +19,7 @@ def build_generator(
     width: int = 64,
     channels: int = 3,
     activation: str = "tanh",
+    slots: int = 0,
 ) -> keras.Model:
     """Builds figure 1: a dense layer and three transposed convolutions of stride 2.
 
@@ -28,20 +33,22 @@ def build_generator(
             reading, the report has no number.
         channels: of the maps; 3 if they are images.
         activation: of the last layer.
+        slots: if not 0, the number of places W in a sentence, each of which has statistics of
+            its own in batch normalisation, see `SlotBatchNormalization`.
 
     Returns:
         Model "generator" from vectors (N, D) to maps (N, S, S, channels), in [-1, 1] if the
-        activation is tanh.
+        activation is tanh; with `slots` from vectors and the words' places, int (N,).
 
     Raises:
         ValueError: if `image_size` is not a multiple of 8.
     """
-    vectors = keras.Input((vector_size,), name="vectors")
-    x = _hidden_layers(vectors, image_size, width)
+    inputs, normalise = _generator_inputs(vector_size, slots)
+    x = _hidden_layers(inputs[0], image_size, width, normalise)
     maps = layers.Conv2DTranspose(
         channels, 5, strides=2, padding="same", activation=activation, name="maps"
     )(x)
-    return keras.Model(vectors, maps, name="generator")
+    return keras.Model(inputs if slots else inputs[0], maps, name="generator")
 
 
 def build_discriminator(image_size: int = 64, width: int = 64) -> keras.Model:
@@ -78,7 +85,7 @@ def build_text_to_image(
     width: int = 64,
     convlstm: str = "refined",
     filters: int = 3,
-    unroll: bool = False,
+    normalisation: str = "words",
 ) -> keras.Model:
     """Builds figure 2: one generator for all words, a ConvLSTM over what it gives for them.
 
@@ -103,7 +110,10 @@ def build_text_to_image(
             filters as the maps there have channels, `width`.
         filters: channels of the maps in "refined" and "last", before the ConvLSTM and, in
             "refined", after it, up to the last layer. 3 in the report.
-        unroll: whether the graph has the steps of the ConvLSTM one after the other.
+        normalisation: whose statistics batch normalisation takes, which the report tried in
+            two layouts (section 6) without saying what each normalises. "words": those of all
+            words of the batch (batch and length are one). "slots": those of each place in the
+            sentence (length first, place by place); the moving averages then number W.
 
     Returns:
         Model from [vectors (N, W, D), mask bool (N, W)] to images (N, W, S, S, 3) in [-1, 1],
@@ -112,25 +122,34 @@ def build_text_to_image(
         without the last layer.
 
     Raises:
-        ValueError: for an `image_size` or `convlstm` that is not one of these.
+        ValueError: for an `image_size`, `convlstm` or `normalisation` that is not one of these.
     """
+    if normalisation not in ("words", "slots"):
+        raise ValueError(
+            f'`normalisation` must be "words" or "slots". Received: {normalisation!r}'
+        )
+    slots = words if normalisation == "slots" else 0
     vectors = keras.Input((words, vector_size), name="vectors")
     mask = keras.Input((words,), dtype="bool", name="mask")
     if convlstm == "penultimate":
-        one = keras.Input((vector_size,), name="vectors")
-        maps = _hidden_layers(one, image_size, width)
-        generator = keras.Model(one, maps, name="generator")
+        one, normalise = _generator_inputs(vector_size, slots)
+        maps = _hidden_layers(one[0], image_size, width, normalise)
+        generator = keras.Model(one if slots else one[0], maps, name="generator")
         filters = width
     else:
-        generator = build_generator(vector_size, image_size, width, filters)
+        generator = build_generator(vector_size, image_size, width, filters, slots=slots)
 
-    x = UnpackWords()(generator(PackWords()(vectors, mask)), mask)
-    lstm = PeepholeConvLSTM2D(3 if convlstm == "last" else filters, unroll=unroll)
+    packed, places = PackWords()(vectors, mask), None
+    if slots:
+        numbers = ops.cumsum(ops.ones_like(mask, dtype="int32"), axis=1) - 1
+        places = PackWords()(numbers, mask)
+    x = UnpackWords()(generator([packed, places] if slots else packed), mask)
+    lstm = PeepholeConvLSTM2D(3 if convlstm == "last" else filters)
     x = lstm(x, mask=mask)
     if convlstm == "refined":
         x = PackWords()(x, mask)
         x = layers.Conv2DTranspose(filters, 5, padding="same", use_bias=False)(x)
-        x = layers.ReLU()(_normalised(x))
+        x = layers.ReLU()(_normalised(x, places, slots))
         x = layers.Conv2DTranspose(3, 5, padding="same", activation="tanh")(x)
         x = UnpackWords()(x, mask)
     elif convlstm == "penultimate":
@@ -226,18 +245,29 @@ class UnpackWords(layers.Layer):
         return None
 
 
-def _hidden_layers(vectors, image_size, width):
+def _generator_inputs(vector_size, slots):
+    """The generator's inputs, and the function that normalises: by the places, if there are."""
+    inputs = [keras.Input((vector_size,), name="vectors")]
+    if not slots:
+        return inputs, _normalised
+    inputs.append(keras.Input((), dtype="int32", name="places"))
+    return inputs, lambda x: _normalised(x, inputs[1], slots)
+
+
+def _hidden_layers(vectors, image_size, width, normalise):
     """The generator without its last layer: maps (N, S/2, S/2, width)."""
     start = _eighth(image_size)
     x = layers.Dense(start * start * 4 * width, use_bias=False)(vectors)
-    x = layers.ReLU()(_normalised(layers.Reshape((start, start, 4 * width))(x)))
+    x = layers.ReLU()(normalise(layers.Reshape((start, start, 4 * width))(x)))
     for filters in (2 * width, width):
         x = layers.Conv2DTranspose(filters, 5, strides=2, padding="same", use_bias=False)(x)
-        x = layers.ReLU()(_normalised(x))
+        x = layers.ReLU()(normalise(x))
     return x
 
 
-def _normalised(x):
+def _normalised(x, places=None, slots=0):
+    if slots:
+        return SlotBatchNormalization(slots, momentum=0.9, epsilon=1e-5)([x, places])
     return FusedBatchNormalization(momentum=0.9, epsilon=1e-5)(x)
 
 

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from keras_gans.layers import PeepholeConvLSTM2D
 from keras_gans.text2image import networks
+from keras_gans.text2image.export import unrolled
 from keras_gans.text2image.networks import (
     PackWords,
     UnpackWords,
@@ -158,6 +159,8 @@ def test_bad_image_size(build, size):
 def test_bad_convlstm():
     with pytest.raises(ValueError, match="Received: convlstm='first'"):
         build_text_to_image(2, 3, 8, 2, convlstm="first")
+    with pytest.raises(ValueError, match="Received: 'batch'"):
+        build_text_to_image(2, 3, 8, 2, normalisation="batch")
 
 
 # Packing ------------------------------------------------------------------------------------
@@ -209,11 +212,30 @@ def test_padding_in_front_changes_no_image(kind, unroll):
     expected = small(kind, words=3)([vectors, mask])
     padded = np.concatenate([9 * random(2, 4, 6, seed=1), vectors], axis=1)
     mask = np.pad(mask, [(0, 0), (4, 0)])
-    found = small(kind, words=7, unroll=unroll)([padded, mask])
+    network = small(kind, words=7)
+    found = (unrolled(network) if unroll else network)([padded, mask])
     np.testing.assert_allclose(found[:, 4:], expected, atol=1e-5)
     # nor do the other sentences of the batch
     alone = small(kind, words=3)([vectors[1:], mask[1:, 4:]])
     np.testing.assert_allclose(alone[0], expected[1], atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["refined", "penultimate"])
+@pytest.mark.parametrize("normalisation", ["words", "slots"])
+def test_whose_statistics_normalise(kind, normalisation):
+    """Other last words change the pictures before them only through common statistics."""
+    network = small(kind, normalisation=normalisation)
+    assert sum(weight.shape[0] == 5 for weight in network.non_trainable_weights) == (
+        0 if normalisation == "words" else 8 if kind == "refined" else 6
+    )
+    vectors, other = random(3, 5, 6), random(3, 5, 6)
+    other[:, -1] *= -1
+    one, two = (network([x, MASK], training=True).numpy() for x in (vectors, other))
+    before = np.abs(one - two)[:, :-1].max()
+    assert before < 1e-5 if normalisation == "slots" else before > 0.01
+    assert np.abs(one - two)[:, -1].max() > 0.01
+    still = network([vectors, MASK])  # by the places' moving averages
+    assert np.isfinite(still).all() and not still.numpy()[~MASK].any()
 
 
 @pytest.mark.parametrize("kind", KINDS)
