@@ -5,7 +5,7 @@ Jiang, Zhang and Liu, "Image classification algorithm based on feature recalibra
 
     python train_frgan.py                          built-in street digits, for 2 cores
     python train_frgan.py --data DIR --reduced     your images with a small network, for CPUs
-    python train_frgan.py --data DIR               the paper's network and schedule, for GPUs
+    python train_frgan.py --data DIR               the paper's network, 300 epochs, for GPUs
 
 DIR has SVHN's train_32x32.mat and test_32x32.mat, or the folders train/CLASS/ and test/CLASS/
 and, if you like, unlabelled/; see docs/frgan.md. The settings stand in

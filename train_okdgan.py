@@ -5,7 +5,7 @@ Defect", CSAE 2021.
 
     python train_okdgan.py                         built-in concrete surfaces, for 2 cores
     python train_okdgan.py --data DIR --reduced    your photos with small networks, for CPUs
-    python train_okdgan.py --data DIR              the paper's networks and schedule, for GPUs
+    python train_okdgan.py --data DIR              the paper's schedule, width 64, for GPUs
     python train_okdgan.py --data DIR --base acgan --students 5
 
 DIR has CODEBRIM as published, a folder per class, photos, or images/ and crops.csv; see
