@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import tyro
 from tyro.conf import Positional, arg
 
+from keras_gans.commands import batch
 from keras_gans.commands.models import Backend
 
 app = tyro.extras.SubcommandApp()
@@ -272,6 +273,9 @@ def page(host: str = "127.0.0.1", port: int | None = None, browser: bool = True)
     serve(host, port, browser)
 
 
+app.command(batch.batch, name="batch", help=batch.HELP)
+
+
 @report_input_errors
 def main(args: list[str] | None = None) -> None:
     """Runs one subcommand.
@@ -282,7 +286,7 @@ def main(args: list[str] | None = None) -> None:
     app.cli(
         prog="keras-gans",
         description="Use a trained model on files.",
-        args=args,
+        args=batch.with_options(sys.argv[1:] if args is None else args),
         config=(tyro.conf.FlagCreatePairsOff,),
     )
 

@@ -151,7 +151,7 @@ def classify_files(
 
     sizes = [math.prod(images.photo_size(path)) for path in paths]
     with results.progress(console) as progress:
-        looked = results.in_parallel(lambda path: _classify(path, classifier), paths, sizes)
+        looked = results.in_parallel(lambda path: classify_file(path, classifier), paths, sizes)
         rows = list(progress.track(looked, len(paths), description="classifying"))
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -163,7 +163,15 @@ def classify_files(
     return rows
 
 
-def _classify(path, classifier):
+def classify_file(path: Path, classifier: Classifier) -> dict:
+    """Tells what is on one image.
+
+    Returns:
+        dict, see `classify_files`.
+
+    Raises:
+        InputError: the image cannot be used.
+    """
     image = read_levels(path)
     row = classifier.signature(images=image[None])["probabilities"][0]
     first, second = np.argsort(-row, kind="stable")[:2]

@@ -223,8 +223,7 @@ def detect_files(
         InputError: an image, the model or the output folder cannot be used.
     """
     out = Path(out)
-    if min_area < 1:
-        raise InputError(f"--min-area must be at least 1 pixel. Received: {min_area}")
+    checked_area(min_area)
     paths = list_images(paths, SUFFIXES)
     targets = output_paths(paths, out)
     threads = 0 if len(paths) == 1 else 1  # of one image; several go at a time
@@ -239,19 +238,26 @@ def detect_files(
         return height * width
 
     def detected(each):
-        return _detect_file(*each, detector, min_area)
+        return detect_file(*each, detector, min_area)
 
     with results.progress(console) as progress:
         sizes = [size_of(path) for path in progress.track(paths, description="checking")]
         out.mkdir(parents=True, exist_ok=True)
         done = results.in_parallel(detected, list(zip(paths, targets)), sizes)
         rows = list(progress.track(done, len(paths), description="detecting"))
-    _write_report(out / REPORT, rows)
+    results.write_report(out / REPORT, COLUMNS, map(listed, rows))
     if as_json:
         results.print_json(rows)
     else:
         _print_table(rows, out, detector.limit)
     return rows
+
+
+def checked_area(min_area: int) -> int:
+    """1 or more (raises `InputError`)."""
+    if min_area < 1:
+        raise InputError(f"--min-area must be at least 1 pixel. Received: {min_area}")
+    return min_area
 
 
 def open_image(path: Path, channels: int) -> Pixels:
@@ -324,7 +330,22 @@ def output_paths(paths: list[Path], out: Path) -> list[tuple[Path, Path]]:
     return targets
 
 
-def _detect_file(path, targets, detector, min_area):
+def detect_file(
+    path: Path, targets: tuple[Path, Path], detector: Detector, min_area: int = 1
+) -> dict:
+    """Finds the defects in one image, and writes its overlay and its mask.
+
+    Args:
+        path: of the image.
+        targets: (overlay, mask), see `output_paths`.
+        detector, min_area: see `Detector`.
+
+    Returns:
+        dict, see `detect_files`.
+
+    Raises:
+        InputError: the image cannot be used, or a result not be written.
+    """
     image = open_image(path, detector.channels)
     score, mask, boxes = detector(image, min_area)
     height, width, channels = image.shape
@@ -348,16 +369,10 @@ def _detect_file(path, targets, detector, min_area):
     }
 
 
-def _write_report(path, rows):
-    listed = (
-        {
-            **row,
-            "defective": int(row["defective"]),
-            "boxes": "; ".join(" ".join(map(str, corners)) for corners in row["boxes"]),
-        }
-        for row in rows
-    )
-    results.write_report(path, COLUMNS, listed)
+def listed(row: dict) -> dict:
+    """A row of `detect_files` as `detections.csv` has it."""
+    boxes = "; ".join(" ".join(map(str, corners)) for corners in row["boxes"])
+    return {**row, "defective": int(row["defective"]), "boxes": boxes}
 
 
 def _print_table(rows, out, limit):
