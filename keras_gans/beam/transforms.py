@@ -82,12 +82,11 @@ class OnFiles(beam.PTransform):
             raise InputError(f"{self.out}: the inputs lie there: give another --out")
 
     def expand(self, begin) -> Results:
-        without_models = replace(self.task, models={})
+        small = replace(self.task, models={})
         files = (
             begin
             | "patterns" >> beam.Create(self.patterns)
-            | "list" >> beam.FlatMap(matches)
-            | "name" >> beam.FlatMap(_named, self.root, self.out)
+            | "list" >> beam.FlatMap(_listed, self.root, self.out)
         )
         done = (
             begin
@@ -99,8 +98,7 @@ class OnFiles(beam.PTransform):
         planned = (
             {"files": files, "done": done}
             | "group" >> beam.CoGroupByKey()
-            | "missing"
-            >> beam.ParDo(Plan(without_models, self.out)).with_outputs("bad", main="do")
+            | "missing" >> beam.ParDo(Plan(small, self.out)).with_outputs("bad", main="do")
         )
         worked = planned.do | "work" >> beam.ParDo(Apply(self.task)).with_outputs(
             "bad", main="rows"
@@ -224,10 +222,12 @@ class Apply(beam.DoFn):
         }
 
 
-def _named(name, root, out):
-    """((folder, stem), name) of a file that is no result."""
-    if not _whole(name).startswith(_whole(f"{out}/")):
-        yield _key(_text(name), root), os.fsencode(name)
+def _listed(pattern, root, out):
+    """((folder, stem), name) of each file that is no result; the name in bytes, which need not
+    be UTF-8."""
+    for name in matches(pattern):
+        if not _whole(name).startswith(_whole(f"{out}/")):
+            yield _key(_text(name), root), os.fsencode(name)
 
 
 def _made(row, columns, root):
