@@ -196,7 +196,7 @@ def main():
     console.print(again.line)
     hours = PHOTOS * photos.each / 3600
     console.print(
-        f"{PHOTOS / 1e6:.0f} million photos of 12 megapixels at {photos.each:.2f} s of a core each: "
+        f"{PHOTOS / 1e6:.0f} million photos of 12 megapixels, {photos.each:.2f} s of a core: "
         f"{hours / CORES:.0f} hours on {CORES} cores, {hours:,.0f} core-hours, "
         f"{hours * PRICE:,.0f} $ at {PRICE} $ a core-hour (assumed)"
     )

@@ -54,11 +54,11 @@ def pattern_of(name: str) -> str:
     return plain(f"{name}/*" if folder else name)
 
 
-def matches(pattern: str) -> Iterator[str]:
-    """The names that a pattern matches: * and ? within a folder, ** across folders."""
+def matches(pattern: str, most: int | None = None) -> Iterator[str]:
+    """The names that a pattern matches, all or so many: ** goes across folders, * does not."""
     if is_local(pattern):
         pattern = os.path.join(os.path.dirname(pattern) or ".", os.path.basename(pattern))
-    for result in FileSystems.match([pattern]):
+    for result in FileSystems.match([pattern], [most]):
         for found in result.metadata_list:
             yield plain(found.path)
 

@@ -14,7 +14,7 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from keras_gans import __version__
-from keras_gans.beam.files import AS_IS, is_local, store
+from keras_gans.beam.files import AS_IS, is_local, matches, store
 from keras_gans.beam.tables import BAD, forget_bad, write_tables
 from keras_gans.beam.transforms import OnFiles
 from keras_gans.errors import InputError, OutputError, printable
@@ -43,8 +43,11 @@ def run(command: str, files: OnFiles, runner: str, options: list[str]) -> None:
     logging.getLogger().setLevel(logging.ERROR if local else logging.INFO)
     if is_local(files.out):
         check_folder(files.out)
-        remove_leftovers(Path(files.out).rglob(".*.part"))
+    if not any(any(matches(each, 1)) for each in files.patterns):
+        raise InputError(f"{' '.join(files.patterns)}: no such file")
     _check_settings(command, files)
+    if is_local(files.out):
+        remove_leftovers(Path(files.out).rglob(".*.part"))
     forget_bad(files.out)
     hidden = local and not any("log_level" in option for option in options)
     options = [f"--runner={runner}", *(_local(options) if local else ()), *options]
@@ -57,8 +60,6 @@ def run(command: str, files: OnFiles, runner: str, options: list[str]) -> None:
         line = str(error).strip().splitlines() or [type(error).__name__]
         raise OutputError(f"the job stopped ({printable(line[-1])[:200]}): {AGAIN}") from None
     good, bad = write_tables(files.out, command)
-    if not good + bad:
-        raise InputError(f"{' '.join(files.patterns)}: no such file")
     report = f"{files.out}/{files.task.report}"
     print(printable(f"{good} done, listed in {report}; {bad} bad, in {files.out}/{BAD}"))
 

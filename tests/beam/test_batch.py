@@ -146,6 +146,7 @@ def test_inputs_that_cannot_be(surfaces, capsys):
         assert message in fails(capsys, "detect", *arguments, *HERE)
     assert not Path("o").exists()
     assert "o/*.png: no such file" in fails(capsys, "detect", "o/*.png", "--out", "p", *HERE)
+    assert not Path("p").exists()
 
 
 def test_buckets(here, capsys):
@@ -184,15 +185,17 @@ def test_buckets(here, capsys):
         save(here / "in" / name, colour=False)
     Path("in/a/3.png").write_text("")
     for _ in range(2):  # the second has nothing to do
-        printed = run(capsys, "detect", "bucket://in/**", "--out", "bucket://out/", *HERE).out
-        assert printed.startswith("4 done, listed in bucket://out/detections.csv; 1 bad")
-        assert len(list(Path("out/records").glob("done-*"))) == 1
-    assert bad_files("out") == {"bucket://in/a/3.png": bad_files("out")["bucket://in/a/3.png"]}
+        printed = run(
+            capsys, "detect", "bucket://in/**", "--out", "bucket://in/out/", *HERE
+        ).out
+        assert printed.startswith("4 done, listed in bucket://in/out/detections.csv; 1 bad")
+        assert len(list(Path("in/out/records").glob("done-*"))) == 1
+    assert list(bad_files("in/out")) == ["bucket://in/a/3.png"]
     Path("in/a/3.png").unlink()
     for folder in (".", "a"):
         calls("detect")[0](capsys, f"in/{folder}", "--out", f"found/{folder}")
-    assert alike("out", "found")
-    assert [row["file"] for row in table_of("out/detections.csv")] == [
+    assert alike("in/out", "found")
+    assert [row["file"] for row in table_of("in/out/detections.csv")] == [
         f"bucket://in/{name}" for name in ("1.png", "2.png", "a/1.png", "a/2.jpg")
     ]
 
