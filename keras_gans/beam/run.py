@@ -5,6 +5,7 @@ import importlib.metadata
 import json
 import logging
 import os
+import re
 import tempfile
 import threading
 from pathlib import Path
@@ -106,9 +107,12 @@ def _ended_workers_told():
     def told(of):
         if of.thread is None or of.thread.name != "run_worker":
             return before(of)
-        line = f"keras_gans: error: a worker was ended ({of.exc_value}): {AGAIN}\n"
-        os.write(shown, line.encode())
-        os._exit(2)
+        code = int("".join(re.findall(r"-?\d+$", str(of.exc_value))) or 1)
+        ends = {2: ("interrupted", 130), 15: ("terminated", 143)}  # Ctrl-C reaches all alike
+        lost = f"error: a worker was ended ({of.exc_value}): {AGAIN}", 2
+        line, exit_code = ends.get(-code if code < 0 else code - 128, lost)
+        os.write(shown, f"keras_gans: {line}\n".encode())
+        os._exit(exit_code)
 
     threading.excepthook = told
     try:
