@@ -4,10 +4,12 @@
     keras_gans.dscnn.build_dscnn()          a paper's network, by room
     keras_gans.FRGAN(generator, ...)        a Keras model with the paper's training step
 
-`__init__.pyi` lists all names. Each is imported when it is first used; TensorFlow is, too.
+`__init__.pyi` lists all names. Each is imported when it is first used; TensorFlow is, too. If
+Keras is imported before, `keras.models.load_model` knows our classes.
 """
 
 import os
+import sys
 
 import lazy_loader
 
@@ -18,3 +20,6 @@ __version__ = "0.1.0"
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+if sys.modules.get("keras"):
+    from keras_gans import registered as registered

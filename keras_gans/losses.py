@@ -1,4 +1,8 @@
-"""Loss functions: pure, each with its formula and its source."""
+"""Loss functions: pure, each with its formula and its source.
+
+All compute in float32, or float64 if they are given that: what networks of lower precision give
+is cast first.
+"""
 
 import math
 from collections.abc import Callable
@@ -52,6 +56,7 @@ def log_adversarial(
     Returns:
         scalar; `log 2` for logits of zero.
     """
+    logits = _exact(logits)
     return _weighted_mean(ops.softplus(-logits if real else logits), weights)
 
 
@@ -60,7 +65,7 @@ def least_squares_adversarial(logits: tf.Tensor, real: bool) -> tf.Tensor:
 
     Arguments as for `log_adversarial`. Scalar; 1 or 0 for logits of zero.
     """
-    return ops.mean(ops.square(logits - float(real)))
+    return ops.mean(ops.square(_exact(logits) - float(real)))
 
 
 def euclidean_distance(
@@ -78,7 +83,8 @@ def euclidean_distance(
     Returns:
         scalar; at most 2 for images in [-1, 1].
     """
-    square = ops.mean(ops.square(images - others), axis=(-3, -2, -1))
+    difference = _exact(images) - _exact(others)
+    square = ops.mean(ops.square(difference), axis=(-3, -2, -1))
     return _weighted_mean(_root(square), weights)
 
 
@@ -92,7 +98,7 @@ def cycle_consistency(images: tf.Tensor, cycled: tf.Tensor) -> tf.Tensor:
     Returns:
         scalar.
     """
-    return ops.mean(ops.abs(images - cycled))
+    return ops.mean(ops.abs(_exact(images) - _exact(cycled)))
 
 
 def k_plus_one_adversarial(logits: tf.Tensor, real: bool) -> tf.Tensor:
@@ -111,7 +117,7 @@ def k_plus_one_adversarial(logits: tf.Tensor, real: bool) -> tf.Tensor:
     Returns:
         scalar.
     """
-    return log_adversarial(ops.logsumexp(logits, axis=-1), real)
+    return log_adversarial(ops.logsumexp(_exact(logits), axis=-1), real)
 
 
 def consistency(logits: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
@@ -125,6 +131,7 @@ def consistency(logits: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
     Returns:
         scalar in [0, 2].
     """
+    logits, others = _exact(logits), _exact(others)
     difference = ops.softmax(logits, axis=-1) - ops.softmax(others, axis=-1)
     return ops.mean(ops.sum(ops.square(difference), axis=-1))
 
@@ -139,7 +146,7 @@ def feature_matching(features: tf.Tensor, generated: tf.Tensor) -> tf.Tensor:
     Returns:
         scalar.
     """
-    difference = ops.mean(features, axis=0) - ops.mean(generated, axis=0)
+    difference = ops.mean(_exact(features), axis=0) - ops.mean(_exact(generated), axis=0)
     return ops.mean(ops.square(difference))
 
 
@@ -149,7 +156,7 @@ def wasserstein(real_scores: tf.Tensor, generated_scores: tf.Tensor) -> tf.Tenso
     Mean score of real images minus mean score of generated ones, of any shapes: a scalar. A
     critic maximises it; the first two terms of OKD-SAGAN's eq. 5 are its negative.
     """
-    return ops.mean(real_scores) - ops.mean(generated_scores)
+    return ops.mean(_exact(real_scores)) - ops.mean(_exact(generated_scores))
 
 
 def gradient_penalty(
@@ -176,10 +183,15 @@ def gradient_penalty(
     with tf.GradientTape() as tape:
         tape.watch(images)
         scores = critic(images)
-    slopes = tape.gradient(scores, images)
-    slopes = ops.cast(slopes, keras.backend.result_type(slopes.dtype, "float32"))
+    slopes = _exact(tape.gradient(scores, images))
     lengths = ops.sqrt(ops.sum(ops.square(slopes), axis=(1, 2, 3)) + 1e-12)
     return ops.mean(ops.square(lengths - 1))
+
+
+def _exact(values):
+    """In at least float32."""
+    values = ops.convert_to_tensor(values)
+    return ops.cast(values, keras.backend.result_type(values.dtype, "float32"))
 
 
 def _root(square):

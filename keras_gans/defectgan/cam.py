@@ -47,7 +47,7 @@ def build_cam(channels: int = 1, width: int = 64, stages: int = 4) -> keras.Mode
             x = convolution(x, width * STAGE_FACTORS[stage])
     x = convolution(x, 16 * width)
     x = layers.GlobalAveragePooling2D(name="average")(x)
-    logits = layers.Dense(1, use_bias=False, name="logits")(x)
+    logits = layers.Dense(1, use_bias=False, dtype="float32", name="logits")(x)
     return keras.Model(images, logits, name="cam")
 
 

@@ -5,6 +5,7 @@ import tensorflow as tf
 from keras import ops
 
 
+@keras.saving.register_keras_serializable(package="keras_gans")
 class ImagePool(keras.layers.Layer):
     """The last generated images, of which a discriminator sees some again (CycleGAN).
 
@@ -18,12 +19,13 @@ class ImagePool(keras.layers.Layer):
         seed: of the draws.
     """
 
-    def __init__(self, shape: tuple[int, int, int], size: int = 50, seed: int = 0):
-        super().__init__()
-        self.size, self.seed = size, seed
+    def __init__(self, shape: tuple[int, int, int], size: int = 50, seed: int = 0, **kwargs):
+        super().__init__(**{**kwargs, "dtype": "float32"})  # images are what they are
+        self.shape, self.size, self.seed = tuple(shape), size, seed
         options = dict(initializer="zeros", trainable=False)
         self.images = self.add_weight(name="images", shape=(size, *shape), **options)
         self.count = self.add_weight(name="count", shape=(), dtype="int64", **options)
+        self.built = True
 
     def call(self, images):
         results = []
@@ -41,3 +43,7 @@ class ImagePool(keras.layers.Layer):
             results.append(tf.where(swap & ~filling, old, image))
             self.count.assign(count + 1)
         return ops.stack(results)
+
+    def get_config(self):
+        config = {"shape": self.shape, "size": self.size, "seed": self.seed}
+        return {**super().get_config(), **config}

@@ -9,11 +9,13 @@ from keras import ops
 
 from keras_gans.defectgan.image_pool import ImagePool
 from keras_gans.losses import cycle_consistency, least_squares_adversarial, log_adversarial
+from keras_gans.training.model import StepModel
 
 ADVERSARIAL = {"log": log_adversarial, "least-squares": least_squares_adversarial}
 
 
-class DefectGAN(keras.Model):
+@keras.saving.register_keras_serializable(package="keras_gans")
+class DefectGAN(StepModel):
     """CycleGAN between defective images NG and defect-free images P.
 
     G1 (`cleaner`) takes defects away: NG -> P, judged by D_P. G2 (`defecter`) puts them on:
@@ -71,11 +73,13 @@ class DefectGAN(keras.Model):
         margin: float | None = None,
         weak_labels: bool = False,
         critic_warmup: int = 0,
+        **kwargs,
     ):
-        super().__init__()
+        super().__init__(**kwargs)
         self.cleaner, self.defecter = cleaner, defecter
         self.clean_critic, self.defect_critic = clean_critic, defect_critic
-        self.adversarial = ADVERSARIAL[adversarial]
+        self.adversarial = adversarial
+        self.adversarial_loss = ADVERSARIAL[adversarial]
         self.cycle_weight = cycle_weight
         self.identity_weight = identity_weight
         self.change_weight = change_weight
@@ -85,97 +89,85 @@ class DefectGAN(keras.Model):
         self.margin = margin
         self.weak_labels = weak_labels
         self.critic_warmup = critic_warmup
-        self.trackers = [keras.metrics.Mean(name=name) for name in self.METRICS]
-
-    def compile(
-        self, g_optimizer: keras.Optimizer, d_optimizer: keras.Optimizer, **kwargs
-    ) -> None:
-        super().compile(optimizer=None, **kwargs)
-        self.g_optimizer, self.d_optimizer = g_optimizer, d_optimizer
-        self.g_variables = self.cleaner.trainable_variables + self.defecter.trainable_variables
-        self.d_variables = (
-            self.clean_critic.trainable_variables + self.defect_critic.trainable_variables
-        )
-        g_optimizer.build(self.g_variables)
-        d_optimizer.build(self.d_variables)
 
     @property
-    def optimizers(self) -> dict[str, keras.Optimizer]:
-        """By the names that checkpoints give them."""
-        return {"g_optimizer": self.g_optimizer, "d_optimizer": self.d_optimizer}
-
-    @property
-    def metrics(self):
-        return self.trackers
+    def trained(self):
+        generators = [self.cleaner, self.defecter]
+        return {
+            "g_optimizer": generators,
+            "d_optimizer": [self.clean_critic, self.defect_critic],
+        }
 
     def call(self, images, training=False):
+        """The images (N, S, S, C) without defects, by G1."""
         return self.cleaner(images, training=training)
 
-    def train_step(self, batch):
+    def step(self, batch, training):
+        """`METRICS`; in evaluation without pools, and as after the warm-up."""
         ng, p = batch[:2]  # `train_on_batch` adds sample weights, which have no meaning here
-        if self.critic_warmup:
-            losses = tf.cond(
-                self.d_optimizer.iterations < self.critic_warmup,
-                lambda: self._warm_up(ng, p),
-                lambda: self._step(ng, p),
-            )
-        else:
-            losses = self._step(ng, p)
-        for tracker, value in zip(self.trackers, losses):
-            tracker.update_state(value)
-        return {tracker.name: tracker.result() for tracker in self.trackers}
+        if not (self.critic_warmup and training):
+            return self._step(ng, p, training)
+        return tf.cond(
+            self.d_optimizer.iterations < self.critic_warmup,
+            lambda: self._warm_up(ng, p),
+            lambda: self._step(ng, p, True),
+        )
 
-    def _step(self, all_ng, all_p):
+    def _step(self, all_ng, all_p, training):
         ng, p = self._least_clean(all_ng), self._least_clean(all_p)
         with tf.GradientTape() as tape:
-            fake_p, same_p = self._translate(self.cleaner, ng, p)
-            fake_ng, same_ng = self._translate(self.defecter, p, ng)
-            cycle = cycle_consistency(ng, self.defecter(fake_p, training=True))
-            cycle += cycle_consistency(p, self.cleaner(fake_ng, training=True))
+            fake_p, same_p = self._translate(self.cleaner, ng, p, training)
+            fake_ng, same_ng = self._translate(self.defecter, p, ng, training)
+            cycle = cycle_consistency(ng, self.defecter(fake_p, training=training))
+            cycle += cycle_consistency(p, self.cleaner(fake_ng, training=training))
             identity = cycle_consistency(p, same_p) + cycle_consistency(ng, same_ng)
             change = cycle_consistency(ng, fake_p) + cycle_consistency(p, fake_ng)
-            adversarial = self.adversarial(self._is_clean(fake_p), True)
-            adversarial += self.adversarial(self._is_defective(fake_ng), True)
+            adversarial = self.adversarial_loss(self._is_clean(fake_p, training), True)
+            adversarial += self.adversarial_loss(self._is_defective(fake_ng, training), True)
             loss = adversarial + self.cycle_weight * (cycle + self.identity_weight * identity)
             loss += self.change_weight * change
-        self.g_optimizer.apply(tape.gradient(loss, self.g_variables), self.g_variables)
+        if training:
+            self.minimize("g_optimizer", loss, tape)
+            if self.pools:
+                fake_p, fake_ng = self.pools[0](fake_p), self.pools[1](fake_ng)
 
-        if self.pools:
-            fake_p, fake_ng = self.pools[0](fake_p), self.pools[1](fake_ng)
         with tf.GradientTape() as tape:
-            critic_loss = self._critic_loss(self._is_clean, all_p, fake_p, all_ng)
-            critic_loss += self._critic_loss(self._is_defective, all_ng, fake_ng, all_p)
-        self.d_optimizer.apply(tape.gradient(critic_loss, self.d_variables), self.d_variables)
+            critic_loss = self._critic_loss(self._is_clean, all_p, fake_p, all_ng, training)
+            critic_loss += self._critic_loss(
+                self._is_defective, all_ng, fake_ng, all_p, training
+            )
+        if training:
+            self.minimize("d_optimizer", critic_loss, tape)
         return loss, critic_loss, cycle, identity, change
 
-    def _warm_up(self, all_ng, all_p):
+    def _warm_up(self, ng, p):
         with tf.GradientTape() as tape:
-            critic_loss = self._critic_loss(self._is_clean, all_p, all_ng)
-            critic_loss += self._critic_loss(self._is_defective, all_ng, all_p)
-        self.d_optimizer.apply(tape.gradient(critic_loss, self.d_variables), self.d_variables)
+            critic_loss = self._critic_loss(self._is_clean, p, ng)
+            critic_loss += self._critic_loss(self._is_defective, ng, p)
+        self.minimize("d_optimizer", critic_loss, tape)
         nothing = tf.zeros([])
         return nothing, critic_loss, nothing, nothing, nothing
 
-    def _translate(self, generator, images, others):
+    def _translate(self, generator, images, others, training):
         """The translated images, and the others, which the identity loss wants unchanged."""
         if not self.identity_weight:
-            return generator(images, training=True), others
-        both = generator(ops.concatenate([images, others]), training=True)
+            return generator(images, training=training), others
+        both = generator(ops.concatenate([images, others]), training=training)
         return ops.split(both, 2)
 
-    def _critic_loss(self, critic, real, fake, other=None):
-        loss = self.adversarial(critic(tf.stop_gradient(fake)), False)
+    def _critic_loss(self, critic, real, fake, other=None, training=True):
+        loss = self.adversarial_loss(critic(tf.stop_gradient(fake), training), False)
         if self.weak_labels and other is not None:
-            loss = (loss + self.adversarial(critic(other), False)) / 2
-        return loss + self.adversarial(critic(real), True)
+            loss = (loss + self.adversarial_loss(critic(other, training), False)) / 2
+        return loss + self.adversarial_loss(critic(real, training), True)
 
-    def _is_clean(self, images):
+    def _is_clean(self, images, training):
         """Logits of D_P: of all patches, or the mean of the least clean ones (N,)."""
-        return -self._highest(-self.clean_critic(images, training=True))
+        return -self._highest(-self.clean_critic(images, training=training))
 
-    def _is_defective(self, images):
+    def _is_defective(self, images, training):
         """Logits of D_NG: of all patches, or the mean of the most defective ones (N,)."""
-        return self._highest(self.defect_critic(images, training=True))
+        return self._highest(self.defect_critic(images, training=training))
 
     def _highest(self, logits):
         if self.margin is not None:

@@ -48,7 +48,8 @@ def build_generator(
         )(x)
         x = _norm_relu(x)
     last = "zeros" if residual else _normal()
-    outputs = ops.tanh(layers.Conv2D(channels, 7, kernel_initializer=last)(_reflect(x, 3)))
+    x = layers.Conv2D(channels, 7, kernel_initializer=last, dtype="float32")(_reflect(x, 3))
+    outputs = ops.tanh(x)
     if residual:
         # halves, whose bits are the same: TFLite's operation from -1 to 1 has no form in ONNX
         outputs = 2 * ops.clip(images / 2 + outputs, -0.5, 0.5)
@@ -80,7 +81,7 @@ def build_discriminator(
         if factor > 1:
             x = InstanceNormalization()(x)
         x = layers.LeakyReLU(0.2)(x)
-    logits = _conv(1, 4)(layers.ZeroPadding2D(1)(x))
+    logits = _conv(1, 4, dtype="float32")(layers.ZeroPadding2D(1)(x))
     return keras.Model(images, logits, name="discriminator")
 
 
@@ -106,7 +107,7 @@ def build_local_discriminator(
             width * factor, size, strides, padding="same", kernel_initializer="he_normal"
         )(x)
         x = layers.LeakyReLU(0.2)(x)
-    logits = layers.Dense(1)(x)
+    logits = layers.Dense(1, dtype="float32")(x)
     return keras.Model(images, logits, name="local_discriminator")
 
 

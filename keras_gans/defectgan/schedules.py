@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from keras_gans.training.precision import ready
+
 
 @keras.saving.register_keras_serializable(package="keras_gans")
 class TwoPhases(keras.optimizers.schedules.LearningRateSchedule):
@@ -46,6 +48,4 @@ def cosine_adam(network: keras.Model, learning_rate: float, steps: int) -> keras
         steps: training steps in all.
     """
     rate = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
-    optimizer = keras.optimizers.Adam(rate)
-    optimizer.build(network.trainable_variables)
-    return optimizer
+    return ready(keras.optimizers.Adam(rate), [network])

@@ -57,9 +57,9 @@ def build_segnet(channels: int = 1, width: int = 64, stages: int = 5) -> keras.M
             x = convolution(x, filters[stage])
         if stage > 0:
             x = convolution(x, filters[stage - 1])
-    logits = layers.Conv2D(1, 3, padding="same", kernel_initializer="he_normal", name="logits")(
-        x
-    )
+    logits = layers.Conv2D(
+        1, 3, padding="same", kernel_initializer="he_normal", dtype="float32", name="logits"
+    )(x)
     return keras.Model(images, logits, name="segnet")
 
 
@@ -126,11 +126,27 @@ def weighted_cross_entropy(
     Returns:
         (N, H, W, 1); `log 2` times the class's weight for logits of zero.
     """
-    masks = ops.cast(masks, logits.dtype)
+    logits = ops.cast(logits, "float32")
+    masks = ops.cast(masks, "float32")
     background, defect = weights
     return defect * masks * ops.softplus(-logits) + background * (1 - masks) * ops.softplus(
         logits
     )
+
+
+@keras.saving.register_keras_serializable(package="keras_gans")
+class WeightedCrossEntropy(keras.losses.Loss):
+    """`weighted_cross_entropy` as a loss for `compile`, which a saved model brings back."""
+
+    def __init__(self, weights: tuple[float, float] = (1.0, 1.0), **kwargs):
+        super().__init__(**kwargs)
+        self.weights = tuple(weights)
+
+    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
+        return weighted_cross_entropy(y_true, y_pred, self.weights)
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "weights": self.weights}
 
 
 def compile_segnet(
@@ -145,12 +161,9 @@ def compile_segnet(
     are those of `weighted_cross_entropy`, from `class_weights`.
     """
 
-    def loss(masks, logits):
-        return weighted_cross_entropy(masks, logits, weights)
-
     network.compile(
         optimizer=cosine_adam(network, learning_rate, steps),
-        loss=loss,
+        loss=WeightedCrossEntropy(weights),
         metrics=[keras.metrics.BinaryIoU([1], threshold=0.0, name="iou")],
         jit_compile=xla(),
     )

@@ -5,6 +5,7 @@ from keras_gans.training.device import xla
 import keras
 
 from keras_gans.losses import angular_error
+from keras_gans.training.precision import ready
 
 
 def paper_schedule(
@@ -42,10 +43,8 @@ def compile_dscnn(network: keras.Model, learning_rate) -> None:
         network: from `build_dscnn`.
         learning_rate: number or schedule.
     """
-    optimizer = keras.optimizers.Adam(learning_rate)
-    optimizer.build(network.trainable_variables)  # so that checkpoints hold its state
     network.compile(
-        optimizer=optimizer,
+        optimizer=ready(keras.optimizers.Adam(learning_rate), [network]),
         loss=angular_error,
         metrics=[keras.metrics.MeanMetricWrapper(angular_error, name="angular_error")],
         jit_compile=xla(),

@@ -92,9 +92,10 @@ def build_dscnn(
                 shortcut = layers.MaxPooling2D(1, strides=2)(shortcut)
             x = layers.Add()([x, normalise(convolution(shortcut, channels, 1))])
     x = layers.Conv2D(
-        3, 3, padding="same", kernel_regularizer=keras.regularizers.L2(l2), name="colour"
-    )(x)
-    illuminants = layers.GlobalAveragePooling2D(name="illuminants")(x)
+        3, 3, padding="same", kernel_regularizer=keras.regularizers.L2(l2), dtype="float32",
+        name="colour",
+    )(x)  # fmt: skip
+    illuminants = layers.GlobalAveragePooling2D(dtype="float32", name="illuminants")(x)
     return keras.Model(patches, illuminants, name="dscnn")
 
 

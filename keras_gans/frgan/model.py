@@ -8,6 +8,8 @@ from keras import ops
 
 from keras_gans.losses import consistency, feature_matching, k_plus_one_adversarial
 from keras_gans.training.average import averaged_copy, move_average
+from keras_gans.training.model import StepModel
+from keras_gans.training.precision import ready
 
 
 def ramp_up(step: tf.Tensor | float, steps: int, maximum: float) -> tf.Tensor:
@@ -30,7 +32,8 @@ def ramp_up(step: tf.Tensor | float, steps: int, maximum: float) -> tf.Tensor:
     return maximum * ops.exp(-5.0 * ops.square(1 - t))
 
 
-class FRGAN(keras.Model):
+@keras.saving.register_keras_serializable(package="keras_gans")
+class FRGAN(StepModel):
     """A generator, and a discriminator that is the classifier.
 
     A step updates the discriminator on labelled images (cross-entropy), on unlabelled and
@@ -72,8 +75,9 @@ class FRGAN(keras.Model):
         feature_matching: bool = False,
         average: float = 0.0,
         seed: int = 0,
+        **kwargs,
     ):
-        super().__init__()
+        super().__init__(**kwargs)
         self.generator, self.discriminator = generator, discriminator
         self.consistency_weight = consistency_weight
         self.ramp_steps = ramp_steps
@@ -81,39 +85,34 @@ class FRGAN(keras.Model):
         self.feature_matching = feature_matching
         self.average = average
         self.averaged = averaged_copy(discriminator, average)
-        self.features = keras.Model(
-            discriminator.input, discriminator.get_layer("features").output, name="features"
-        )
+        if feature_matching:
+            features = discriminator.get_layer("features").output
+            self.features = keras.Model(discriminator.input, features, name="features")
+        self.seed = seed
         self.seeds = keras.random.SeedGenerator(seed)
-        self.trackers = [keras.metrics.Mean(name=name) for name in self.METRICS]
         self.accuracy = keras.metrics.SparseCategoricalAccuracy(name="labelled_accuracy")
 
-    def compile(self, g_optimizer, d_optimizer, **kwargs):
-        super().compile(optimizer=None, **kwargs)
-        self.g_optimizer, self.d_optimizer = g_optimizer, d_optimizer
-        g_optimizer.build(self.generator.trainable_variables)
-        d_optimizer.build(self.discriminator.trainable_variables)
-
     @property
-    def optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
-        """By the names that checkpoints give them."""
-        return {"g_optimizer": self.g_optimizer, "d_optimizer": self.d_optimizer}
+    def trained(self):
+        return {"g_optimizer": [self.generator], "d_optimizer": [self.discriminator]}
 
     @property
     def metrics(self):
         return [*self.trackers, self.accuracy]
 
     def call(self, images, training=False):
-        return self.discriminator(images, training=training)
+        """Logits of images (N, S, S, C), by the averaged weights if not training."""
+        network = self.discriminator if training else self.averaged
+        return network(images, training=training)
 
-    def train_step(self, batch):
+    def step(self, batch, training):
         (labelled, labels), views = batch[:2]
         count = ops.shape(views)[1]
 
-        generated = self.generator(self.latents(count), training=True)
+        generated = self.generator(self.latents(count), training=training)
         images = ops.concatenate([labelled, *ops.unstack(views), generated])
         with tf.GradientTape() as tape:
-            logits = self.discriminator(images, training=True)
+            logits = self.discriminator(images, training=training)
             on_labelled = logits[: -(views.shape[0] + 1) * count]
             on_views = logits[-(views.shape[0] + 1) * count : -count]
             supervised = ops.mean(
@@ -128,9 +127,9 @@ class FRGAN(keras.Model):
                 loss += difference * ramp_up(
                     self.d_optimizer.iterations, self.ramp_steps, self.consistency_weight
                 )
-        variables = self.discriminator.trainable_variables
-        self.d_optimizer.apply(tape.gradient(loss, variables), variables)
-        if self.average:
+        if training:
+            self.minimize("d_optimizer", loss, tape)
+        if training and self.average:
             weights = (
                 network.trainable_variables for network in (self.averaged, self.discriminator)
             )
@@ -138,25 +137,23 @@ class FRGAN(keras.Model):
 
         z = self.latents(count)
         with tf.GradientTape() as tape:
-            generator_loss = self._generator_loss(self.generator(z, training=True), views[0])
-        variables = self.generator.trainable_variables
-        self.g_optimizer.apply(tape.gradient(generator_loss, variables), variables)
-
-        losses = loss, supervised, adversarial, difference, generator_loss
-        for tracker, value in zip(self.trackers, losses):
-            tracker.update_state(value)
+            generated = self.generator(z, training=training)
+            generator_loss = self._generator_loss(generated, views[0], training)
+        if training:
+            self.minimize("g_optimizer", generator_loss, tape)
         self.accuracy.update_state(labels, on_labelled)
-        return {metric.name: metric.result() for metric in self.metrics}
+        return loss, supervised, adversarial, difference, generator_loss
 
     def latents(self, count: int) -> tf.Tensor:
         """z (count, latent), uniform in [-1, 1] (section 2.2)."""
         length = self.generator.input_shape[1]
         return keras.random.uniform((count, length), -1.0, 1.0, seed=self.seeds)
 
-    def _generator_loss(self, generated, real):
+    def _generator_loss(self, generated, real, training):
         if not self.feature_matching:
-            return k_plus_one_adversarial(self.discriminator(generated, training=True), True)
-        both = self.features(ops.concatenate([real, generated]), training=True)
+            logits = self.discriminator(generated, training=training)
+            return k_plus_one_adversarial(logits, True)
+        both = self.features(ops.concatenate([real, generated]), training=training)
         count = ops.shape(generated)[0]
         return feature_matching(tf.stop_gradient(both[:-count]), both[-count:])
 
@@ -181,9 +178,8 @@ def compile_labels_only(
     """
     moving = {"use_ema": True, "ema_momentum": average} if average else {}
     optimizer = keras.optimizers.Adam(learning_rate, beta_1, global_clipnorm=clip, **moving)
-    optimizer.build(network.trainable_variables)  # so that checkpoints hold its state
     network.compile(
-        optimizer=optimizer,
+        optimizer=ready(optimizer, [network]),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=[keras.metrics.SparseCategoricalAccuracy(name="labelled_accuracy")],
         jit_compile=xla(),

@@ -44,7 +44,7 @@ def build_generator(
         )(x)
         x = layers.ReLU()(FusedBatchNormalization(momentum=0.9, epsilon=1e-5)(x))
     images = WeightNormConv2DTranspose(
-        channels, 5, strides=2, padding="same", activation="tanh"
+        channels, 5, strides=2, padding="same", activation="tanh", dtype="float32"
     )(x)
     return keras.Model(z, images, name="frgan_generator")
 
@@ -99,7 +99,7 @@ def build_discriminator(
     for _ in range(2):
         x = _convolution(x, 2 * width, 1)
     x = layers.GlobalAveragePooling2D(name="features")(x)
-    logits = WeightNormDense(classes, name="logits")(x)
+    logits = WeightNormDense(classes, dtype="float32", name="logits")(x)
     return keras.Model(images, logits, name="frgan_discriminator")
 
 

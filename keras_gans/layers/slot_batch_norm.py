@@ -29,13 +29,16 @@ class SlotBatchNormalization(layers.Layer):
 
     def build(self, input_shape):
         channels = input_shape[0][-1]
-        each = (self.slots, channels)
-        self.gamma = self.add_weight((channels,), "ones", name="gamma")
-        self.beta = self.add_weight((channels,), "zeros", name="beta")
-        self.moving_mean = self.add_weight(each, "zeros", trainable=False, name="moving_mean")
-        self.moving_variance = self.add_weight(
-            each, "ones", trainable=False, name="moving_variance"
-        )
+
+        def weight(shape, initial, name, trainable):
+            return self.add_weight(
+                shape, initial, name=name, trainable=trainable, autocast=False
+            )
+
+        self.gamma = weight((channels,), "ones", "gamma", True)
+        self.beta = weight((channels,), "zeros", "beta", True)
+        self.moving_mean = weight((self.slots, channels), "zeros", "moving_mean", False)
+        self.moving_variance = weight((self.slots, channels), "ones", "moving_variance", False)
 
     def call(self, inputs: list[tf.Tensor], training: bool | None = None) -> tf.Tensor:
         x, places = ops.cast(inputs[0], "float32"), inputs[1]

@@ -32,10 +32,12 @@ class SqueezeExcite(keras.layers.Layer):
     def build(self, input_shape: tuple) -> None:
         channels = input_shape[-1]
         hidden = max(1, channels // self.reduction)
-        self.squeeze = layers.Dense(hidden, activation="relu", use_bias=False, name="squeeze")
-        self.excite = layers.Dense(
-            channels, activation="sigmoid", use_bias=False, name="excite"
-        )
+        self.squeeze, self.excite = (
+            layers.Dense(units, activation, False, name=name, dtype=self.dtype_policy)
+            for units, activation, name in (
+                (hidden, "relu", "squeeze"), (channels, "sigmoid", "excite")
+            )
+        )  # fmt: skip
         self.squeeze.build((None, channels))
         self.excite.build((None, hidden))
 

@@ -8,6 +8,7 @@ from keras_gans.losses import log_adversarial, wasserstein
 from keras_gans.okdgan.gan import GAN, slope_penalty
 
 
+@keras.saving.register_keras_serializable(package="keras_gans")
 class ACGAN(GAN):
     """A generator of images of a given class, and a critic that also tells classes.
 
@@ -53,32 +54,34 @@ class ACGAN(GAN):
         """z (N, latent), standard normal, and the labels of the batch (N,)."""
         return [super().sample_latents(batch), ops.convert_to_tensor(batch[1])]
 
-    def critic_loss(self, batch, generated: tf.Tensor) -> tuple[tf.Tensor, tuple]:
+    def critic_loss(
+        self, batch, generated: tf.Tensor, training: bool = True
+    ) -> tuple[tf.Tensor, tuple]:
         """-L_S - L_C; the figures are -L_C and the shares of images whose class is told."""
         real, labels = batch[:2]
         images = self.augmented(ops.concatenate([real, generated]))
-        scores, logits = self.critic(images, training=True)
+        scores, logits = self.critic(images, training=training)
         real_scores, generated_scores = ops.split(scores, 2)
         if self.penalty is None:
             loss = log_adversarial(real_scores, True) + log_adversarial(generated_scores, False)
         else:
             loss = -wasserstein(real_scores, generated_scores)
-            loss += self.penalty * slope_penalty(self.scores, *ops.split(images, 2), self.seeds)
+            halves = ops.split(images, 2)
+            loss += self.penalty * slope_penalty(
+                lambda images: self.critic(images, training=training)[0], *halves, self.seeds
+            )
         halves = ops.split(logits, 2)
         class_loss = sum(class_cross_entropy(labels, half) for half in halves)
         accuracies = [share_right(labels, half) for half in halves]
         return loss + self.class_weight * class_loss, (class_loss, *accuracies)
 
-    def generator_loss(self, batch, generated: tf.Tensor) -> tf.Tensor:
+    def generator_loss(self, batch, generated: tf.Tensor, training: bool = True) -> tf.Tensor:
         """-log of the critic's belief that the images are real, or, with a penalty, minus
         their mean score; and -L_C on them."""
-        scores, logits = self.critic(self.augmented(generated), training=True)
+        scores, logits = self.critic(self.augmented(generated), training=training)
         log = self.penalty is None
         loss = log_adversarial(scores, True) if log else -ops.mean(scores)
         return loss + self.class_weight * class_cross_entropy(batch[1], logits)
-
-    def scores(self, images: tf.Tensor) -> tf.Tensor:
-        return self.critic(images, training=True)[0]
 
 
 def class_cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:

@@ -18,6 +18,7 @@ from keras_gans.okdgan.config import Config
 from keras_gans.okdgan.crops import CLASSIFIER_HOLD_OUT, Crops, split
 from keras_gans.okdgan.data import crop_batches
 from keras_gans.training.fit import fit
+from keras_gans.training.precision import ready
 from keras_gans.training.schedule import Schedule
 
 CLASSIFIER = "crop_classifier"
@@ -47,7 +48,9 @@ def build_classifier(image_size: int, classes: int, width: int = 32) -> keras.Mo
             kernel_initializer=keras.initializers.HeNormal(),
         )(x)  # fmt: skip
     x = layers.GlobalAveragePooling2D()(x)
-    outputs = layers.Dense(classes, activation="softmax", name="probabilities")(x)
+    outputs = layers.Dense(
+        classes, activation="softmax", dtype="float32", name="probabilities"
+    )(x)
     return keras.Model(images, outputs, name=CLASSIFIER)
 
 
@@ -119,8 +122,7 @@ def train_classifier(
     keras.utils.set_random_seed(seed)
     classifier = build_classifier(images.shape[1], wanted.shape[1])
     rate = keras.optimizers.schedules.CosineDecay(RATE, schedule.steps)
-    optimizer = keras.optimizers.Adam(rate)
-    optimizer.build(classifier.trainable_variables)
+    optimizer = ready(keras.optimizers.Adam(rate), [classifier])
     classifier.compile(optimizer, "categorical_crossentropy", jit_compile=xla())
     size = BATCH // 2 if more else BATCH
     batch = crop_batches(images, size, seed, wanted, mirror=True)

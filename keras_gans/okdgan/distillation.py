@@ -6,9 +6,11 @@ from keras import ops
 
 from keras_gans.layers import update_spectral_norms
 from keras_gans.okdgan.gan import wgan_gp_loss
+from keras_gans.training.model import StepModel
 
 
-class OnlineDistillation(keras.Model):
+@keras.saving.register_keras_serializable(package="keras_gans")
+class OnlineDistillation(StepModel):
     """Trains N GANs together: generator i should also please connector i (eq. 6 to 8).
 
     Connector i tells the images of generator i ("generated") from those of generator i + 1
@@ -24,8 +26,9 @@ class OnlineDistillation(keras.Model):
 
     A student is a `keras_gans.okdgan.gan.GAN`, or whatever offers the same: the networks
     `generator` and `critic`, `FIGURES`, `sample_latents(batch)` (the first student's are used),
-    `critic_loss(batch, generated)`, `generator_loss(batch, generated)`, `move_average(step)`.
-    It need not be compiled, and after the training it is a GAN as if trained alone.
+    `critic_loss(batch, generated, training)`, `generator_loss(batch, generated, training)`,
+    `move_average(step)` and, to be called, `averaged`. It need not be compiled, and after the
+    training it is a GAN as if trained alone.
 
     Args:
         students: N of them, with networks and seeds of their own.
@@ -53,14 +56,21 @@ class OnlineDistillation(keras.Model):
         rho: float,
         penalty: float = 10.0,
         seed: int = 0,
+        **kwargs,
     ):
-        super().__init__()
         expected = len(students) if len(students) > 1 else 0
         if not students or len(connectors) != expected:
             raise ValueError(
                 "one connector a student is needed, and none for a single one. Received: "
                 f"{len(students)} students, {len(connectors)} connectors"
             )
+        names = []
+        for i, student in enumerate(students, 1):
+            figures = "critic_loss", *student.FIGURES, "generator_loss"
+            names += [f"student{i}_{name}" for name in figures]
+        for i, _ in enumerate(connectors, 1):
+            names += [f"connector{i}_loss", f"connector{i}_distance"]
+        super().__init__(names, **kwargs)
         self.students, self.connectors = list(students), list(connectors)
         self.generators = [student.generator for student in students]
         self.critics = [student.critic for student in students]
@@ -69,98 +79,90 @@ class OnlineDistillation(keras.Model):
             raise ValueError("every student and connector needs networks of its own")
         self.rho = rho
         self.penalty = penalty
+        self.seed = seed
         self.seeds = keras.random.SeedGenerator(seed)
-        names = []
-        for i, student in enumerate(students, 1):
-            figures = "critic_loss", *student.FIGURES, "generator_loss"
-            names += [f"student{i}_{name}" for name in figures]
-        for i, _ in enumerate(connectors, 1):
-            names += [f"connector{i}_loss", f"connector{i}_distance"]
-        self.trackers = [keras.metrics.Mean(name=name) for name in names]
-        self.built = True  # the networks are
-
-    def compile(self, g_optimizer, d_optimizer, c_optimizer=None, **kwargs):
-        super().compile(optimizer=None, **kwargs)
-        self.g_optimizer, self.d_optimizer = g_optimizer, d_optimizer
-        g_optimizer.build(variables_of(self.generators))
-        d_optimizer.build(variables_of(self.critics))
-        if self.connectors:
-            self.c_optimizer = c_optimizer
-            c_optimizer.build(variables_of(self.connectors))
 
     @property
-    def optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
-        """dict name -> optimizer, as checkpoints want them."""
-        names = "g_optimizer", "d_optimizer", "c_optimizer"
-        return {name: getattr(self, name) for name in names[: 3 if self.connectors else 2]}
-
-    @property
-    def metrics(self):
-        return self.trackers
+    def trained(self):
+        networks = {"g_optimizer": self.generators, "d_optimizer": self.critics}
+        return networks | ({"c_optimizer": self.connectors} if self.connectors else {})
 
     def call(self, latents, training=False):
-        """The images of all students, a list."""
-        return [generator(latents, training=training) for generator in self.generators]
+        """The images of all students, a list, by their averaged weights if not training."""
+        if not training:
+            return [student.averaged(latents, training=False) for student in self.students]
+        return [generator(latents, training=True) for generator in self.generators]
 
-    def train_step(self, batch):
+    def step(self, batch, training):
         latents = self.students[0].sample_latents(batch)
-        advance_spectral_norms(self.generators)
+        if training:
+            advance_spectral_norms(self.generators)
         with tf.GradientTape() as g_tape:
-            images = [generator(latents, training=True) for generator in self.generators]
+            images = [generator(latents, training=training) for generator in self.generators]
         shown = [tf.stop_gradient(x) for x in images]
 
-        advance_spectral_norms(self.critics)
+        if training:
+            advance_spectral_norms(self.critics)
         with tf.GradientTape() as tape:
-            critic_losses = [s.critic_loss(batch, x) for s, x in zip(self.students, shown)]
+            critic_losses = [
+                s.critic_loss(batch, x, training) for s, x in zip(self.students, shown)
+            ]
             loss = sum(loss for loss, _ in critic_losses)
-        apply(self.d_optimizer, tape, loss, self.critics)
+        if training:
+            self.minimize("d_optimizer", loss, tape)
 
         connector_losses = []
         if self.connectors:
-            advance_spectral_norms(self.connectors)
+            if training:
+                advance_spectral_norms(self.connectors)
             with tf.GradientTape() as tape:
-                connector_losses = self.connector_losses(shown)
+                connector_losses = self.connector_losses(shown, training)
                 loss = sum(loss for loss, _ in connector_losses)
-            apply(self.c_optimizer, tape, loss, self.connectors)
+            if training:
+                self.minimize("c_optimizer", loss, tape)
 
         with g_tape:  # goes on recording
-            generator_losses = self.generator_losses(batch, images)
+            generator_losses = self.generator_losses(batch, images, training)
             loss = sum(generator_losses)
-        apply(self.g_optimizer, g_tape, loss, self.generators)
+        if training:
+            self.minimize("g_optimizer", loss, g_tape)
+            for student in self.students:
+                student.move_average(self.g_optimizer.iterations)
 
         figures = []
-        for student, (critic_loss, more), generator_loss in zip(
-            self.students, critic_losses, generator_losses
-        ):
-            student.move_average(self.g_optimizer.iterations)
+        for (critic_loss, more), generator_loss in zip(critic_losses, generator_losses):
             figures += [critic_loss, *more, generator_loss]
         for loss_and_distance in connector_losses:
             figures += loss_and_distance
-        for tracker, value in zip(self.trackers, figures, strict=True):
-            tracker.update_state(value)
-        return {tracker.name: tracker.result() for tracker in self.trackers}
+        return figures
 
-    def generator_losses(self, batch, images: list[tf.Tensor]) -> list[tf.Tensor]:
+    def generator_losses(
+        self, batch, images: list[tf.Tensor], training: bool = True
+    ) -> list[tf.Tensor]:
         """Eq. 7: each student's own loss minus `rho` times its connector's mean score.
 
         Args:
             batch: as the students take it.
             images: of each student, a list.
+            training: how the networks are called.
         """
-        losses = [s.generator_loss(batch, x) for s, x in zip(self.students, images)]
+        losses = [s.generator_loss(batch, x, training) for s, x in zip(self.students, images)]
         for i, connector in enumerate(self.connectors):
-            losses[i] -= self.rho * ops.mean(connector(images[i], training=True))
+            losses[i] -= self.rho * ops.mean(connector(images[i], training=training))
         return losses
 
-    def connector_losses(self, images: list[tf.Tensor]) -> list[tuple[tf.Tensor, tf.Tensor]]:
+    def connector_losses(
+        self, images: list[tf.Tensor], training: bool = True
+    ) -> list[tuple[tf.Tensor, tf.Tensor]]:
         """Eq. 8: of each connector the loss, and the distance it sees between its students.
 
         Args:
             images: of each student, a list.
+            training: how the networks are called.
         """
         following = [*images[1:], images[0]]
         return [
-            wgan_gp_loss(connector, real, generated, self.penalty, self.seeds)
+            wgan_gp_loss(connector, real, generated, self.penalty, self.seeds, training)
             for connector, generated, real in zip(self.connectors, images, following)
         ]
 
@@ -168,19 +170,3 @@ class OnlineDistillation(keras.Model):
 def advance_spectral_norms(networks: list[keras.Model]) -> None:
     for network in networks:
         update_spectral_norms(network)
-
-
-def variables_of(networks: list[keras.Model]) -> list[keras.Variable]:
-    """Their trainable variables, one list."""
-    return [variable for network in networks for variable in network.trainable_variables]
-
-
-def apply(
-    optimizer: keras.optimizers.Optimizer,
-    tape: tf.GradientTape,
-    loss: tf.Tensor,
-    networks: list[keras.Model],
-) -> None:
-    """One update of the networks by the gradient of the loss."""
-    variables = variables_of(networks)
-    optimizer.apply(tape.gradient(loss, variables), variables)

@@ -11,14 +11,15 @@ from keras_gans.layers import update_spectral_norms
 from keras_gans.losses import gradient_penalty, wasserstein
 from keras_gans.okdgan.augment import augment
 from keras_gans.training.average import averaged_copy, move_average
+from keras_gans.training.model import StepModel
 
 
-class GAN(keras.Model):
+class GAN(StepModel):
     """A generator and a critic. A subclass says what they minimise:
 
-    - `critic_loss(batch, generated)`: a scalar, and a tuple of further scalars to show, whose
-      names are in `FIGURES`;
-    - `generator_loss(batch, generated)`: a scalar.
+    - `critic_loss(batch, generated, training)`: a scalar, and a tuple of further scalars to
+      show, whose names are in `FIGURES`;
+    - `generator_loss(batch, generated, training)`: a scalar.
 
     `batch` is what the data give, images float32 (N, S, S, C) or a tuple that starts with them;
     `generated` are images of the same shape.
@@ -49,56 +50,45 @@ class GAN(keras.Model):
         augmentations: tuple[str, ...] = (),
         average: float = 0.0,
         seed: int = 0,
+        **kwargs,
     ):
-        super().__init__()
+        super().__init__(("critic_loss", "generator_loss", *self.FIGURES), **kwargs)
         self.generator, self.critic = generator, critic
         self.augmentations = tuple(augmentations)
         self.average = average
         self.averaged = averaged_copy(generator, average)
+        self.seed = seed
         self.seeds = keras.random.SeedGenerator(seed)
-        names = "critic_loss", "generator_loss", *self.FIGURES
-        self.trackers = [keras.metrics.Mean(name=name) for name in names]
-        self.built = True  # the networks are
-
-    def compile(self, g_optimizer, d_optimizer, **kwargs):
-        super().compile(optimizer=None, **kwargs)
-        self.g_optimizer, self.d_optimizer = g_optimizer, d_optimizer
-        g_optimizer.build(self.generator.trainable_variables)
-        d_optimizer.build(self.critic.trainable_variables)
 
     @property
-    def optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
-        """dict name -> optimizer, as checkpoints want them."""
-        return {"g_optimizer": self.g_optimizer, "d_optimizer": self.d_optimizer}
-
-    @property
-    def metrics(self):
-        return self.trackers
+    def trained(self):
+        return {"g_optimizer": [self.generator], "d_optimizer": [self.critic]}
 
     def call(self, latents, training=False):
-        return self.generator(latents, training=training)
+        """Images of latents, the generator's input, by the averaged weights if not training."""
+        return (self.generator if training else self.averaged)(latents, training=training)
 
-    def train_step(self, batch):
+    def step(self, batch, training):
         latents = self.sample_latents(batch)
-        update_spectral_norms(self.generator)
+        if training:
+            update_spectral_norms(self.generator)
         with tf.GradientTape() as g_tape:
-            images = self.generator(latents, training=True)
+            images = self.generator(latents, training=training)
 
-        update_spectral_norms(self.critic)
+        if training:
+            update_spectral_norms(self.critic)
         with tf.GradientTape() as tape:
-            critic_loss, figures = self.critic_loss(batch, tf.stop_gradient(images))
-        variables = self.critic.trainable_variables
-        self.d_optimizer.apply(tape.gradient(critic_loss, variables), variables)
+            shown = tf.stop_gradient(images)
+            critic_loss, figures = self.critic_loss(batch, shown, training)
+        if training:
+            self.minimize("d_optimizer", critic_loss, tape)
 
         with g_tape:  # goes on recording
-            generator_loss = self.generator_loss(batch, images)
-        variables = self.generator.trainable_variables
-        self.g_optimizer.apply(g_tape.gradient(generator_loss, variables), variables)
-        self.move_average(self.g_optimizer.iterations)
-
-        for tracker, value in zip(self.trackers, (critic_loss, generator_loss, *figures)):
-            tracker.update_state(value)
-        return {tracker.name: tracker.result() for tracker in self.trackers}
+            generator_loss = self.generator_loss(batch, images, training)
+        if training:
+            self.minimize("g_optimizer", generator_loss, g_tape)
+            self.move_average(self.g_optimizer.iterations)
+        return critic_loss, generator_loss, *figures
 
     def sample_latents(self, batch) -> tf.Tensor:
         """Latents for as many images as the batch has: z (N, latent), standard normal."""
@@ -130,6 +120,7 @@ def wgan_gp_loss(
     generated: tf.Tensor,
     penalty: float,
     seeds: keras.random.SeedGenerator,
+    training: bool = True,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """What a critic (eq. 5) or a connector (eq. 8) minimises.
 
@@ -138,14 +129,16 @@ def wgan_gp_loss(
         real, generated: images (N, S, S, C); the first are to get the higher scores.
         penalty: lambda.
         seeds: `keras.random.SeedGenerator` for the interpolation.
+        training: how the critic is called.
 
     Returns:
         scalars: minus the distance plus `penalty` times the gradient penalty, and the distance
         (`keras_gans.losses.wasserstein`).
     """
-    scores = critic(ops.concatenate([real, generated]), training=True)
+    critic = partial(critic, training=training)
+    scores = critic(ops.concatenate([real, generated]))
     distance = wasserstein(*ops.split(scores, 2))
-    slopes = slope_penalty(partial(critic, training=True), real, generated, seeds)
+    slopes = slope_penalty(critic, real, generated, seeds)
     return penalty * slopes - distance, distance
 
 

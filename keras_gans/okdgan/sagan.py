@@ -7,6 +7,7 @@ from keras import ops
 from keras_gans.okdgan.gan import GAN, images_of, wgan_gp_loss
 
 
+@keras.saving.register_keras_serializable(package="keras_gans")
 class SAGAN(GAN):
     """A generator and a critic with self-attention and spectral normalisation; eq. 5.
 
@@ -30,12 +31,16 @@ class SAGAN(GAN):
         super().__init__(generator, critic, **options)
         self.penalty = penalty
 
-    def critic_loss(self, batch, generated: tf.Tensor) -> tuple[tf.Tensor, tuple]:
+    def critic_loss(
+        self, batch, generated: tf.Tensor, training: bool = True
+    ) -> tuple[tf.Tensor, tuple]:
         """Eq. 5; the figure is the estimate of the Wasserstein distance."""
         real, generated = self.augmented(images_of(batch)), self.augmented(generated)
-        loss, distance = wgan_gp_loss(self.critic, real, generated, self.penalty, self.seeds)
+        loss, distance = wgan_gp_loss(
+            self.critic, real, generated, self.penalty, self.seeds, training
+        )
         return loss, (distance,)
 
-    def generator_loss(self, batch, generated: tf.Tensor) -> tf.Tensor:
+    def generator_loss(self, batch, generated: tf.Tensor, training: bool = True) -> tf.Tensor:
         """Eq. 7 without connector: minus the mean score."""
-        return -ops.mean(self.critic(self.augmented(generated), training=True))
+        return -ops.mean(self.critic(self.augmented(generated), training=training))

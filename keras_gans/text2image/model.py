@@ -7,11 +7,13 @@ from keras import ops
 from keras_gans.losses import euclidean_distance, log_adversarial
 from keras_gans.text2image.dcgan import discriminator_loss
 from keras_gans.text2image.networks import pack_words
+from keras_gans.training.model import StepModel
 
 EUCLIDEAN = ("original", "penalty", "mean", "words")
 
 
-class TextToImage(keras.Model):
+@keras.saving.register_keras_serializable(package="keras_gans")
+class TextToImage(StepModel):
     """The network of figure 2 and a discriminator (algorithm 4.2).
 
     Every word gets an image. Those of all slots but the last go to the discriminator; the image
@@ -60,63 +62,49 @@ class TextToImage(keras.Model):
         penalty=10.0,
         adversarial_weight=1.0,
         blurred=False,
+        **kwargs,
     ):
         if euclidean not in EUCLIDEAN:
             raise ValueError(f"`euclidean` must be one of {EUCLIDEAN}. Received: {euclidean!r}")
-        super().__init__()
+        super().__init__(**kwargs)
         self.network, self.discriminator = network, discriminator
         self.euclidean = euclidean
         self.penalty = penalty
         self.adversarial_weight = adversarial_weight
         self.blurred = blurred
-        self.trackers = [keras.metrics.Mean(name=name) for name in self.METRICS]
-        self.built = True  # the networks are
-
-    def compile(self, g_optimizer, d_optimizer, **kwargs):
-        super().compile(optimizer=None, **kwargs)
-        self.g_optimizer, self.d_optimizer = g_optimizer, d_optimizer
-        g_optimizer.build(self.network.trainable_variables)
-        d_optimizer.build(self.discriminator.trainable_variables)
 
     @property
-    def optimizers(self):
-        """dict name -> optimizer, as checkpoints want them."""
-        return {"g_optimizer": self.g_optimizer, "d_optimizer": self.d_optimizer}
-
-    @property
-    def metrics(self):
-        return self.trackers
+    def trained(self):
+        return {"g_optimizer": [self.network], "d_optimizer": [self.discriminator]}
 
     def call(self, inputs, training=False):
+        """The images (B, W, S, S, 3) of [vectors, mask], one for every word."""
         return self.network(inputs, training=training)
 
-    def train_step(self, batch):
+    def step(self, batch, training):
         (vectors, mask), (images, reals) = batch[:2]
         with tf.GradientTape() as g_tape:
-            outputs = self.network([vectors, mask], training=True)
+            outputs = self.network([vectors, mask], training=training)
             generated, weights = pack_words(outputs[:, :-1], mask[:, :-1])
 
         real, real_weights = self._real_images(reals, mask)
         with tf.GradientTape() as tape:
             d_loss = discriminator_loss(
                 self.discriminator, real, tf.stop_gradient(generated), self.blurred,
-                real_weights, weights,
+                real_weights, weights, training,
             )  # fmt: skip
-        variables = self.discriminator.trainable_variables
-        self.d_optimizer.apply(tape.gradient(d_loss, variables), variables)
+        if training:
+            self.minimize("d_optimizer", d_loss, tape)
 
         with g_tape:  # goes on recording
-            logits = self.discriminator(generated, training=True)
+            logits = self.discriminator(generated, training=training)
             adversarial = log_adversarial(logits, True, weights[:, None])
             distance = self._distance(outputs, mask, images)
             g_loss = self.adversarial_weight * adversarial
             g_loss += distance * (self.penalty if self.euclidean == "penalty" else 1.0)
-        variables = self.network.trainable_variables
-        self.g_optimizer.apply(g_tape.gradient(g_loss, variables), variables)
-
-        for tracker, value in zip(self.trackers, (d_loss, g_loss, adversarial, distance)):
-            tracker.update_state(value)
-        return {tracker.name: tracker.result() for tracker in self.trackers}
+        if training:
+            self.minimize("g_optimizer", g_loss, g_tape)
+        return d_loss, g_loss, adversarial, distance
 
     def _real_images(self, reals, mask):
         """(M, S, S, 3) and their weights (M,) or None."""

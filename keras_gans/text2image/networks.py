@@ -46,8 +46,9 @@ def build_generator(
     inputs, normalise = _generator_inputs(vector_size, slots)
     x = _hidden_layers(inputs[0], image_size, width, normalise)
     maps = layers.Conv2DTranspose(
-        channels, 5, strides=2, padding="same", activation=activation, name="maps"
-    )(x)
+        channels, 5, strides=2, padding="same", activation=activation, dtype="float32",
+        name="maps",
+    )(x)  # fmt: skip
     return keras.Model(inputs if slots else inputs[0], maps, name="generator")
 
 
@@ -74,7 +75,7 @@ def build_discriminator(image_size: int = 64, width: int = 64) -> keras.Model:
     for filters in (2 * width, 4 * width):
         x = layers.Conv2D(filters, 5, strides=2, padding="same", use_bias=False)(x)
         x = layers.LeakyReLU(0.2)(_normalised(x))
-    logits = layers.Dense(1, name="logits")(layers.Flatten()(x))
+    logits = layers.Dense(1, dtype="float32", name="logits")(layers.Flatten()(x))
     return keras.Model(images, logits, name="discriminator")
 
 
@@ -144,18 +145,21 @@ def build_text_to_image(
         numbers = ops.cumsum(ops.ones_like(mask, dtype="int32"), axis=1) - 1
         places = PackWords()(numbers, mask)
     x = UnpackWords()(generator([packed, places] if slots else packed), mask)
-    lstm = PeepholeConvLSTM2D(3 if convlstm == "last" else filters)
-    x = lstm(x, mask=mask)
+    last = "float32"  # also where the others compute in less
+    options = {"filters": 3, "dtype": last} if convlstm == "last" else {"filters": filters}
+    x = PeepholeConvLSTM2D(**options, unroll=unroll)(x, mask=mask)
     if convlstm == "refined":
         x = PackWords()(x, mask)
         x = layers.Conv2DTranspose(filters, 5, padding="same", use_bias=False)(x)
         x = layers.ReLU()(_normalised(x, places, slots))
-        x = layers.Conv2DTranspose(3, 5, padding="same", activation="tanh")(x)
-        x = UnpackWords()(x, mask)
+        x = layers.Conv2DTranspose(3, 5, padding="same", activation="tanh", dtype=last)(x)
+        x = UnpackWords(dtype=last)(x, mask)
     elif convlstm == "penultimate":
         x = PackWords()(x, mask)
-        x = layers.Conv2DTranspose(3, 5, strides=2, padding="same", activation="tanh")(x)
-        x = UnpackWords()(x, mask)
+        x = layers.Conv2DTranspose(
+            3, 5, strides=2, padding="same", activation="tanh", dtype=last
+        )(x)
+        x = UnpackWords(dtype=last)(x, mask)
     elif convlstm != "last":
         raise ValueError(
             '`convlstm` must be "refined", "last" or "penultimate". '

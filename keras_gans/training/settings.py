@@ -4,13 +4,15 @@ No TensorFlow is imported here, so that `--help` and a wrong setting are answere
 """
 
 from dataclasses import dataclass, is_dataclass, replace
-from typing import TypeVar, get_type_hints
+from typing import Literal, TypeVar, get_type_hints
 
 import tyro
 
 from keras_gans.errors import InputError, report_input_errors
 
 Config = TypeVar("Config")
+
+Precision = Literal["float32", "bfloat16", "float16"]
 
 
 @dataclass(frozen=True)

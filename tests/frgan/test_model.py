@@ -251,19 +251,6 @@ def test_the_same_seed_the_same_bits(rng):
     assert not any(moved(*results))
 
 
-def test_steps_under_xla(rng):
-    batches, results = [batch_of(rng) for _ in range(2)], []
-    z = rng.uniform(-1, 1, (4, 2)).astype(np.float32)
-    for jit_compile in (False, True):
-        gan = stub((0.1, 0.1), None, False, jit_compile, ramp_steps=5, average=0.9)
-        gan.latents = lambda count: tf.constant(z)  # drawn by another algorithm there
-        losses = [[*fit(gan, batch).values()] for batch in batches]
-        results.append((losses, values_of(gan.averaged)))
-    assert np.isfinite(results[0][0]).all()
-    for ours, theirs in zip(*map(tf.nest.flatten, results)):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
-
-
 def test_train_on_batch_and_call(rng):
     batch = batch_of(rng)
     found = stub().train_on_batch(*batch, return_dict=True)

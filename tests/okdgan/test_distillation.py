@@ -33,11 +33,11 @@ class Plain:
     def sample_latents(self, batch):
         return Z
 
-    def critic_loss(self, batch, generated):
+    def critic_loss(self, batch, generated, training):
         loss = tf.reduce_mean(self.critic(generated)) - tf.reduce_mean(self.critic(batch))
         return loss, (tf.reduce_sum(tf.abs(generated)),)
 
-    def generator_loss(self, batch, generated):
+    def generator_loss(self, batch, generated, training):
         return -tf.reduce_mean(self.critic(generated))
 
     def move_average(self, step):

@@ -215,17 +215,6 @@ def test_a_real_step_moves_every_variable_and_repeats(convlstm):
     assert_same(*results)
 
 
-def test_step_under_xla():
-    results = []
-    for jit_compile in (False, True):
-        gan = stub((0.1, 0.1), eager=False, jit_compile=jit_compile, blurred=True)
-        batches = tf.data.Dataset.from_tensors(batch_of()).repeat(2)
-        history = gan.fit(batches, verbose=0, shuffle=False).history
-        results.append([*history.values(), *tf.nest.flatten(weights_of(gan))])
-    for ours, theirs in zip(*results, strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
-
-
 def test_train_on_batch_and_call():
     batch = batch_of()
     found = stub().train_on_batch(*batch, return_dict=True)

@@ -1,0 +1,149 @@
+"""What all models with several optimizers share: compiling, figures, evaluation, files."""
+
+import inspect
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+from keras.saving import deserialize_keras_object, serialize_keras_object
+
+from keras_gans.training.precision import ready
+
+
+class StepModel(keras.Model):
+    """Networks that are trained by one to three optimizers.
+
+    A subclass keeps each argument of `__init__` as the attribute of the same name, and defines
+
+    - `trained`: a dict from the name of an optimizer to the networks that it trains;
+    - `step(batch, training)`: the figures of a batch, scalars in the order of `METRICS`. If
+      `training`, it updates by `minimize`; else it changes nothing: `evaluate` and
+      `validation_data` then give the same losses, of the networks as they are used.
+
+    `evaluate` draws the same random numbers for every batch, and leaves those of the training
+    alone. Files of `save`, and `load_model`, hold all that training goes on from: networks,
+    optimizers, moving averages, random seeds and settings.
+    """
+
+    METRICS = ()
+
+    def __init__(self, metrics: Sequence[str] | None = None, **kwargs):
+        super().__init__(**kwargs)
+        names = self.METRICS if metrics is None else metrics
+        self.trackers = [keras.metrics.Mean(name=name) for name in names]
+        self.built = True  # the networks are
+
+    def compile(
+        self,
+        g_optimizer: keras.Optimizer,
+        d_optimizer: keras.Optimizer | None = None,
+        c_optimizer: keras.Optimizer | None = None,
+        **kwargs,
+    ) -> None:
+        """Takes the optimizers that `trained` names, and the options of `keras.Model.compile`.
+
+        Optimizers of networks that compute in float16 become a `LossScaleOptimizer`.
+
+        Raises:
+            ValueError: an optimizer is missing.
+        """
+        super().compile(optimizer=None, **kwargs)
+        given = {"g_optimizer": g_optimizer, "d_optimizer": d_optimizer}
+        given["c_optimizer"] = c_optimizer
+        for name, networks in self.trained.items():
+            if given[name] is None:
+                raise ValueError(
+                    f"`compile` needs {', '.join(self.trained)}. Received: no {name}"
+                )
+            setattr(self, name, ready(given[name], networks))
+
+    @property
+    def trained(self) -> dict[str, list[keras.Model]]:
+        raise NotImplementedError
+
+    def step(self, batch, training: bool) -> Sequence[tf.Tensor]:
+        raise NotImplementedError
+
+    @property
+    def optimizers(self) -> dict[str, keras.Optimizer]:
+        """By the names that checkpoints give them."""
+        return {name: getattr(self, name) for name in self.trained}
+
+    @property
+    def metrics(self):
+        return self.trackers
+
+    def train_step(self, batch):
+        return self._shown(self.step(batch, True))
+
+    def test_step(self, batch):
+        states = [(state, tf.identity(state.value)) for state in self._seed_states]
+        figures = self.step(batch, False)
+        for state, before in states:
+            state.assign(before)
+        return self._shown(figures)
+
+    def minimize(self, name: str, loss: tf.Tensor, tape: tf.GradientTape) -> None:
+        """One update of the networks of an optimizer.
+
+        Args:
+            name: of the optimizer.
+            loss: scalar that was recorded.
+            tape: that recorded it.
+        """
+        optimizer = getattr(self, name)
+        variables = [v for network in self.trained[name] for v in network.trainable_variables]
+        with tape:  # goes on recording
+            loss = optimizer.scale_loss(loss)
+        optimizer.apply(tape.gradient(loss, variables), variables)
+
+    def _shown(self, figures):
+        for tracker, value in zip(self.trackers, figures, strict=True):
+            tracker.update_state(value)
+        return {metric.name: metric.result() for metric in self.metrics}
+
+    # Files ----------------------------------------------------------------------------------
+
+    def get_config(self) -> dict:
+        names = [
+            name
+            for cls in type(self).__mro__
+            if issubclass(cls, StepModel) and cls is not StepModel
+            for name, parameter in inspect.signature(cls.__init__).parameters.items()
+            if name != "self" and parameter.kind is not parameter.VAR_KEYWORD
+        ]
+        return super().get_config() | {
+            name: serialize_keras_object(getattr(self, name)) for name in names
+        }
+
+    @classmethod
+    def from_config(cls, config: dict, custom_objects: dict | None = None) -> "StepModel":
+        return cls(
+            **{
+                name: deserialize_keras_object(value, custom_objects)
+                for name, value in config.items()
+            }
+        )
+
+    def get_compile_config(self) -> dict:
+        config = super().get_compile_config()
+        if config:
+            config |= {k: serialize_keras_object(v) for k, v in self.optimizers.items()}
+            del config["optimizer"]
+        return config
+
+    def compile_from_config(self, config: dict) -> None:
+        self.compile(**deserialize_keras_object(config))
+
+    @property
+    def _seed_states(self):
+        """Of all random layers; Keras counts them among `variables`, not among `weights`."""
+        return [v for v in self.variables if v.path.endswith("seed_generator_state")]
+
+    def save_own_variables(self, store) -> None:
+        for number, state in enumerate(self._seed_states):
+            store[f"seed_{number}"] = state
+
+    def load_own_variables(self, store) -> None:
+        for number, state in enumerate(self._seed_states):
+            state.assign(store[f"seed_{number}"])

@@ -1,0 +1,210 @@
+"""Every model as a Keras user expects it: saved, loaded, evaluated, in each precision."""
+
+import json
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_gans.training.precision import computing_in, in_float32
+from tests.training.tiny import MODELS, STEPS, adams, defectgan, eager, gnn, inputs, single
+
+FRESH = """
+import json, sys
+import keras
+import keras_gans  # in this order, as isort has them
+import numpy as np
+
+for path in sys.argv[1:]:
+    model = keras.models.load_model(path)
+    print(json.dumps([type(model).__name__, [float(np.sum(v)) for v in model.variables]]))
+"""
+
+
+def fit(model, batch):
+    data = tf.data.Dataset.from_tensors(batch)
+    return {k: v for k, [v] in model.fit(data, verbose=0, shuffle=False).history.items()}
+
+
+def evaluate(model, batch):
+    data = tf.data.Dataset.from_tensors(batch)
+    return model.evaluate(data, return_dict=True, verbose=0)
+
+
+def state(model):
+    return [*model.variables, *(v for each in optimizers(model) for v in each.variables)]
+
+
+def optimizers(model):
+    return [*getattr(model, "optimizers", {"optimizer": model.optimizer}).values()]
+
+
+def settings(model):
+    """Without the networks; as JSON, which knows no tuples."""
+    plain = {
+        name: value
+        for name, value in model.get_config().items()
+        if isinstance(value, (str, int, float, type(None)))
+    }
+    return json.dumps([plain, model.get_compile_config(), model.jit_compile])
+
+
+def assert_same(model, other):
+    for ours, theirs in zip(state(model), state(other), strict=True):
+        np.testing.assert_array_equal(ours, theirs, err_msg=ours.path)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A function from a name to the model after a step, its batch, file and first losses."""
+    folder, known = tmp_path_factory.mktemp("models"), {}
+
+    def get(name):
+        if name not in known:
+            keras.utils.set_random_seed(0)
+            model, batch = MODELS[name]()
+            losses = fit(eager(model), batch)
+            path = folder / f"{name}.keras"
+            model.save(path)
+            known[name] = model, batch, path, losses
+        return known[name]
+
+    return get
+
+
+def test_a_fresh_process_loads_them(trained):
+    models = [trained(name) for name in MODELS]
+    paths = [str(path) for _, _, path, _ in models]
+    command = [sys.executable, "-c", FRESH, *paths]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for (model, *_), line in zip(models, done.stdout.splitlines(), strict=True):
+        kind, sums = json.loads(line)
+        assert kind == type(model).__name__
+        assert sums == pytest.approx([float(np.sum(v)) for v in model.variables], rel=1e-6)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_loaded_model_goes_on_as_the_saved_one(name, trained):
+    model, batch, path, _ = trained(name)
+    loaded = keras.models.load_model(path)
+    assert_same(model, loaded)
+    assert type(loaded) is type(model) and settings(loaded) == settings(model)
+    x = inputs(name, batch)
+    drawn = eager(loaded).predict(x, verbose=0)
+    tf.nest.map_structure(np.testing.assert_array_equal, drawn, model.predict(x, verbose=0))
+    if name == "labels-only":
+        return  # Keras saves no seeds of the models that it trains itself
+    shown = fit(loaded, batch)
+    assert shown == fit(model, batch)
+    assert_same(model, loaded)
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_evaluation_changes_nothing(name, trained):
+    model, batch, *_ = trained(name)
+    before = [v.numpy() for v in state(model)]
+    found = evaluate(model, batch)
+    assert list(found) == sorted(metric.name for metric in model.metrics)
+    assert np.isfinite([*found.values()]).all() and found == evaluate(model, batch)
+    model.reset_metrics()
+    counts = {id(v) for metric in model.metrics for v in metric.variables}
+    for variable, old in zip(state(model), before, strict=True):
+        if id(variable) not in counts:
+            np.testing.assert_array_equal(variable, old, err_msg=variable.path)
+
+
+def test_evaluation_gives_the_losses_of_a_step():
+    gan, batch = defectgan()  # whose networks are the same in training
+    gan.compile(*(keras.optimizers.SGD(0.0) for _ in range(2)), run_eagerly=True)
+    history = gan.fit(
+        tf.data.Dataset.from_tensors(batch), verbose=0, shuffle=False,
+        validation_data=tf.data.Dataset.from_tensors(batch),
+    ).history  # fmt: skip
+    for name in gan.METRICS:
+        assert history[f"val_{name}"] == pytest.approx(history[name], rel=1e-5)
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_summary_counts_the_parameters(name, trained):
+    model, lines = trained(name)[0], []
+    model.summary(print_fn=lambda text, **_: lines.append(text), line_length=120)
+    text = "\n".join(lines)
+    assert f"Total params: {model.count_params():,} " in text and "unbuilt" not in text
+
+
+def test_a_missing_optimizer():
+    model, _ = single()
+    with pytest.raises(ValueError, match="needs g_optimizer, d_optimizer. Received: no d_opt"):
+        model.compile(*adams(1))
+
+
+# Precision ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+@pytest.mark.parametrize("name", MODELS)
+def test_a_step_in_half_precision(name, precision, trained):
+    keras.utils.set_random_seed(0)
+    with computing_in(precision):
+        model, batch = MODELS[name]()
+    found = fit(eager(model), batch)
+    for figure, value in trained(name)[-1].items():
+        if not figure.endswith("accuracy"):
+            assert found[figure] == pytest.approx(value, rel=0.05, abs=0.05), figure
+    outputs = tf.nest.flatten(model(inputs(name, batch)))
+    assert {output.dtype for output in outputs} == {tf.float32}
+    assert {v.dtype for v in model.weights if "seed" not in v.path} <= {"float32", "int64"}
+    scaled = {isinstance(o, keras.optimizers.LossScaleOptimizer) for o in optimizers(model)}
+    assert scaled == {precision == "float16"} and all(o.built for o in optimizers(model))
+
+
+def test_a_file_of_a_float16_model(tmp_path):
+    with computing_in("float16"):
+        model, batch = gnn()
+    fit(eager(model), batch)
+    model.save(tmp_path / "m.keras")
+    loaded = eager(keras.models.load_model(tmp_path / "m.keras"))
+    assert fit(loaded, batch) == fit(model, batch)
+    assert_same(model, loaded)
+
+
+def test_the_loss_is_scaled_and_the_gradient_scaled_back():
+    moves = []
+    for precision in ("float32", "float16"):
+        keras.utils.set_random_seed(0)
+        with computing_in(precision):
+            model, batch = gnn()
+        model.compile(keras.optimizers.SGD(1.0), run_eagerly=True)
+        before = [v.numpy() for v in model.trainable_variables]
+        fit(model, batch)
+        moves.append([v.numpy() - old for v, old in zip(model.trainable_variables, before)])
+    for ours, theirs in zip(*moves, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=0.02 * np.abs(ours).max())
+
+    scale = model.g_optimizer.dynamic_scale
+    scale.assign(1e38)  # too much: the step is left out, the scale halved
+    before = [v.numpy() for v in model.trainable_variables]
+    fit(model, batch)
+    for variable, old in zip(model.trainable_variables, before):
+        np.testing.assert_array_equal(variable, old)
+    assert float(scale) == pytest.approx(5e37)
+
+
+@pytest.mark.parametrize("name", ["segnet", "text-to-image"])
+def test_what_is_exported_computes_in_float32(name):
+    with computing_in("bfloat16"):
+        model, batch = MODELS[name]()
+    network = getattr(model, "network", model)
+    x = inputs(name, batch)
+    exact = in_float32(network)
+    assert {layer.compute_dtype for layer in exact._flatten_layers()} == {"float32"}
+    assert keras.config.dtype_policy().name == "float32"
+    for ours, theirs in zip(exact.weights, network.weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_allclose(exact(x), network(x), atol=0.02)
+    assert not np.array_equal(exact(x), network(x))
+    assert in_float32(exact) is exact
