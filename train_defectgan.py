@@ -44,6 +44,7 @@ from keras_gans.defectgan.schedules import TwoPhases
 from keras_gans.defectgan.tiles import cut_tiles
 from keras_gans.export.parity import print_parity
 from keras_gans.training.fit import fit
+from keras_gans.training.precision import built_in, in_float32
 from keras_gans.training.run_folder import RunFolder
 
 
@@ -85,7 +86,7 @@ def build_defectgan(config, steps):
 def train_defectgan(config, folder, surfaces, training):
     """Trains DefectGAN; goes on where the run stopped. Returns the model."""
     schedule = config.schedule(training)
-    gan = build_defectgan(config, schedule.steps)
+    gan = built_in(config.precision, build_defectgan, config, schedule.steps)
     ng, p = training.by_label()
     crops = config.batch_size * config.candidates
     batch = unpaired_batches(
@@ -93,6 +94,7 @@ def train_defectgan(config, folder, surfaces, training):
     )
     monitor = CleaningMonitor(surfaces, config.view, folder / "samples", config.calibration)
     fit(folder / "defectgan", gan, batch, schedule, [monitor])
+    gan.cleaner, gan.clean_critic = in_float32(gan.cleaner), in_float32(gan.clean_critic)
     return gan
 
 

@@ -32,6 +32,7 @@ from keras_gans.dscnn.model import SCHEDULES, compile_dscnn
 from keras_gans.dscnn.networks import build_dscnn
 from keras_gans.export.parity import print_parity
 from keras_gans.training.fit import fit
+from keras_gans.training.precision import computing_in, in_float32
 from keras_gans.training.run_folder import RunFolder
 
 
@@ -56,15 +57,16 @@ def train(config, folder, scenes, selection, augmentation=None):
 def fit_network(config, folder, training, validation, augmentation, weights=None):
     """Trains a network on patches, from weights that are given or from new ones."""
     keras.utils.set_random_seed(config.seed)
-    network = build_dscnn(
-        config.patch_size,
-        config.modules,
-        separable=config.separable,
-        skip=config.skip,
-        encoding=config.encoding,
-        l2=config.l2,
-        bn_momentum=config.bn_momentum,
-    )
+    with computing_in(config.precision):
+        network = build_dscnn(
+            config.patch_size,
+            config.modules,
+            separable=config.separable,
+            skip=config.skip,
+            encoding=config.encoding,
+            l2=config.l2,
+            bn_momentum=config.bn_momentum,
+        )
     if weights:
         network.set_weights(weights)
     schedule = config.training_schedule()
@@ -73,7 +75,7 @@ def fit_network(config, folder, training, validation, augmentation, weights=None
     batch = data.training_batches(training, config.batch_size, config.seed, augmentation)
     held_out = data.evaluation_batches(validation, 256) if len(validation) else None
     fit(folder, network, batch, schedule, validation_data=held_out)
-    return network
+    return in_float32(network)
 
 
 def run_protocols(config, folder, scenes):

@@ -38,6 +38,7 @@ from keras_gans.frgan.networks import build_discriminator, build_generator
 from keras_gans.frgan.report import print_result
 from keras_gans.layers import initialize_from_data
 from keras_gans.training.fit import fit
+from keras_gans.training.precision import built_in, computing_in, in_float32
 from keras_gans.training.run_folder import RunFolder
 
 
@@ -58,8 +59,9 @@ def train_frgan(config, folder, images, labelled, labels):
     batch = semi_supervised_batches(
         images.train_images, labelled, labels, config.batch_size, config.seed, views
     )
-    discriminator = build_classifier(config, images)
-    generator = build_generator(config.image_size, 3, config.generator_width, config.latent)
+    with computing_in(config.precision):
+        discriminator = build_classifier(config, images)
+        generator = build_generator(config.image_size, 3, config.generator_width, config.latent)
     (some, _), (more, *_) = batch(np.int64(0))
     initialize_from_data(discriminator, np.concatenate([some, more]))
     gan = FRGAN(
@@ -77,6 +79,7 @@ def train_frgan(config, folder, images, labelled, labels):
     clipped = keras.optimizers.Adam(*rates, global_clipnorm=config.clip)
     gan.compile(keras.optimizers.Adam(*rates), clipped, jit_compile=xla())
     fit(folder / "frgan", gan, batch, schedule, [Monitor(*images.test, folder / "samples")])
+    gan.averaged, gan.generator = in_float32(gan.averaged), in_float32(gan.generator)
     return gan
 
 
@@ -87,14 +90,14 @@ def train_labels_only(config, folder, images, labelled, labels):
     views = Views(translate=config.translate, mirror=config.mirror)
     shown = images.train_images[labelled]
     batch = labelled_batches(shown, labels, config.batch_size, config.seed, views)
-    network = build_classifier(config, images)
+    network = built_in(config.precision, build_classifier, config, images)
     initialize_from_data(network, batch(np.int64(0))[0])
     rates = config.learning_rate, config.beta_1
     compile_labels_only(network, *rates, config.clip, config.average)
     done = fit(folder, network, batch, schedule, [Monitor(*images.test)])
     if config.average and done == config.epochs:  # which `fit` does at its end
         network.optimizer.finalize_variable_values(network.trainable_variables)
-    return network
+    return in_float32(network)
 
 
 def run(config, folder, images):
@@ -109,12 +112,9 @@ def run(config, folder, images):
         name = "labels_only_error" if gan else "test_error"
         figures[name] = test_error(network, *images.test)
     return gan, figures | {
-        "labels": len(labelled),
-        "images": len(images.train_images),
-        "tested": len(images.test_images),
-        "seed": config.seed,
-        "set": images.name,
-    }
+        "labels": len(labelled), "images": len(images.train_images),
+        "tested": len(images.test_images), "seed": config.seed, "set": images.name,
+    }  # fmt: skip
 
 
 def export(run, images, gan, figures):

@@ -37,6 +37,7 @@ from keras_gans.okdgan.networks import build_critic, build_generator
 from keras_gans.okdgan.report import report
 from keras_gans.okdgan.sagan import SAGAN
 from keras_gans.training.fit import fit
+from keras_gans.training.precision import built_in, in_float32
 from keras_gans.training.run_folder import RunFolder
 
 
@@ -57,10 +58,8 @@ def build_gan(config, classes, number):
 def build_students(config, classes):
     """All students and their connectors. The first starts as the GAN that trains alone does."""
     students = [build_gan(config, classes, number) for number in range(config.students)]
-    sizes = config.image_size, 3, config.width
-    connectors = [
-        build_critic(*sizes, 0, config.attention, config.spectral_critic) for _ in students
-    ]
+    sizes = config.image_size, 3, config.width, 0, config.attention, config.spectral_critic
+    connectors = [build_critic(*sizes) for _ in students]
     seed = 1000 * config.seed + 999
     return OnlineDistillation(students, connectors, config.rho, config.penalty, seed)
 
@@ -75,12 +74,14 @@ def train(config, folder, model, gans, data):
         data.crops.images, schedule.batch_size, config.seed, data.labels, config.mirror
     )
     fit(folder, model, batch, schedule, [SampleRows(gans, folder / "samples", data.labels)])
+    for gan in gans:
+        gan.averaged = in_float32(gan.averaged)
 
 
 def train_single(config, folder, data):
     """The GAN that trains alone, trained."""
     keras.utils.set_random_seed(config.seed)
-    gan = build_gan(config, data.crops.classes, 0)
+    gan = built_in(config.precision, build_gan, config, data.crops.classes, 0)
     train(config, folder / "single", gan, [gan], data)
     return gan
 
@@ -88,16 +89,14 @@ def train_single(config, folder, data):
 def train_students(config, folder, data):
     """The students, trained, a list."""
     keras.utils.set_random_seed(config.seed)
-    model = build_students(config, data.crops.classes)
+    model = built_in(config.precision, build_students, config, data.crops.classes)
     train(config, folder / "students", model, model.students, data)
     return model.students
 
 
 def run(config, folder, data, extractor):
     """Trains and measures (table 1): dict name -> GAN, and the figures as a dict."""
-    gans = {}
-    if config.single:
-        gans["single"] = train_single(config, folder, data)
+    gans = {"single": train_single(config, folder, data)} if config.single else {}
     if config.students:
         students = train_students(config, folder, data)
         gans |= {f"student {i}": gan for i, gan in enumerate(students, 1)}

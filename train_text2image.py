@@ -41,6 +41,7 @@ from keras_gans.text2image.networks import (
 )
 from keras_gans.text2image.report import draw_sentences, vectors_of, word_grid, write_table
 from keras_gans.training.fit import fit
+from keras_gans.training.precision import built_in, in_float32
 from keras_gans.training.run_folder import RunFolder
 
 SHOWN = 8  # held-out sentences drawn after every epoch
@@ -84,14 +85,13 @@ def train(config, folder, images, held_out, vocabulary):
         vectors = vectors_of(config, vocabulary, vocabulary.encode(shown, config.words))
         monitor = VectorGrids(vectors, folder / "samples", real)
 
-    model = build_model(config)
+    model = built_in(config.precision, build_model, config)
     rates = config.learning_rate, config.beta_1
     networks = 1 if config.model == "gnn" else 2
     optimizers = [keras.optimizers.Adam(*rates) for _ in range(networks)]
-    # the whole network packs another number of words in every batch: not for XLA
-    model.compile(*optimizers, jit_compile=xla() and config.model != "full")
+    model.compile(*optimizers, jit_compile=xla())
     fit(folder / config.model, model, batch, config.schedule(len(ids)), [monitor])
-    return model.network if config.model == "full" else model.generator
+    return in_float32(model.network if config.model == "full" else model.generator)
 
 
 def run(config, folder, images, vocabulary):

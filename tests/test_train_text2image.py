@@ -122,6 +122,30 @@ def test_what_a_run_shows_and_leaves(folder):
     assert list(pd.read_csv(whole / "table.csv")["model"]) == ["full"]
 
 
+def test_a_run_in_bfloat16_exports_float32(folder, script, tmp_path, monkeypatch):
+    fit, trained, exported = train_text2image.fit, [], []
+
+    def watched_fit(path, model, *more):
+        trained.append(model.generator)
+        return fit(path, model, *more)
+
+    def watched_export(network, *_):
+        exported.append(network)
+        return {"saved_model": tmp_path}
+
+    monkeypatch.setattr(train_text2image, "fit", watched_fit)
+    monkeypatch.setattr(train_text2image, "export_text_to_image", watched_export)
+    arguments = [f"--data {folder}/small", SMALL, "--epochs 1 --steps-per-epoch 1 --model gnn"]
+    arguments += [f"--run-dir {tmp_path}/run --export {tmp_path}/models"]
+    script.start(*arguments, "--precision bfloat16")
+    for [network], precision in ((trained, "bfloat16"), (exported, "float32")):
+        assert network.layers[1].compute_dtype == precision
+    for ours, theirs in zip(exported[0].weights, trained[0].weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert read_json(tmp_path / "run", "config.json")["settings"]["precision"] == "bfloat16"
+    assert "--precision was bfloat16, now float32" in script.refused(*arguments, "--resume")
+
+
 def test_word_vectors_are_of_the_training_captions_alone(folder):
     words = load_vocabulary(folder / "whole" / "vocabulary.npz").words
     assert {"red", "square", "corner"} <= set(words)

@@ -12,6 +12,7 @@ from keras_gans.defectgan.detectors import Detector, best_cut, cam_detector, seg
 from keras_gans.defectgan.segnet import build_segnet, class_weights, compile_segnet
 from keras_gans.defectgan.surfaces import Surfaces
 from keras_gans.training.fit import fit
+from keras_gans.training.precision import computing_in, in_float32
 from keras_gans.training.schedule import Schedule
 
 EPOCHS = 10
@@ -47,7 +48,8 @@ def train_segnet(config: Config, folder: Path, training: Surfaces) -> keras.Mode
     masks = [np.zeros(image.shape[:2], bool) if mask is None else mask
              for image, mask in zip(training.images, training.masks)]  # fmt: skip
     keras.utils.set_random_seed(config.seed)
-    network = build_segnet(config.channels, config.baseline_width, config.segnet_stages)
+    with computing_in(config.precision):
+        network = build_segnet(config.channels, config.baseline_width, config.segnet_stages)
     rate, steps = config.baseline_learning_rate, config.segnet_steps
     compile_segnet(network, rate, steps, class_weights(masks))
     multiple = 2**config.segnet_stages
@@ -57,13 +59,14 @@ def train_segnet(config: Config, folder: Path, training: Surfaces) -> keras.Mode
         masks=True,
     )  # fmt: skip
     fit(folder, network, batch, _schedule(config, steps))
-    return network
+    return in_float32(network)
 
 
 def train_cam(config: Config, folder: Path, training: Surfaces) -> keras.Model:
     """CAM on the labels of the training images, as whole as memory lets them be."""
     keras.utils.set_random_seed(config.seed)
-    network = build_cam(config.channels, config.baseline_width, config.cam_stages)
+    with computing_in(config.precision):
+        network = build_cam(config.channels, config.baseline_width, config.cam_stages)
     compile_cam(network, config.baseline_learning_rate, config.cam_steps)
     largest = max(max(image.shape[:2]) for image in training.images)
     size = min(2 * config.image_size, largest)
@@ -71,7 +74,7 @@ def train_cam(config: Config, folder: Path, training: Surfaces) -> keras.Model:
         training, size, config.baseline_batch_size, config.seed, config.mirror, config.relight
     )
     fit(folder, network, batch, _schedule(config, config.cam_steps))
-    return network
+    return in_float32(network)
 
 
 def _schedule(config, steps):

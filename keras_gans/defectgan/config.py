@@ -12,7 +12,7 @@ from keras_gans.defectgan.view import View
 from keras_gans.errors import InputError
 from keras_gans.files import check_folder
 from keras_gans.training.schedule import Schedule
-from keras_gans.training.settings import Within
+from keras_gans.training.settings import Precision, Within
 
 # What 2 cores train in minutes
 REDUCED = dict(
@@ -127,6 +127,10 @@ class Config:
     cam_stages: Annotated[int, Within(1, 5)] = 4
 
     seed: Annotated[int, Within(0, 2**31 - 1)] = 0
+    precision: Precision = "float32"
+    """What the networks compute in while they train; weights, losses and last layers stay
+    float32, and so does what is measured and exported. bfloat16 is for GPUs and for processors
+    with AVX512_BF16 or AMX, float16 for GPUs."""
     deterministic: bool = True
     """The same bits from the same seed, and from a run that was resumed."""
     export: Path | None = Path("saved_models")

@@ -9,7 +9,7 @@ import tyro
 from keras_gans.errors import InputError
 from keras_gans.files import check_folder
 from keras_gans.training.schedule import Schedule
-from keras_gans.training.settings import Within
+from keras_gans.training.settings import Precision, Within
 
 # What 2 cores train: narrow networks, attention where it costs little; critics, an average, and
 # five times the paper's rates, with which samples show something soon
@@ -104,6 +104,10 @@ class Config:
     """Passes over the crops, of the classifier that is trained here."""
 
     seed: Annotated[int, Within(0, 10**6)] = 0
+    precision: Precision = "float32"
+    """What the networks compute in while they train; weights, losses and last layers stay
+    float32, and so does what is measured and exported. bfloat16 is for GPUs and for processors
+    with AVX512_BF16 or AMX, float16 for GPUs."""
     deterministic: bool = True
     """The same bits from the same seed, and from a run that was resumed."""
     export: Path | None = Path("saved_models")

@@ -9,7 +9,7 @@ import tyro
 from keras_gans.errors import InputError
 from keras_gans.files import check_folder
 from keras_gans.training.schedule import Schedule
-from keras_gans.training.settings import Within
+from keras_gans.training.settings import Precision, Within
 
 # What 2 cores train: small pictures, few filters, but more maps for the ConvLSTM to work on.
 # The discriminator's verdict must be light: at a tenth of the distance's weight the pictures
@@ -105,6 +105,10 @@ class Config:
     """Captions kept from training that are drawn to be measured, at most."""
 
     seed: Annotated[int, Within(0, 2**31 - 1)] = 0
+    precision: Precision = "float32"
+    """What the networks compute in while they train; weights, losses and last layers stay
+    float32, and so does what is measured and exported. bfloat16 is for GPUs and for processors
+    with AVX512_BF16 or AMX, float16 for GPUs."""
     deterministic: bool = True
     """The same bits from the same seed, and from a run that was resumed."""
     export: Path | None = Path("saved_models")
