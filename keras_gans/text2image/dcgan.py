@@ -7,9 +7,11 @@ import tensorflow as tf
 from keras import ops
 
 from keras_gans.losses import log_adversarial
+from keras_gans.training.model import StepModel
 
 
-class DCGAN(keras.Model):
+@keras.saving.register_keras_serializable(package="keras_gans")
+class DCGAN(StepModel):
     """The generator of figure 1 and a discriminator.
 
     What the vectors are is the data's choice: noise, the vector of a word, the mean of a
@@ -32,53 +34,40 @@ class DCGAN(keras.Model):
     vectors: float32 (B, D); images: float32 (B, S, S, 3) in [-1, 1].
     """
 
-    def __init__(self, generator, discriminator, blurred=False):
-        super().__init__()
+    METRICS = ("discriminator_loss", "generator_loss")
+
+    def __init__(self, generator, discriminator, blurred=False, **kwargs):
+        super().__init__(**kwargs)
         self.generator, self.discriminator = generator, discriminator
         self.blurred = blurred
-        names = "discriminator_loss", "generator_loss"
-        self.trackers = [keras.metrics.Mean(name=name) for name in names]
-        self.built = True  # the networks are
-
-    def compile(self, g_optimizer, d_optimizer, **kwargs):
-        super().compile(optimizer=None, **kwargs)
-        self.g_optimizer, self.d_optimizer = g_optimizer, d_optimizer
-        g_optimizer.build(self.generator.trainable_variables)
-        d_optimizer.build(self.discriminator.trainable_variables)
 
     @property
-    def optimizers(self):
-        """dict name -> optimizer, as checkpoints want them."""
-        return {"g_optimizer": self.g_optimizer, "d_optimizer": self.d_optimizer}
-
-    @property
-    def metrics(self):
-        return self.trackers
+    def trained(self):
+        return {"g_optimizer": [self.generator], "d_optimizer": [self.discriminator]}
 
     def call(self, vectors, training=False):
+        """The images of vectors."""
         return self.generator(vectors, training=training)
 
-    def train_step(self, batch):
+    def step(self, batch, training):
         vectors, images = batch[:2]
         with tf.GradientTape() as g_tape:
-            generated = self.generator(vectors, training=True)
+            generated = self.generator(vectors, training=training)
 
         with tf.GradientTape() as tape:
             d_loss = discriminator_loss(
-                self.discriminator, images, tf.stop_gradient(generated), self.blurred
-            )
-        variables = self.discriminator.trainable_variables
-        self.d_optimizer.apply(tape.gradient(d_loss, variables), variables)
+                self.discriminator, images, tf.stop_gradient(generated), self.blurred,
+                training=training,
+            )  # fmt: skip
+        if training:
+            self.minimize("d_optimizer", d_loss, tape)
 
         with g_tape:  # goes on recording
-            logits = self.discriminator(generated, training=True)
+            logits = self.discriminator(generated, training=training)
             g_loss = log_adversarial(logits, True)
-        variables = self.generator.trainable_variables
-        self.g_optimizer.apply(g_tape.gradient(g_loss, variables), variables)
-
-        for tracker, value in zip(self.trackers, (d_loss, g_loss)):
-            tracker.update_state(value)
-        return {tracker.name: tracker.result() for tracker in self.trackers}
+        if training:
+            self.minimize("g_optimizer", g_loss, g_tape)
+        return d_loss, g_loss
 
 
 def discriminator_loss(
@@ -88,6 +77,7 @@ def discriminator_loss(
     blurred: bool = False,
     real_weights: tf.Tensor | None = None,
     generated_weights: tf.Tensor | None = None,
+    training: bool = True,
 ) -> tf.Tensor:
     """What the discriminator minimises (algorithm 4.2): `-log D(x) - log(1 - D(G(z)))`, means.
 
@@ -100,13 +90,14 @@ def discriminator_loss(
         blurred: whether the blurred real images are fakes too (section 5 (4)), of the same
             total weight as the generated ones.
         real_weights, generated_weights: (M,), (N,); all count alike by default.
+        training: how the discriminator is called.
 
     Returns:
         scalar; `2 log 2` for logits of zero.
     """
 
     def loss_on(images, is_real, weights):
-        logits = discriminator(images, training=True)
+        logits = discriminator(images, training=training)
         weights = None if weights is None else weights[:, None]
         return log_adversarial(logits, is_real, weights)
 

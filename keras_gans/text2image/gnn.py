@@ -4,9 +4,11 @@ import keras
 import tensorflow as tf
 
 from keras_gans.losses import euclidean_distance
+from keras_gans.training.model import StepModel
 
 
-class GNN(keras.Model):
+@keras.saving.register_keras_serializable(package="keras_gans")
+class GNN(StepModel):
     """The generator of figure 1, trained to give the image that belongs to a vector.
 
     Args:
@@ -21,34 +23,24 @@ class GNN(keras.Model):
     vectors: float32 (B, D); images: float32 (B, S, S, 3) in [-1, 1].
     """
 
-    def __init__(self, generator):
-        super().__init__()
+    METRICS = ("generator_loss",)
+
+    def __init__(self, generator, **kwargs):
+        super().__init__(**kwargs)
         self.generator = generator
-        self.tracker = keras.metrics.Mean(name="generator_loss")
-        self.built = True  # the network is
-
-    def compile(self, g_optimizer, **kwargs):
-        super().compile(optimizer=None, **kwargs)
-        self.g_optimizer = g_optimizer
-        g_optimizer.build(self.generator.trainable_variables)
 
     @property
-    def optimizers(self):
-        """dict name -> optimizer, as checkpoints want them."""
-        return {"g_optimizer": self.g_optimizer}
-
-    @property
-    def metrics(self):
-        return [self.tracker]
+    def trained(self):
+        return {"g_optimizer": [self.generator]}
 
     def call(self, vectors, training=False):
+        """The images of vectors."""
         return self.generator(vectors, training=training)
 
-    def train_step(self, batch):
+    def step(self, batch, training):
         vectors, images = batch[:2]
         with tf.GradientTape() as tape:
-            loss = euclidean_distance(self.generator(vectors, training=True), images)
-        variables = self.generator.trainable_variables
-        self.g_optimizer.apply(tape.gradient(loss, variables), variables)
-        self.tracker.update_state(loss)
-        return {self.tracker.name: self.tracker.result()}
+            loss = euclidean_distance(self.generator(vectors, training=training), images)
+        if training:
+            self.minimize("g_optimizer", loss, tape)
+        return (loss,)
