@@ -147,7 +147,7 @@ def build_text_to_image(
     x = UnpackWords()(generator([packed, places] if slots else packed), mask)
     last = "float32"  # also where the others compute in less
     options = {"filters": 3, "dtype": last} if convlstm == "last" else {"filters": filters}
-    x = PeepholeConvLSTM2D(**options, unroll=unroll)(x, mask=mask)
+    x = PeepholeConvLSTM2D(**options)(x, mask=mask)
     if convlstm == "refined":
         x = PackWords()(x, mask)
         x = layers.Conv2DTranspose(filters, 5, padding="same", use_bias=False)(x)
