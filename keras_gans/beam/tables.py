@@ -59,7 +59,7 @@ def forget_bad(out: str) -> None:
 def write_tables(out: str, command: str) -> tuple[int, int]:
     """Makes the tables of all records, sorted by file, each file once.
 
-    They are sorted on the disk (some 300 bytes a file), so that memory does not matter.
+    They are sorted on the disk, some 300 bytes a file: memory does not grow with them.
 
     Args:
         out: folder of the results.

@@ -36,9 +36,7 @@ from keras_gans.errors import InputError, printable
 
 ONE = threading.Lock()  # photo at a time in a process, which may have many threads
 # what is left of a name stays the same in the names of its results
-ADDED = re.compile(
-    rf"((_map|_mask|_overlay|{'|'.join(map(re.escape, (*SUFFIXES, '.bmp')))}))+$"
-)
+ADDED = re.compile(rf"(_map|_mask|_overlay|{'|'.join(map(re.escape, (*SUFFIXES, '.bmp')))})+$")
 
 
 class Results(NamedTuple):
@@ -92,6 +90,7 @@ class OnFiles(beam.PTransform):
             begin
             | "records" >> beam.Create([f"{self.out}/records/done-*.jsonl"])
             | "list records" >> beam.FlatMap(matches)
+            | "spread" >> beam.Reshuffle()
             | "read records" >> beam.FlatMap(recorded)
             | "made before" >> beam.Map(_made, self.task.made, self.root)
         )
