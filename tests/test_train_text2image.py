@@ -207,7 +207,8 @@ def test_a_study_trains_its_models_and_goes_on_one_by_one(
     folder, study_script, tmp_path, monkeypatch
 ):
     names = [*study.STUDIES["models"]]
-    assert names == ["gnn", "dcgan", "full, original", "full, penalty", "full, mean"]
+    full = ["original", "penalty", "mean", "words"]
+    assert names == ["gnn", "dcgan", *(f"full, {name}" for name in full)]
     names = ["gnn", "dcgan", "full, mean"]
     few = {name: study.STUDIES["models"][name] for name in names}
     monkeypatch.setitem(study.STUDIES, "models", few)
@@ -235,7 +236,7 @@ def test_a_study_trains_its_models_and_goes_on_one_by_one(
     assert list(pd.read_csv(tmp_path / "run" / "table.csv")["model"]) == names
 
 
-@pytest.mark.parametrize("name", ["convlstm", "real"])
+@pytest.mark.parametrize("name", ["convlstm", "normalisation", "real"])
 def test_studies_change_one_setting_of_the_whole_network(study_script, name):
     config = study_script.settings(name, SMALL)
     changed = [
@@ -356,6 +357,7 @@ def test_the_defaults_are_the_reports():
     assert (config.words, config.vector_size, config.image_size) == (25, 400, 64)
     assert (config.model, config.convlstm, config.real) == ("full", "refined", "random")
     assert (config.euclidean, config.filters, config.components) == ("original", 3, 10)
+    assert (config.condition, config.sentence) == ("sentence", "sum")
     assert config.adversarial_weight == 1 and not (config.blurred or config.skip_gram)
     assert (config.learning_rate, config.beta_1) == (2e-4, 0.5)
 
