@@ -42,7 +42,8 @@ class FRGAN(StepModel):
 
     Args:
         generator, discriminator: from `build_generator` and `build_discriminator`.
-        consistency_weight: w_max of eq. 9; 0 leaves the term and its second view out.
+        consistency_weight: w_max of eq. 9, such as 100/K for K classes (`Config`); 0 leaves the
+            term and its second view out.
         ramp_steps: steps in which its weight rises.
         adversarial_weight: of eq. 6 in the discriminator's loss; 1 in the paper, 0.5 in
             Improved-GAN's code.
