@@ -46,12 +46,12 @@ def defectgan(**options):
     return gan, (images(2, 8, 8, channels=1), -images(2, 8, 8, channels=1))
 
 
-def pooled():
+def pooled(**options):
     """DefectGAN with all that is not the paper's."""
     pools = [ImagePool((8, 8, 1), 3, seed) for seed in (0, 1)]
     return defectgan(
         adversarial="least-squares", identity_weight=0.5, change_weight=1.0, pools=pools,
-        candidates=2, patch_share=0.5, margin=1.0, weak_labels=True,
+        candidates=2, patch_share=0.5, margin=1.0, weak_labels=True, **options,
     )  # fmt: skip
 
 
