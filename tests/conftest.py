@@ -1,3 +1,4 @@
+import gc
 import os
 
 import pytest
@@ -7,6 +8,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault(
     "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 )
+
+
+@pytest.fixture(autouse=True, scope="session")
+def seldom_collected():
+    """Without searching TensorFlow's objects for garbage again and again while tracing."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 @pytest.fixture(autouse=True)
@@ -19,4 +28,8 @@ def seeded():
 
 def pytest_collection_modifyitems(items):
     """The longest files first, so that two processes end at the same time."""
-    items.sort(key=lambda item: not item.path.name.startswith(("test_train_", "test_distil")))
+    items.sort(
+        key=lambda item: (
+            not item.path.name.startswith(("test_train_", "test_distil", "test_xla"))
+        )
+    )
