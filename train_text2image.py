@@ -53,13 +53,9 @@ def build_model(config):
     size = config.image_size, config.width
     if config.model == "full":
         network = build_text_to_image(
-            config.words,
-            config.vector_size,
-            *size,
-            config.convlstm,
-            config.filters,
+            config.words, config.vector_size, *size, config.convlstm, config.filters,
             config.normalisation,
-        )
+        )  # fmt: skip
         return TextToImage(
             network, build_discriminator(*size), config.euclidean, config.penalty,
             config.adversarial_weight, config.blurred,
