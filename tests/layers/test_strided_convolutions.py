@@ -14,6 +14,7 @@ from keras_gans.frgan import networks as frgan
 from keras_gans.okdgan import networks as okdgan
 from keras_gans.okdgan.classifier import build_classifier
 from keras_gans.text2image import networks as text2image
+from keras_gans.text2image.export import unrolled
 
 CONVOLUTIONS = {"Conv2D", "DepthwiseConv2dNative", "Conv2DBackpropInput"}
 
@@ -42,8 +43,8 @@ NETWORKS = {
     "text2image-discriminator": lambda: text2image.build_discriminator(16, width=4),
     **{
         # unrolled: convolutions of a loop's body are not in the graph itself
-        f"text2image-{where}": lambda where=where: text2image.build_text_to_image(
-            3, 5, 16, 4, where, unroll=True
+        f"text2image-{where}": lambda where=where: unrolled(
+            text2image.build_text_to_image(3, 5, 16, 4, where)
         )
         for where in ("refined", "last", "penultimate")
     },
