@@ -97,6 +97,7 @@ def test_bad_input(tmp_path, data, arguments, message, monkeypatch, capsys):
 
 
 def test_two_sets_of_unseen_cameras(tmp_path, data, monkeypatch, capsys):
+    monkeypatch.setattr("keras_gans.dscnn.export.PRECISIONS", ("float32",))
     other = dict(np.load(data), camera=np.array(["b"] * 24))
     np.savez(tmp_path / "other.npz", **other)
     script = Script(train_dscnn, Config, monkeypatch, capsys)

@@ -29,6 +29,12 @@ CASES = {
     "segnet": tiny.segnet,
 }
 
+# the others show every room, and its steps' parts, in a third of the time
+SLOW = {
+    "defectgan with a pool and a warm-up", "frgan", "sagan", "acgan with a penalty", "dcgan",
+    "gnn", "segnet",
+}  # fmt: skip
+
 
 def given(shape, minval=-1.0, maxval=1.0, seed=None):
     """Numbers in place of random ones."""
@@ -36,7 +42,9 @@ def given(shape, minval=-1.0, maxval=1.0, seed=None):
     return tf.constant(values, tf.float32)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] if n in SLOW else []) for n in CASES]
+)
 def test_steps_under_xla(name, monkeypatch):
     monkeypatch.setattr(keras.random, "normal", given)
     monkeypatch.setattr(keras.random, "uniform", given)
