@@ -1,5 +1,6 @@
 """What the tests of the training scripts share: a run is read, waited for, killed."""
 
+import functools
 import json
 import multiprocessing
 import os
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_gans.training.model import StepModel
 from keras_gans.training.settings import command_line
 
 REPOSITORY = Path(__file__).parents[1]
@@ -100,11 +102,14 @@ def read_json(*parts):
 class Script:
     """A script or a study in this process.
 
-    Without repeatable bits: TensorFlow would keep them switched on.
+    Without repeatable bits: TensorFlow would keep them switched on. GANs without
+    graphs: the few steps of a test are done sooner than traced.
     """
 
     def __init__(self, module, config_class, monkeypatch, capsys):
         monkeypatch.setattr(module, "set_up", lambda deterministic: None)
+        compile_eager = functools.partialmethod(StepModel.compile, run_eagerly=True)
+        monkeypatch.setattr(StepModel, "compile", compile_eager)
         self.module, self.config_class, self.capsys = module, config_class, capsys
 
     def settings(self, *arguments):
