@@ -5,14 +5,19 @@
 everything here needs it.
 """
 
-import keras_gans.defectgan.cam
-import keras_gans.defectgan.model
-import keras_gans.defectgan.networks
-import keras_gans.defectgan.schedules
-import keras_gans.frgan.model
-import keras_gans.okdgan.acgan
-import keras_gans.okdgan.distillation
-import keras_gans.okdgan.sagan
-import keras_gans.text2image.dcgan
-import keras_gans.text2image.gnn
-import keras_gans.text2image.model  # noqa: F401
+from importlib import import_module
+
+for module in (
+    "defectgan.cam",
+    "defectgan.model",
+    "defectgan.networks",
+    "defectgan.schedules",
+    "frgan.model",
+    "okdgan.acgan",
+    "okdgan.distillation",
+    "okdgan.sagan",
+    "text2image.dcgan",
+    "text2image.gnn",
+    "text2image.model",
+):
+    import_module(f"keras_gans.{module}")

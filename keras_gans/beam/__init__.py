@@ -10,13 +10,13 @@ Files are on a disk, in Google Cloud Storage, S3 or HDFS: wherever Beam's file s
 from keras_gans.errors import InputError
 
 try:
-    import apache_beam  # noqa: F401
-except ImportError as error:
+    from keras_gans.beam.tables import write_tables
+    from keras_gans.beam.transforms import Classify, Detect, WhiteBalance
+except ModuleNotFoundError as error:
+    if str(error.name).partition(".")[0] != "apache_beam":
+        raise
     raise InputError(
         f'this needs Apache Beam ({error}): pip install "keras_gans[beam]"'
     ) from None
-
-from keras_gans.beam.tables import write_tables
-from keras_gans.beam.transforms import Classify, Detect, WhiteBalance
 
 __all__ = ["Classify", "Detect", "WhiteBalance", "write_tables"]

@@ -2,6 +2,7 @@
 
 import hashlib
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -54,7 +55,7 @@ class Packed:
 
 
 @dataclass(frozen=True)
-class Task:
+class Task(ABC):
     """One of the commands.
 
     Attributes:
@@ -70,9 +71,9 @@ class Task:
     report: ClassVar[str]
     columns: ClassVar[tuple[str, ...]]
 
+    @abstractmethod
     def load(self) -> Work:
         """Loads the models."""
-        raise NotImplementedError
 
     def targets(self, paths: list[Path], out: Path) -> list[tuple[Path, ...]]:
         """The files that are made of each (raises `InputError`: two would be one file)."""

@@ -1,6 +1,7 @@
 """What all models with several optimizers share: compiling, figures, evaluation, files."""
 
 import inspect
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import keras
@@ -10,7 +11,7 @@ from keras.saving import deserialize_keras_object, serialize_keras_object
 from keras_gans.training.precision import ready
 
 
-class StepModel(keras.Model):
+class StepModel(keras.Model, ABC):
     """Networks that are trained by one to three optimizers.
 
     A subclass keeps each argument of `__init__` as the attribute of the same name, and defines
@@ -58,11 +59,11 @@ class StepModel(keras.Model):
             setattr(self, name, ready(given[name], networks))
 
     @property
-    def trained(self) -> dict[str, list[keras.Model]]:
-        raise NotImplementedError
+    @abstractmethod
+    def trained(self) -> dict[str, list[keras.Model]]: ...
 
-    def step(self, batch, training: bool) -> Sequence[tf.Tensor]:
-        raise NotImplementedError
+    @abstractmethod
+    def step(self, batch, training: bool) -> Sequence[tf.Tensor]: ...
 
     @property
     def optimizers(self) -> dict[str, keras.Optimizer]:
