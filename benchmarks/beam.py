@@ -5,12 +5,13 @@
 Makes small surfaces, detects their defects by the DirectRunner with 1 process and with 2, then
 once more with 2, of which one is killed by SIGKILL after a third of the images; the same
 command again must end with the same files as the run that nobody disturbed. Then corrects
-photos of 12 megapixels with 1 process. Prints tables; ends with an error if anything is lost,
-doubled or other than in the undisturbed run.
+photos of 12 megapixels with 1 process, and makes a table of a million rows. Prints tables;
+ends with an error if anything is lost, doubled or other than in the undisturbed run.
 """
 
 import csv
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -40,6 +41,8 @@ class Config:
     """Surfaces of 64 x 64."""
     photos: int = 20
     """Of 12 megapixels."""
+    rows: int = 10**6
+    """Of the table that is made last of all, from records."""
 
 
 class Batch:
@@ -140,6 +143,38 @@ def make_photos(folder, count):
         )
 
 
+def make_records(folder, count):
+    """What a batch records of so many surfaces, in another order than the table's."""
+    folder.mkdir(parents=True)
+    row = {"width": 64, "height": 64, "score": 17.3, "defective": True, "mask_area": 100}
+    row |= {"mask_share": 0.02, "boxes": [[1, 2, 30, 40]]}
+    order = np.random.default_rng(0).permutation(count)
+    for start in range(0, count, 500):
+        with open(folder / f"done-{start}.jsonl", "w") as file:
+            for k in order[start : start + 500]:
+                made = {name: f"gs://found/{k:09}_{name}.png" for name in ("overlay", "mask")}
+                print(json.dumps({"file": f"gs://in/{k:09}.png", **row, **made}), file=file)
+
+
+TABLE = """
+import resource, time
+from keras_gans.beam import write_tables
+
+start = time.process_time()
+write_tables({!r}, "detect")
+print(time.process_time() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
+"""
+
+
+def make_table(out, count):
+    """(seconds of a core, megabytes) that the table of so many rows takes."""
+    make_records(Path(out, "records"), count)
+    command = [sys.executable, "-c", TABLE.format(out)]
+    done = subprocess.run(command, env=environment(), check=True, stdout=subprocess.PIPE)
+    check(sum(1 for _ in open(Path(out, "detections.csv"))) == count + 1, "rows are lost")
+    return map(float, done.stdout.split())
+
+
 def digests(out):
     """dict name -> SHA-256 of all that a batch makes, without its records."""
     paths = [*Path(out).glob("*.png"), Path(out, "detections.csv"), Path(out, "bad.jsonl")]
@@ -190,10 +225,14 @@ def main():
         photos = Batch(["white-balance", "photos/*.jpg"], "balanced", 1)
         check(photos.code == 0, photos.line)
         table.add_row("white balance, 12 megapixels", *cells(photos, config.photos))
+        seconds, megabytes = make_table("table", config.rows)
     console.print(table)
     console.print(f"killed: {stopped.line}")
     console.print(f"{len(stopped.made)} masks were there; the rerun made {len(again.made)}")
     console.print(again.line)
+    console.print(
+        f"the table of {config.rows:,} rows: {seconds:.0f} s of a core, {megabytes:.0f} MB"
+    )
     hours = PHOTOS * photos.each / 3600
     console.print(
         f"{PHOTOS / 1e6:.0f} million photos of 12 megapixels, {photos.each:.2f} s of a core: "
