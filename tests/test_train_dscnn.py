@@ -96,8 +96,10 @@ def test_bad_input(tmp_path, data, arguments, message, monkeypatch, capsys):
     assert sorted(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_two_sets_of_unseen_cameras(tmp_path, data, monkeypatch, capsys):
     monkeypatch.setattr("keras_gans.dscnn.export.PRECISIONS", ("float32",))
+    monkeypatch.setattr("keras_gans.dscnn.export.FORMS", ("images",))
     other = dict(np.load(data), camera=np.array(["b"] * 24))
     np.savez(tmp_path / "other.npz", **other)
     script = Script(train_dscnn, Config, monkeypatch, capsys)
@@ -123,6 +125,7 @@ def test_help_without_tensorflow(command):
     assert helps_at_once(command)
 
 
+@pytest.mark.slow
 def test_study(tmp_path, data, monkeypatch, capsys):
     """Every variant once; a study that goes on trains nothing again."""
     monkeypatch.setattr(study, "MODULES", (1, 2))

@@ -244,6 +244,7 @@ def test_a_study_is_kept_when_its_images_are_gone(folder, study_script, tmp_path
     assert (tmp_path / "run" / quick[1] / "result.json").exists()
 
 
+@pytest.mark.slow
 def test_a_study_trains(folder, study_script, tmp_path):
     arguments = [f"{STUDY} --data {folder}/small", SMALL, "--study-labels 3"]
     arguments += ["--epochs 1 --steps-per-epoch 1", f"--run-dir {tmp_path}/run"]

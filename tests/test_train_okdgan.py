@@ -218,6 +218,7 @@ def test_students_beside_a_single_one_are_exported(
 # Studies ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_study_of_rho(folder, study_script, tmp_path, monkeypatch):
     arguments = [
         f"rho --data {folder}/photos {SMALL} --steps 1 --rhos 0 2 --hold-out 0.34",

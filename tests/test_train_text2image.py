@@ -203,6 +203,7 @@ def test_word_vectors_are_not_trained_again(folder, stopped, script, tmp_path, m
 # The other models ---------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_study_trains_its_models_and_goes_on_one_by_one(
     folder, study_script, tmp_path, monkeypatch
 ):

@@ -9,6 +9,11 @@ from keras_gans.layers.normalized_kernel import NormalizedKernel, layers_within
 EPSILON = 1e-12
 
 
+def _unit(v):
+    """`v / |v|`; a network's `u` takes hundreds of them before its first step."""
+    return v * tf.minimum(tf.math.rsqrt(tf.reduce_sum(v * v)), 1 / EPSILON)
+
+
 class SpectralNorm(NormalizedKernel):
     """Mixin that divides the kernel by its largest singular value sigma.
 
@@ -47,9 +52,9 @@ class SpectralNorm(NormalizedKernel):
 
     def _power_iteration(self, u, iterations):
         matrix = self.matrix
+        transposed = tf.transpose(matrix)
         for _ in range(iterations):
-            v = ops.normalize(ops.matmul(u, ops.transpose(matrix)), epsilon=EPSILON)
-            u = ops.normalize(ops.matmul(v, matrix), epsilon=EPSILON)
+            u = _unit(_unit(u @ transposed) @ matrix)
         return u
 
     def update_u(self, iterations: int = 1) -> None:

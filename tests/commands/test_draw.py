@@ -258,6 +258,7 @@ main(["draw", *sys.argv[1:]])
 """
 
 
+@pytest.mark.slow
 def test_the_command_needs_no_network_code(tmp_path, model):
     out = tmp_path / "a.png"
     command = [sys.executable, "-c", COMMAND, "grün", "--model", model, "--out", out, "--words"]

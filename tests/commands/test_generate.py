@@ -182,6 +182,7 @@ main(["generate", *sys.argv[1:]])
 """
 
 
+@pytest.mark.slow
 def test_the_command_needs_no_network_code(tmp_path, model):
     command = [sys.executable, "-c", COMMAND, "--model", model, "--out", tmp_path, "--count=1"]
     done = subprocess.run(command, capture_output=True, text=True)

@@ -322,6 +322,7 @@ def test_a_checkpoint_holds_the_pools(rng, tmp_path):
     assert int(rest.d_optimizer.iterations) == 2
 
 
+@pytest.mark.slow
 # Learning -----------------------------------------------------------------------------------
 
 

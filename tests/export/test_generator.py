@@ -131,6 +131,7 @@ np.savez(sys.argv[3], of_seed=of_seed, of_z=of_z, served=served)
 """
 
 
+@pytest.mark.slow
 def test_same_images_in_a_process_without_our_code(generator, exported, loaded, tmp_path):
     z = np.random.default_rng(2).uniform(-1, 1, (2, LATENT)).astype(np.float32)
     np.save(tmp_path / "z.npy", z)

@@ -101,6 +101,7 @@ np.savez(sys.argv[3], **{name: value.numpy() for name, value in served.items()})
 """
 
 
+@pytest.mark.slow
 def test_saved_model_in_a_process_without_our_code(network, exported, tmp_path):
     np.save(tmp_path / "images.npy", IMAGES)
     command = [sys.executable, "-c", READ, exported["saved_model"]]

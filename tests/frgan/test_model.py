@@ -331,6 +331,7 @@ def test_labels_only_clips_the_gradient(rng):
 # Learning -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def shapes(rng, count):
     """Three kinds of images, 16x16: lines across, lines down, a spot; in any colours."""
     labels = np.arange(count) % 3

@@ -104,6 +104,7 @@ def test_a_step_moves_both_networks():
     assert not still
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("penalty", [None, 10.0])
 def test_it_learns_to_make_and_to_tell_classes(penalty):
     gan = small(rate=5e-3, penalty=penalty)

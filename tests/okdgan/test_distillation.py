@@ -59,7 +59,7 @@ def ring(biases, slopes, connectors, rates=(0.0, 0.0, 0.0), **options):
     return gans
 
 
-def small(count, kind=SAGAN, rates=(1e-3, 1e-3, 1e-3), rho=0.3, attention=(), **options):
+def small(count, kind=SAGAN, rates=(0.1, 0.1, 0.1), rho=0.3, attention=(), **options):
     keras.utils.set_random_seed(0)
     classes = 2 if kind is ACGAN else 0
     students = [
@@ -75,7 +75,7 @@ def small(count, kind=SAGAN, rates=(1e-3, 1e-3, 1e-3), rho=0.3, attention=(), **
         build_critic(16, width=2, attention=attention) for _ in range(count if count > 1 else 0)
     ]
     gans = OnlineDistillation(students, connectors, rho=rho)
-    gans.compile(*(keras.optimizers.Adam(rate, 0.0, 0.9) for rate in rates), run_eagerly=True)
+    gans.compile(*(keras.optimizers.SGD(rate, 0.9) for rate in rates), run_eagerly=True)
     return gans
 
 
@@ -165,7 +165,7 @@ def test_one_student_is_the_gan_alone_to_the_bit(kind, batch):
     [alone] = small(1, kind, **options).students
     results = []
     for model in (gans, alone):
-        optimizers = [keras.optimizers.Adam(1e-3, 0.0, 0.9) for _ in range(2)]
+        optimizers = [keras.optimizers.SGD(0.1, 0.9) for _ in range(2)]
         model.compile(*optimizers, run_eagerly=kind is ACGAN)
         history = model.fit(data, verbose=0, shuffle=False).history
         results.append({name.removeprefix("student1_"): v for name, v in history.items()})
@@ -186,7 +186,7 @@ def test_each_optimizer_moves_its_own_networks():
     kinds = gans.generators, gans.critics, gans.connectors
     for moving in range(3):
         for number, optimizer in enumerate(gans.optimizers.values()):
-            optimizer.learning_rate = 1e-3 * (number == moving)
+            optimizer.learning_rate = 0.1 * (number == moving)
         before = [[values(n.trainable_variables) for n in networks] for networks in kinds]
         step(gans)
         for number, (networks, olds) in enumerate(zip(kinds, before)):
@@ -205,7 +205,7 @@ def test_rho_0_leaves_the_students_alone_with_each_other():
     latents = apart.students[0].sample_latents(REAL)
     for student in apart.students:
         student.sample_latents = lambda batch: latents
-        student.compile(*(keras.optimizers.Adam(1e-3, 0.0, 0.9) for _ in range(2)))
+        student.compile(*(keras.optimizers.SGD(0.1) for _ in range(2)))
         student.train_step(REAL)
     for ours, theirs in zip(together.students, apart.students):
         for weight, expected in zip(
@@ -256,6 +256,7 @@ def test_u_of_every_network_advances_once_a_step():
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.slow
 def test_five_acgans():
     gans = small(5, ACGAN)
     figures = step(gans, (REAL, LABELS))
@@ -284,7 +285,7 @@ def test_optimizers_know_every_variable():
         gans.optimizers.values(), (gans.generators, gans.critics, gans.connectors), strict=True
     ):
         count = sum(len(network.trainable_variables) for network in networks)
-        assert optimizer.built and len(optimizer.variables) == 2 + 2 * count
+        assert optimizer.built and len(optimizer.variables) == 2 + count
     assert list(gans.optimizers) == ["g_optimizer", "d_optimizer", "c_optimizer"]
     assert list(small(1).optimizers) == ["g_optimizer", "d_optimizer"]
 

@@ -219,6 +219,7 @@ np.savez(sys.argv[2], served=served, **made)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", ["whole"], indirect=True)
 def test_serves_in_a_process_without_our_code(exported, loaded, tmp_path):
     command = [sys.executable, "-c", READ, exported["saved_model"], tmp_path / "made.npz"]

@@ -223,6 +223,7 @@ def test_train_on_batch_and_call():
     np.testing.assert_array_equal(gan(batch[0]), gan.network(batch[0]))
 
 
+@pytest.mark.slow
 # Learning -----------------------------------------------------------------------------------
 
 

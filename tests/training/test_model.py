@@ -10,7 +10,8 @@ import pytest
 import tensorflow as tf
 
 from keras_gans.training.precision import computing_in, in_float32
-from tests.training.tiny import MODELS, STEPS, adams, defectgan, eager, gnn, inputs, single
+from tests.training import tiny
+from tests.training.tiny import FUNCTIONAL, MODELS, STEPS, defectgan, eager, gnn, inputs
 
 FRESH = """
 import json, sys
@@ -76,7 +77,7 @@ def trained(tmp_path_factory):
 
 
 def test_a_fresh_process_loads_them(trained):
-    models = [trained(name) for name in MODELS]
+    models = [trained(name) for name in ("distillation", "text-to-image", "segnet")]
     paths = [str(path) for _, _, path, _ in models]
     command = [sys.executable, "-c", FRESH, *paths]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -137,16 +138,22 @@ def test_summary_counts_the_parameters(name, trained):
 
 
 def test_a_missing_optimizer():
-    model, _ = single()
+    model, _ = tiny.single()
     with pytest.raises(ValueError, match="needs g_optimizer, d_optimizer. Received: no d_opt"):
-        model.compile(*adams(1))
+        model.compile(*tiny.optimizers(1))
 
 
 # Precision ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(
+    "name, precision",
+    [
+        *((name, "bfloat16") for name in MODELS),
+        *((name, "float16") for name in FUNCTIONAL),
+        *(pytest.param(name, "float16", marks=pytest.mark.slow) for name in STEPS),
+    ],
+)
 def test_a_step_in_half_precision(name, precision, trained):
     keras.utils.set_random_seed(0)
     with computing_in(precision):

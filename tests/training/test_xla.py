@@ -29,11 +29,7 @@ CASES = {
     "segnet": tiny.segnet,
 }
 
-# the others show every room, and its steps' parts, in a third of the time
-SLOW = {
-    "defectgan with a pool and a warm-up", "frgan", "sagan", "acgan with a penalty", "dcgan",
-    "gnn", "segnet",
-}  # fmt: skip
+QUICK = {"dscnn", "gnn", "dcgan"}
 
 
 def given(shape, minval=-1.0, maxval=1.0, seed=None):
@@ -43,7 +39,7 @@ def given(shape, minval=-1.0, maxval=1.0, seed=None):
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[pytest.mark.slow] if n in SLOW else []) for n in CASES]
+    "name", [pytest.param(n, marks=[] if n in QUICK else [pytest.mark.slow]) for n in CASES]
 )
 def test_steps_under_xla(name, monkeypatch):
     monkeypatch.setattr(keras.random, "normal", given)
