@@ -84,6 +84,9 @@ def detect(
     model: Path | None = None,
     min_area: int = 1,
     fail_on_defect: bool = False,
+    good: Path | None = None,
+    false_alarms: float = 0.05,
+    watch: bool = False,
     as_json: Annotated[bool, arg(name="json")] = False,
     backend: Backend = "litert",
 ) -> None:
@@ -97,7 +100,12 @@ def detect(
 
     Exit code: 0; 1 with --fail-on-defect, if an image has a defect; 2 for bad input.
 
+    With --watch it goes on until it is stopped: what comes into a folder is inspected at once,
+    and listed in detections.jsonl; what cannot be read is listed with the reason. Started
+    anew, it goes on where it was. A note tells when the scores move.
+
     Example: keras-gans detect shift-3/ sample.png --out found --fail-on-defect
+    Example: keras-gans detect camera/ --out found --watch --good good/ --false-alarms 0.01
 
     Args:
         images: Images, or folders of images (.jpg .jpeg .png .tif .tiff .bmp), of 8 bits.
@@ -106,12 +114,25 @@ def detect(
             default saved_models/defectgan.
         min_area: Regions of fewer pixels are no defects.
         fail_on_defect: Exit with code 1 if any image has a defect.
+        good: Folder of images without defects that the model was not trained on. From their
+            scores follows from which score on an image has a defect.
+        false_alarms: The share of such images that may be flagged.
+        watch: Watch one folder.
         as_json: Print a JSON list instead of the table.
         backend: "litert" needs no TensorFlow; a model without .tflite files runs on TensorFlow.
     """
-    from keras_gans.commands.detect import detect_files
+    from keras_gans.commands.detect import Detector, detect_files, with_false_alarms
+    from keras_gans.commands.false_alarms import FalseAlarms
 
-    rows = detect_files(images, out, model, min_area, as_json, backend)
+    wanted = FalseAlarms(good, false_alarms) if good else None
+    if watch:
+        from keras_gans.commands.watch import watch as watch_folder
+
+        detector = Detector.find(model, backend)
+        detector = with_false_alarms(detector, wanted) if wanted else detector
+        watch_folder(images, out, detector, min_area)
+        return
+    rows = detect_files(images, out, model, min_area, as_json, backend, wanted)
     if fail_on_defect and any(row["defective"] for row in rows):
         sys.exit(1)
 

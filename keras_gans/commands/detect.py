@@ -16,12 +16,14 @@ from PIL import Image
 from rich.console import Console
 
 from keras_gans.commands import models, results
+from keras_gans.commands.false_alarms import FalseAlarms
 from keras_gans.commands.lite import lite_file, load_lite
+from keras_gans.commands.overlay import draw_overlay
 from keras_gans.data import images
-from keras_gans.data.filters import keep_large, largest_near
+from keras_gans.data.filters import keep_large
 from keras_gans.data.folders import list_images
 from keras_gans.data.given import given_levels
-from keras_gans.data.pixels import Pixels, strips
+from keras_gans.data.pixels import Pixels
 from keras_gans.data.write import write_png
 from keras_gans.defectgan.detection import Calibration
 from keras_gans.defectgan.lite import build_detection
@@ -197,6 +199,7 @@ def detect_files(
     min_area: int = 1,
     as_json: bool = False,
     backend: models.Backend = "litert",
+    wanted: FalseAlarms | None = None,
 ) -> list[dict]:
     """Finds the defects in images and writes what was found.
 
@@ -212,6 +215,7 @@ def detect_files(
         min_area: regions of fewer pixels are no defects: they are left out of the mask.
         as_json: whether to print a JSON list instead of a table.
         backend: see `Detector.find`.
+        wanted: from which score on an image has a defect; by default the model's limit.
 
     Returns:
         list of dicts, one an image: "file", "width", "height", "score" (grey levels),
@@ -232,6 +236,8 @@ def detect_files(
     console = Console(stderr=True)
     with console.status("loading the model"):
         detector.signature
+    if wanted:
+        detector = with_false_alarms(detector, wanted)
 
     def size_of(path):
         height, width, _ = open_image(path, detector.channels).shape
@@ -251,6 +257,23 @@ def detect_files(
     else:
         _print_table(rows, out, detector.limit)
     return rows
+
+
+def with_false_alarms(detector: Detector, wanted: FalseAlarms) -> Detector:
+    """The detector with the limit that flags a wanted share of good images.
+
+    Raises:
+        InputError: an image cannot be used, or there are too few of them.
+    """
+    paths = list_images([wanted.good], SUFFIXES)
+
+    def score(path):
+        return detector(open_image(path, detector.channels))[0]
+
+    limit = wanted.limit(list(results.in_parallel(score, paths, [1] * len(paths))))
+    # without a pixel above these there is no mask, whatever the limit
+    least = max(detector.calibration.threshold, detector.calibration.peak)
+    return replace(detector, limit=max(limit, least))
 
 
 def checked_area(min_area: int) -> int:
@@ -280,35 +303,6 @@ def open_image(path: Path, channels: int) -> Pixels:
             "name a model of colour images with --model"
         )
     return image if image.shape[2] == channels else Pixels(image.image.convert("RGB"))
-
-
-OUTLINE, TINT = (255, 40, 40), 0.3
-
-
-def draw_overlay(
-    image: np.ndarray | Pixels, mask: np.ndarray, out: Pixels | None = None
-) -> np.ndarray | Pixels:
-    """Draws the defects into an image: tinted red, with a red line around them.
-
-    Args:
-        image: uint8 (H, W, C), C 1 or 3.
-        mask: bool (H, W).
-        out: where to draw; it may be the image.
-
-    Returns:
-        uint8 (H, W, 3); `out` if it is given.
-    """
-    out = np.empty((*mask.shape, 3), np.uint8) if out is None else out
-    width = max(1, round(max(mask.shape) / 500))  # to be seen when all of it is on a screen
-    for rows in strips(mask.shape):
-        found, above = mask[rows], min(rows.start, width)
-        picture = image[rows].repeat(3 // image.shape[2], axis=2)
-        picture[found] = np.rint((1 - TINT) * picture[found] + TINT * np.array(OUTLINE))
-        near = mask[rows.start - above : rows.stop + width]
-        near = largest_near(near, width)
-        picture[near[above : above + len(found)] & ~found] = OUTLINE
-        out[rows] = picture
-    return out
 
 
 def output_paths(paths: list[Path], out: Path) -> list[tuple[Path, Path]]:

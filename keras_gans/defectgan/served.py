@@ -68,7 +68,7 @@ def served_defectgan(
 def draw_overlay(pixels: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     """Draws defects into an image: tinted red, with a red line around them.
 
-    The same picture as `keras_gans.commands.detect.draw_overlay` makes.
+    The same picture as `keras_gans.commands.overlay.draw_overlay` makes.
 
     Args:
         pixels: uint8 (H, W, 3).

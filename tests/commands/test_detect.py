@@ -7,7 +7,8 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_gans.__main__ import main
-from keras_gans.commands.detect import OUTLINE, Detector, draw_overlay, keep_large
+from keras_gans.commands.detect import Detector, keep_large
+from keras_gans.commands.overlay import OUTLINE, draw_overlay
 from tests.commands.calls import calls
 from tests.defectgan.fakes import boxes
 

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from keras_gans.commands.detect import draw_overlay
+from keras_gans.commands.overlay import draw_overlay
 from keras_gans.defectgan.cleaner import Cleaner
 from keras_gans.defectgan.detection import Calibration, detect, difference, mask_of
 from keras_gans.defectgan.detection_graph import build_detection_graph

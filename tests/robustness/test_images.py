@@ -14,7 +14,8 @@ import tifffile
 from PIL import Image, ImageCms, PngImagePlugin
 
 from keras_gans.commands import results
-from keras_gans.commands.detect import Detector, draw_overlay, keep_large
+from keras_gans.commands.detect import Detector, keep_large
+from keras_gans.commands.overlay import draw_overlay
 from keras_gans.commands.white_balance import estimate_file
 from keras_gans.data import images, pixels, spaces, tiff
 from keras_gans.data.encoding import Encoding

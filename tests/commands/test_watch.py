@@ -1,0 +1,134 @@
+"""A line: `detect --watch`, and the limit for a wanted share of false alarms."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from keras_gans.commands.detect import Detector, with_false_alarms
+from keras_gans.commands.false_alarms import FalseAlarms
+from keras_gans.commands.watch import FAR, LOG, WINDOW, Scores, distance, watch
+from keras_gans.defectgan.detection import Calibration
+from keras_gans.errors import InputError
+from tests.commands.calls import calls
+from tests.commands.test_detect import save, surface
+
+run, fails = calls("detect")
+
+
+@pytest.fixture
+def detector(tmp_path):
+    """What is brighter than 200 is a defect; the score is the brightest pixel."""
+
+    def found(images):
+        bright = images[..., 0]
+        return {"score": np.float32([bright.max()]), "mask": np.uint8(bright > 200) * 255}
+
+    calibration = Calibration(0.0, 50.0, 60.0)
+    detector = Detector(tmp_path / "model", 1, 200.0, calibration=calibration)
+    detector.__dict__["signature"] = found
+    return detector
+
+
+def listed(out):
+    return [json.loads(line) for line in (out / LOG).read_text().splitlines()]
+
+
+def test_what_comes_is_inspected_once_and_a_restart_goes_on(tmp_path, detector, capsys):
+    folder, out = tmp_path / "line", tmp_path / "out"
+    save(folder / "a.png", surface())
+
+    def days():
+        yield
+        save(folder / "b.png", surface((1, 2, 5, 6)))
+        (folder / "c.png").write_bytes(b"\x89PNG cut")
+        yield  # a is inspected, the others may still be written
+        yield
+        save(folder / "a.png", surface((0, 0, 9, 9), size=(30, 40)))  # another part
+        yield
+        yield
+
+    watch([folder], out, detector, looks=days())
+    rows = listed(out)
+    assert [row["file"].rsplit("/", 1)[1] for row in rows] == [
+        "a.png",
+        "b.png",
+        "c.png",
+        "a.png",
+    ]
+    assert [row.get("defective") for row in rows] == [False, True, None, True]
+    assert rows[1]["boxes"] == [[1, 2, 5, 6]] and rows[1]["limit"] == 200
+    assert rows[3]["width"] == 40 and "c.png" in rows[2]["error"]
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[:2] == ["a.png: good, score 100.0", "b.png: defect, score 250.0"]
+    assert printed[2].startswith("not inspected: ") and len(printed) == 4
+    pictures = {f"{name}_{kind}.png" for name in "ab" for kind in ("mask", "overlay")}
+    assert {path.name for path in out.iterdir()} == {LOG, *pictures}
+
+    with open(out / LOG, "a") as file:
+        file.write('{"file": "half a li')  # a crash
+    save(folder / "d.png", surface())
+    watch([folder], out, detector, looks=range(3))
+    assert [row["file"] for row in listed(out)[:4]] == [row["file"] for row in rows]
+    assert listed(out)[4]["file"] == str(folder / "d.png") and len(listed(out)) == 5
+
+
+def test_a_note_when_the_scores_move():
+    scores, rng = Scores(), np.random.default_rng(0)
+    notes = [scores.add(score) for score in rng.normal(5, 1, 10 * WINDOW)]
+    assert not any(notes)
+    notes = [scores.add(score) for score in rng.normal(6, 1, 2 * WINDOW)]
+    assert [bool(note) for note in notes].count(True) == 2
+    medians = [float(word) for word in re.findall(r"\d\.\d", notes[-1])]
+    assert medians == pytest.approx([6, 5], abs=0.3)
+    assert distance([1, 2, 3, 4], [3, 4, 5, 6]) == 0.5
+    assert distance([1, 1], [1, 1]) == 0 and distance([0], [1]) == 1
+    same = [distance(*rng.normal(0, 1, (2, WINDOW))) > FAR for _ in range(2000)]
+    assert sum(same) <= 8  # once in 1,000
+
+
+def test_a_limit_for_a_share_of_false_alarms(tmp_path, detector):
+    rng = np.random.default_rng(0)
+    wanted = FalseAlarms(tmp_path, 0.1)
+    flagged = []
+    for _ in range(400):
+        scores = rng.normal(0, 1, 31)
+        flagged.append(scores[-1] > wanted.limit(scores[:-1]))
+    assert 0.05 < np.mean(flagged) < 0.13  # 3 of 31
+    assert FalseAlarms(tmp_path, 0.5).limit([3, 1, 2]) == 2
+    assert FalseAlarms(tmp_path, 0.05).limit(range(19)) == 18
+    with pytest.raises(InputError, match="0.05 needs at least 19 images. Received: 18"):
+        FalseAlarms(tmp_path, 0.05).limit(range(18))
+    with pytest.raises(InputError, match="--false-alarms must be above 0 and below 1"):
+        FalseAlarms(tmp_path, 1.0)
+
+    for number in range(9):
+        save(tmp_path / "good" / f"{number}.png", surface() + np.uint8(10 * number))
+    found = with_false_alarms(detector, FalseAlarms(tmp_path / "good", 0.2))
+    assert found.limit == 170  # number 8 of 100 to 180
+    found = with_false_alarms(detector, FalseAlarms(tmp_path / "good", 0.9))
+    assert found.limit == 100
+    save(tmp_path / "dark" / "a.png", surface() // 5)
+    found = with_false_alarms(detector, FalseAlarms(tmp_path / "dark", 0.5))
+    assert found.limit == 60  # the mask's own level
+
+
+def test_what_cannot_be_watched(tmp_path, detector):
+    save(tmp_path / "line" / "a.png", surface())
+    folder = tmp_path / "line"
+
+    def refused(message, *folders, out=tmp_path / "out"):
+        with pytest.raises(InputError, match=message):
+            watch(folders, out, detector, looks=range(3))
+
+    refused("--watch takes one folder. Received: 2", folder, folder)
+    refused("missing: no such folder", tmp_path / "missing")
+    refused("would be inspected, too", folder, out=folder)
+    (tmp_path / "list").mkdir()
+    (tmp_path / "list" / LOG).write_text("a list\nof something\n")
+    refused("not a list of this command", folder, out=tmp_path / "list")
+    assert (tmp_path / "list" / LOG).read_text() == "a list\nof something\n"
+    save(folder / "a.bmp", surface())  # whose results would be those of a.png
+    watch([folder], tmp_path / "out", detector, looks=range(3))
+    assert ["error" in row for row in listed(tmp_path / "out")] == [True, True]
