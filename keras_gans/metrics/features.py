@@ -18,6 +18,7 @@ from keras_gans.data.levels import to_float
 from keras_gans.data.reading import reading
 from keras_gans.errors import InputError
 from keras_gans.files import check_folder, replacing
+from keras_gans.metrics import efficientnet_lite
 from keras_gans.metrics.inception_score import INCEPTION_2015, inception_2015
 
 KERAS_INCEPTION = "keras-inception-v3"
@@ -104,6 +105,28 @@ def inception_extractor(path: str | os.PathLike) -> Extractor:
         return network(to_float(enlarged), training=False)
 
     return Extractor(KERAS_INCEPTION, digest, _in_batches(run))
+
+
+def eyes_extractor() -> Extractor | None:
+    """EfficientNet-Lite0, which no training of ours has seen; `None` if it is not installed.
+
+    Images are resized bilinearly to 224x224, averaged where they become smaller. The features
+    are the 1280 before the last layer.
+
+    Raises:
+        InputError: the installed file is another one.
+    """
+    if efficientnet_lite.weights_file() is None:
+        return None
+    whole = efficientnet_lite.efficientnet_lite0()
+    network = keras.Model(whole.inputs, whole.get_layer("average").output)
+    size = (efficientnet_lite.IMAGE_SIZE,) * 2
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3), tf.uint8)])
+    def run(images):
+        return network(tf.image.resize(images, size, antialias=True), training=False)
+
+    return Extractor(efficientnet_lite.NAME, efficientnet_lite.SHA256, _in_batches(run))
 
 
 def model_extractor(

