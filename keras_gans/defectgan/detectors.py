@@ -32,12 +32,15 @@ class Found:
         score: float, the higher the more likely the image is defective.
         judged: whether the method counts the image as defective; if not, `mask`, which is
             made for every image, is no false alarm.
+        heat: float (H, W), the higher the more likely a pixel is defective; what the mask was
+            cut from. `None` if a method has none.
         cleaned, difference: DefectGAN's, see `Detection`; else `None`.
     """
 
     mask: np.ndarray
     score: float
     judged: bool = True
+    heat: np.ndarray | None = None
     cleaned: np.ndarray | None = None
     difference: np.ndarray | None = None
 
@@ -58,6 +61,7 @@ def defectgan_detector(clean: Cleaner | Callable, calibration: Calibration) -> D
                 found.mask,
                 found.score,
                 judged=found.score > calibration.limit,
+                heat=found.difference,
                 cleaned=found.cleaned,
                 difference=found.difference,
             )
@@ -85,7 +89,7 @@ def segnet_detector(
         small = _reduced(mirrored_to_multiple(image, stride * reduce), reduce)
         logits = _enlarged(traced(small[None]).numpy()[0, ..., 0], reduce, image.shape)
         score = float(logits.max())
-        return {"SegNet": Found(logits > cut, score, judged=score > cut)}
+        return {"SegNet": Found(logits > cut, score, judged=score > cut, heat=logits)}
 
     return run
 
@@ -131,7 +135,7 @@ def cam_detector(
         activation = _enlarged(maps[0, ..., 0], reduce, image.shape)
         score = float(logits[0, 0])
         return {
-            method: Found(cam_mask(activation, share), score, judged=score > 0)
+            method: Found(cam_mask(activation, share), score, judged=score > 0, heat=activation)
             for method, share in shares.items()
         }
 

@@ -16,11 +16,19 @@ from keras_gans.report import tables
 HEADINGS = {
     "miou": "mIoU, %",
     "auroc": "AUROC",
+    "pixel_auroc": "pixel AUROC",
+    "aupro": "AUPRO",
+    "f1": "F1, %",
+    "false_at_90": "at recall 90 %",
+    "false_at_95": "at 95 %",
     "false_pixels": "false pixels, %",
     "false_images": "false alarms, %",
     "t_test_ms": "t_test, ms",
     "training_seconds": "training, s",
 }
+ABOUT_IMAGES = (
+    "auroc", "false_images", "false_at_90", "false_at_95", "t_test_ms", "training_seconds"
+)  # fmt: skip
 
 
 def write(
@@ -46,7 +54,7 @@ def write(
         the figures of DefectGAN.
     """
     rows = measured.rows
-    figures = table(rows)
+    figures = table(rows, measured.pixels)
     first = figures.index[0]
     tested = rows[rows["method"] == first]
     defective = int(tested["defective"].sum())
@@ -108,19 +116,22 @@ def _training_seconds(folder, method):
 
 
 def show(figures: pd.DataFrame, title: str) -> None:
-    """Prints `evaluate.table`; shares in percent, as in the paper."""
-    headings = [HEADINGS.get(name) or name.removeprefix("miou_") for name in figures.columns]
-    rows = [
-        [method, *(_cell(*pair) for pair in zip(figures.columns, row, strict=True))]
-        for method, *row in figures.itertuples()
-    ]
-    tables.show(title, ["method", *headings], rows)
+    """Prints `evaluate.table`, masks and images apart; shares in percent, as in the paper."""
+    about_images = figures.columns.isin(ABOUT_IMAGES)
+    for part, heading in ((~about_images, f"{title}: masks"), (about_images, "images")):
+        columns = figures.columns[part]
+        headings = [HEADINGS.get(name) or name.removeprefix("miou_") for name in columns]
+        rows = [
+            [method, *(_cell(*pair) for pair in zip(columns, row, strict=True))]
+            for method, *row in figures[columns].itertuples()
+        ]
+        tables.show(heading, ["method", *headings], rows)
 
 
 def _cell(column, value):
     if np.isnan(value):
         return "-"
-    if column == "auroc":
+    if column in ("auroc", "pixel_auroc", "aupro"):
         return f"{value:.3f}"
     if column == "t_test_ms":
         return f"{value:.1f}"

@@ -62,7 +62,7 @@ def test_everything_is_written(tmp_path, capsys, surfaces, detectors):
     assert conditions == ["a [set]", 3, 2, 3, None]
     assert "quantile=0.99" in result["rule"] and result["cleaning"] == cleaning
     assert list(result["methods"]) == methods
-    expected = table(measured.rows)
+    expected = table(measured.rows, measured.pixels)
     for method, row in result["methods"].items():
         assert row["miou"] == expected.loc[method, "miou"]
         assert row["training_seconds"] == (60 if method == "DefectGAN" else 5)
