@@ -29,17 +29,30 @@ def train(
         surfaces: all images, as they are.
         training: the training images, reduced.
     """
-    detectors = []
-    if training.masked.any():
-        network = train_segnet(config, folder / "segnet", training)
-        stride = 2**config.segnet_stages
-        shown = surfaces.spread(60, train=True, masked=True).reduced(config.reduce)
-        cut = best_cut(network, stride, shown)
-        detectors.append(segnet_detector(network, stride, config.reduce, cut))
-    else:
+    arguments = config, folder, surfaces, training
+    return [*segnet_detectors(*arguments), *cam_detectors(*arguments)]
+
+
+def segnet_detectors(
+    config: Config, folder: Path, surfaces: Surfaces, training: Surfaces
+) -> list[Detector]:
+    """SegNet, trained; an empty list where there are no masks. See `train`."""
+    if not training.masked.any():
         print("\nno masks in the training part: SegNet is left out")
+        return []
+    network = train_segnet(config, folder / "segnet", training)
+    stride = 2**config.segnet_stages
+    shown = surfaces.spread(60, train=True, masked=True).reduced(config.reduce)
+    cut = best_cut(network, stride, shown)
+    return [segnet_detector(network, stride, config.reduce, cut)]
+
+
+def cam_detectors(
+    config: Config, folder: Path, surfaces: Surfaces, training: Surfaces
+) -> list[Detector]:
+    """CAM, trained; see `train`."""
     network = train_cam(config, folder / "cam", training)
-    return [*detectors, cam_detector(network, reduce=config.reduce)]
+    return [cam_detector(network, reduce=config.reduce)]
 
 
 def train_segnet(config: Config, folder: Path, training: Surfaces) -> keras.Model:

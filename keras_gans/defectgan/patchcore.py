@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from scipy import ndimage
 
-from keras_gans.defectgan.cam import cam_mask
+from keras_gans.defectgan.cam import UpsampleToImage, cam_mask
 from keras_gans.defectgan.detectors import Detector, Found, mirrored_to_multiple
 from keras_gans.errors import InputError
 from keras_gans.metrics.efficientnet_lite import IMAGE_SIZE, efficientnet_lite0
@@ -32,11 +32,11 @@ class Settings:
         patches: of all good images so many are drawn, of which
         share: is kept, by greedy choice of the one farthest from all kept ones.
         neighbours: of the nearest kept patch, which weight the image's score.
-        sigma: standard deviation of the Gaussian over the map, in pixels.
+        sigma: standard deviation of the Gaussian over the map, in pixels of the enlarged image.
         seed: of the draw.
     """
 
-    patches: int = 50_000
+    patches: int = 30_000
     share: float = 0.1
     neighbours: int = 9
     sigma: float = 4.0
@@ -88,7 +88,7 @@ class PatchCore:
         whole = np.array(features.shape[:2]) * (STRIDE // 2) // self.enlarge
         values = tf.image.resize(apart[:, 0].reshape(*features.shape[:2], 1), whole).numpy()
         values = values[: image.shape[0], : image.shape[1], 0]
-        return ndimage.gaussian_filter(values, self.settings.sigma), float(score)
+        return ndimage.gaussian_filter(values, self.settings.sigma / self.enlarge), float(score)
 
     def _distances(self, vectors, block=2048) -> Iterator[np.ndarray]:
         """Distance to the nearest patch kept, and its number, (n, 2)."""
@@ -155,7 +155,7 @@ def patch_network() -> keras.Model:
         keras.layers.AveragePooling2D(3, 1, padding="same")(network.get_layer(name).output)
         for name in STAGES
     )
-    coarse = keras.layers.UpSampling2D(interpolation="bilinear")(coarse)
+    coarse = UpsampleToImage(2)([coarse, fine])
     return keras.Model(network.inputs, keras.layers.Concatenate()([fine, coarse]))
 
 

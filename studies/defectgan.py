@@ -1,0 +1,126 @@
+"""DefectGAN beside what an engineer would pick, on one set: one table of all figures.
+
+    python -m studies.defectgan --data DIR --reduced
+    python -m studies.defectgan --data DIR --reduced --rows cam patchcore --seeds 0
+
+The settings are those of train_defectgan.py, and more: see `StudyConfig`. DefectGAN and CAM are
+told which training images are defective, SegNet has their masks, PatchCore the good images
+alone (`pip install keras_gans[eyes]`). None chooses a threshold by masks but SegNet. With
+`--resume` an interrupted study goes on.
+"""
+
+from keras_gans.program import command_line, report_input_errors
+
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal
+
+from keras_gans.defectgan.config import Config
+from keras_gans.training.settings import Within
+
+
+@dataclass(frozen=True)
+class StudyConfig(Config):
+    """Trains each row with each seed, and measures them on the same test images."""
+
+    rows: tuple[Literal["defectgan", "segnet", "cam", "patchcore"], ...] = (
+        "defectgan", "segnet", "cam", "patchcore",
+    )  # fmt: skip
+    """What is compared."""
+    seeds: Annotated[tuple[int, ...], Within(0, 2**31 - 1)] = (0, 1, 2)
+    """Of the trainings; the split of the images is that of SEED."""
+
+
+if __name__ == "__main__":  # before TensorFlow is imported, which takes seconds
+    config = command_line(StudyConfig)
+
+import time
+
+from keras_gans.training.device import set_up
+
+import pandas as pd
+
+from keras_gans.defectgan import baselines, datasets
+from keras_gans.defectgan.calibration import calibrate
+from keras_gans.defectgan.detectors import defectgan_detector
+from keras_gans.defectgan.evaluate import run_detectors, table
+from keras_gans.defectgan.patchcore import Settings, patchcore_detectors
+from keras_gans.defectgan.report import show
+from keras_gans.files import remembered, write_json
+from keras_gans.report.tables import write_csv
+from keras_gans.training.run_folder import RunFolder
+from train_defectgan import cleaner_of, train_defectgan
+
+
+def defectgan(config, folder, surfaces, training):
+    gan = train_defectgan(config, folder, surfaces, training)
+    cleaner = cleaner_of(config, gan, training)
+    calibration = calibrate(cleaner, surfaces, config.calibration)
+    return [defectgan_detector(cleaner, calibration)]
+
+
+def patchcore(config, folder, surfaces, training):
+    good = surfaces.take(surfaces.train & ~surfaces.defective).images
+    return patchcore_detectors(good, Settings(seed=config.seed))
+
+
+# Each gives detectors, from the settings, a folder, all images and the reduced training images.
+ROWS = {
+    "defectgan": defectgan,
+    "segnet": baselines.segnet_detectors,
+    "cam": baselines.cam_detectors,
+    "patchcore": patchcore,
+}
+
+
+def measure(config, folder, surfaces, training, row):
+    """Trains one row with one seed: a list of dicts, one a method."""
+    start = time.perf_counter()
+    detectors = ROWS[row](config, folder, surfaces, training)
+    seconds = time.perf_counter() - start
+    measured = run_detectors(detectors, surfaces) if detectors else None
+    if measured is None:
+        return []
+    figures = table(measured.rows, measured.pixels).assign(training_seconds=seconds)
+    return [
+        {"method": method, "seed": config.seed}
+        | {name: None if pd.isna(value) else float(value) for name, value in each.items()}
+        for method, each in figures.iterrows()
+    ]
+
+
+def summary(runs):
+    """Means over the seeds, and sample standard deviations, a row a method."""
+    groups = pd.DataFrame(runs).drop(columns="seed").groupby("method", sort=False)
+    return groups.mean(), groups.std(ddof=1)
+
+
+@report_input_errors
+def main(config):
+    surfaces, config = datasets.load(config)
+    with RunFolder("study_defectgan", config) as folder:
+        print(f"run: {folder.path}")
+        set_up(config.deterministic)
+        training = surfaces.take(surfaces.train).reduced(config.reduce)
+        runs = []
+        for row in config.rows:
+            for seed in config.seeds:
+                path = folder.path / f"{row}-{seed}"
+                changed = replace(config, seed=seed)
+                print(f"\n{row}, seed {seed}")
+                runs += remembered(
+                    path / "result.json",
+                    lambda changed=changed, path=path, row=row: measure(
+                        changed, path, surfaces, training, row
+                    ),
+                )
+        means, deviations = summary(runs)
+        write_json(folder.path / "result.json", {"set": surfaces.name, "runs": runs})
+        write_csv(folder.path / "table.csv", pd.DataFrame(runs))
+        seeds = ", ".join(map(str, config.seeds))
+        show(means, f"{surfaces.name}, means of seeds {seeds}")
+        if len(config.seeds) > 1:
+            show(deviations, "standard deviations")
+
+
+if __name__ == "__main__":
+    main(config)
