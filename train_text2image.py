@@ -30,7 +30,7 @@ from keras_gans.text2image.callbacks import VectorGrids, WordGrids
 from keras_gans.text2image.captioned_images import PARTS
 from keras_gans.text2image.data import Sentences, sentence_batches, vector_batches
 from keras_gans.text2image.dcgan import DCGAN
-from keras_gans.text2image.evaluate import colour_agreement, distances, draw
+from keras_gans.text2image.evaluate import by_eyes, colour_agreement, distances, draw
 from keras_gans.text2image.export import export_text_to_image
 from keras_gans.text2image.gnn import GNN
 from keras_gans.text2image.model import TextToImage
@@ -104,6 +104,7 @@ def run(config, folder, images, vocabulary):
         by_word = draw(network, vocabulary.vectors, vocabulary.encode(shown, config.words))
         word_grid(folder / "words.png", shown, by_word, real)
     figures = distances(pictures, owners, held_out.images, images.images, config.seed)
+    figures |= by_eyes(pictures, owners, held_out.images, config.seed)
     if config.data is None:
         colours = held_out.petals[owners], held_out.centres[owners]
         figures |= colour_agreement(pictures, *colours, config.seed)

@@ -13,7 +13,12 @@ from keras import layers
 from keras_gans.data.levels import to_float
 from keras_gans.errors import InputError
 from keras_gans.files import replacing
-from keras_gans.metrics.features import Extractor, inception_extractor, model_extractor
+from keras_gans.metrics.features import (
+    Extractor,
+    eyes_extractor,
+    inception_extractor,
+    model_extractor,
+)
 from keras_gans.okdgan.config import Config
 from keras_gans.okdgan.crops import CLASSIFIER_HOLD_OUT, Crops, split
 from keras_gans.okdgan.data import crop_batches
@@ -138,7 +143,9 @@ def joined(first: Callable, second: Callable) -> Callable:
 
 
 def named_extractor(config: Config) -> Extractor | None:
-    """The network that the settings name; `None` if one has to be trained.
+    """The network that the settings name, or EfficientNet-Lite0, if it is there and wanted.
+
+    `None` if one has to be trained.
 
     Raises:
         InputError: its file cannot be used, or it takes images of another size.
@@ -146,7 +153,7 @@ def named_extractor(config: Config) -> Extractor | None:
     if config.inception:
         return inception_extractor(config.inception)
     if not config.network:
-        return None
+        return eyes_extractor() if config.eyes else None
     extractor = model_extractor(config.network)
     size = config.image_size
     if extractor.image_size not in (None, (size, size)):

@@ -96,10 +96,12 @@ class Config:
     """Samples of each generator of which the distances are taken."""
     inception: Path | None = None
     """The frozen Inception graph of 2015 (classify_image_graph_def.pb), for FID; or weights of
-    keras.applications' InceptionV3 without top (.h5). Without it a classifier trained here on
-    the crops' classes takes its place, and the figures bear its name."""
+    keras.applications' InceptionV3 without top (.h5). The figures bear the network's name."""
     network: Path | None = None
     """Or a classifier of your own, as .keras file."""
+    eyes: bool = True
+    """Where neither is given, EfficientNet-Lite0 looks at the samples, if keras_gans[eyes] is
+    installed; else, or with --no-eyes, a classifier trained here on the crops' classes."""
     classifier_epochs: Annotated[int, Within(1, 10**5)] = 30
     """Passes over the crops, of the classifier that is trained here."""
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 from keras_gans.data.levels import to_levels
 from keras_gans.metrics.features import Extractor, extract
 from keras_gans.metrics.frechet import frechet_distance, kid
+from keras_gans.metrics.manifold import WIDER, manifold_figures
 from keras_gans.okdgan.config import Config
 from keras_gans.okdgan.crops import Crops
 from keras_gans.okdgan.memorisation import CHECKED, copy_threshold, diversity, nearest_crops
@@ -125,13 +126,18 @@ def measure(
 
     Returns:
         dict: `frechet`, `kid`, and `kid_std` over KID's subsets; with `held_out` also
-        `validation_frechet` and so on; `diversity` of the first 1000 samples.
+        `validation_frechet` and so on; of more than five vectors `precision`, `recall`,
+        `density` and `coverage` of the held-out crops, or else of the real ones, see
+        `manifold_figures`; `diversity` of the first 1000 samples.
     """
     fake = extract(extractor, samples)
     figures = distances(real, fake, seed)
     if held_out is not None:
         others = distances(held_out, fake, seed)
         figures |= {f"validation_{name}": value for name, value in others.items()}
+    compared = real if held_out is None else held_out
+    if min(len(compared), len(fake)) > WIDER:
+        figures |= manifold_figures(compared, fake)
     return figures | {"diversity": diversity(fake[:CHECKED], real, seed)}
 
 

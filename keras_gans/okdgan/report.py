@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 COLUMNS = 12  # samples in a row
 DISTANCES = ("frechet", "kid", "kid_std")
 VALIDATION = tuple(f"validation_{name}" for name in DISTANCES)
-FIGURES = (*DISTANCES, *VALIDATION, "near_copies", "diversity")
+SHARES = ("precision", "recall", "density", "coverage")
+FIGURES = (*DISTANCES, *VALIDATION, "near_copies", "diversity", *SHARES)
 
 
 def report(
@@ -112,17 +113,20 @@ def write_table(folder: Path, frame: pd.DataFrame, network: str, title: str) -> 
     """
     named = column_names(frame, network)
     shown = [name for name in frame.columns[1:] if not name.endswith("_std")]
-    cells = [
-        (row["model"], *(_cell(row, name) for name in shown)) for _, row in frame.iterrows()
-    ]
-    show(title, ("model", *(_heading(named[name]) for name in shown)), cells)
+    shares = [name for name in shown if name in SHARES]
+    for part, heading in (([x for x in shown if x not in SHARES], title), (shares, "shares")):
+        cells = [
+            (row["model"], *(_cell(row, name) for name in part)) for _, row in frame.iterrows()
+        ]
+        if part:
+            show(heading, ("model", *(_heading(named[name]) for name in part)), cells)
     write_csv(folder / "table.csv", frame.rename(columns=named))
     draw_table(folder / "table.png", frame[frame["model"] != "best"], named)
 
 
 def column_names(frame: pd.DataFrame, network: str) -> dict[str, str]:
     """dict: what the figures of a table are called with a network's name, see `metric_name`."""
-    names = {"near_copies": "near-copies"}
+    names = {"near_copies": "near-copies"} | {name: f"{name}_{network}" for name in SHARES}
     for prefix in ("", "validation_"):
         for metric in ("frechet", "kid"):
             names[prefix + metric] = prefix + metric_name(metric, network)

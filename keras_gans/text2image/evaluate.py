@@ -8,6 +8,9 @@ import tensorflow as tf
 from skimage.color import rgb2lab
 
 from keras_gans.data.levels import to_levels
+from keras_gans.metrics.features import extract, eyes_extractor, metric_name
+from keras_gans.metrics.frechet import frechet_distance, kid
+from keras_gans.metrics.manifold import WIDER, manifold_figures
 from keras_gans.text2image.synthetic import CENTRES, PETALS, places
 
 SHUFFLES = 200  # of the captions, for chance
@@ -166,6 +169,36 @@ def distances(
         "real_diversity": float(_rms(images[rows], rows[others], images).mean()),
         "captions": len(pictures),
         "images": len(rows),
+    }
+
+
+def by_eyes(
+    pictures: np.ndarray, owners: np.ndarray, images: np.ndarray, seed: int = 0
+) -> dict[str, float]:
+    """How near pictures are to photographs for EfficientNet-Lite0, which has seen neither.
+
+    Args:
+        pictures, owners, images, seed: see `distances`.
+
+    Returns:
+        dict: Frechet distance and KID to the photographs, `precision`, `recall`, `density` and
+        `coverage` of them, and `nearer`, as in `distances`, by the features; each name with
+        the network's. Empty if the network is not installed.
+    """
+    extractor = eyes_extractor()
+    if extractor is None:
+        return {}
+    fake, real = (extract(extractor, each) for each in (pictures, images))
+    rows, place = np.unique(owners, return_inverse=True)
+    other = rows[derangement(len(rows), seed)][place]
+    own, apart = (np.linalg.norm(fake - real[each], axis=1) for each in (owners, other))
+    shares = {"nearer": 100 * float(np.mean((own < apart) + 0.5 * (own == apart)))}
+    if min(len(fake), len(real)) > WIDER:
+        shares |= manifold_figures(real, fake)
+    return {
+        metric_name("frechet", extractor.name): frechet_distance(real, fake),
+        metric_name("kid", extractor.name): kid(real, fake, seed=seed)[0],
+        **{f"{name}_{extractor.name}": value for name, value in shares.items()},
     }
 
 

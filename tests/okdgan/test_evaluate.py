@@ -60,7 +60,9 @@ def test_distances_of_samples():
     assert other["kid"] > same["kid"]
     both = measure(extractor, real, samples, seed=0, held_out=real + 1)
     held_out = {f"validation_{name}": other[name] for name in ("frechet", "kid", "kid_std")}
-    assert both == {**same, **held_out}
+    shares = {name: other[name] for name in ("precision", "recall", "density", "coverage")}
+    assert both == {**same, **held_out, **shares}
+    assert same["precision"] == same["coverage"] == 1 and not any(shares.values())
     assert same["diversity"] == pytest.approx(1) and other["diversity"] == pytest.approx(1)
 
 
