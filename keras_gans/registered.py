@@ -8,6 +8,7 @@ everything here needs it.
 from importlib import import_module
 
 for module in (
+    "defectgan.attention",
     "defectgan.cam",
     "defectgan.model",
     "defectgan.networks",

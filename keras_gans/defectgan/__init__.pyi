@@ -1,3 +1,6 @@
+from .attention import AttentionGAN as AttentionGAN
+from .attention import build_attention_generator as build_attention_generator
+from .attention import build_pooled_discriminator as build_pooled_discriminator
 from .cam import build_cam as build_cam
 from .model import DefectGAN as DefectGAN
 from .networks import build_discriminator as build_discriminator

@@ -31,6 +31,15 @@ SMALL_MARKS = REDUCED | dict(
     cam_steps=300,
 )  # fmt: skip
 
+# Masks by attention, what 2 cores train in minutes
+ATTENTION = dict(
+    channels=None, image_size=96, crops=True, flatten=None, width=12, critic_width=16,
+    candidates=4, patch_share=0.001, margin=2.0, critic_warmup=400, batch_size=2, epochs=8,
+    steps_per_epoch=80, learning_rate=5e-4, critic_learning_rate=3e-4, mirror="both",
+    calibration=CalibrationRule(reach=100, share=0.3, dilation=0), baseline_width=16,
+    baseline_batch_size=8, segnet_steps=700, segnet_stages=4, cam_steps=300, cam_stages=3,
+)  # fmt: skip
+
 # Without --data
 BUILT_IN = REDUCED | dict(
     image_size=80, critic_warmup=400, epochs=12, mirror="turn", relight=0.0, segnet_steps=500,
@@ -50,6 +59,9 @@ class Config:
     """A small network and our additions to the losses, where not given: for CPUs."""
     small_marks: bool = False
     """`--reduced` for defects of some pixels on large, unevenly lit images."""
+    design: Literal["paper", "attention"] = "paper"
+    """ "attention": the generators give a content and a mask of where it goes, and one critic
+    judges the crops of an image together (ours); with its own settings, where not given."""
     types: tuple[str, ...] = ()
     """The types of defects to train and test on; all where none is given."""
     hold_out: str | None = None
@@ -67,9 +79,10 @@ class Config:
     """Whole factor by which images are reduced before all else; masks come back at full size.
     None: the least at which the largest image fits IMAGE_SIZE, where its mirror image fills
     what is left; with CROPS, one at which a crop shows much of an image."""
-    flatten: Annotated[int, Within(0, 4096)] = 0
+    flatten: Annotated[int | None, Within(0, 4096)] = 0
     """Flat-field correction before all else: the mean of so many pixels to every side is taken
-    off, their standard deviation divided by (ours). 0 for none."""
+    off, their standard deviation divided by (ours). 0 for none, 4096 for the mean of an image;
+    None: 16 where the light within the images varies more than the texture, else 4096."""
     width: Annotated[int, Within(1, 1024)] = 64
     """Filters of the generators' first convolution."""
     blocks: Annotated[int, Within(1, 100)] = 9
@@ -93,6 +106,14 @@ class Config:
     """Share of an image's patches that the adversarial losses look at, the worst (ours)."""
     margin: Annotated[float | None, Within(0, 100)] = None
     """Patches count relative to their image's mean, which defects exceed by so much (ours)."""
+    mask_weight: Annotated[float, Within(0, 1e6)] = 3.0
+    """Attention: of the masks' means, which keeps them small."""
+    binary_weight: Annotated[float, Within(0, 1e6)] = 0.5
+    """Attention: of the masks' m (1 - m), which makes them binary."""
+    agreement_weight: Annotated[float, Within(0, 1e6)] = 1.0
+    """Attention: G1 takes a defect away where G2 put it on."""
+    mask_warmup: Annotated[int, Within(1, 10**7)] = 60
+    """Attention: steps of the generators over which MASK_WEIGHT rises from 0."""
     weak_labels: bool = False
     """The discriminators also learn to tell real NG from real P (ours)."""
     critic_warmup: Annotated[int, Within(0, 10**7)] = 0
@@ -143,6 +164,8 @@ class Config:
 
     def preset(self) -> dict:
         """Defaults that these settings ask for."""
+        if self.design == "attention":
+            return ATTENTION
         if self.data is None:
             return BUILT_IN
         return SMALL_MARKS if self.small_marks else REDUCED if self.reduced else {}
@@ -171,5 +194,15 @@ class Config:
 
     @property
     def view(self) -> View:
-        """How the generator sees images when used; `reduce` is known once the images are."""
-        return View(self.image_size, reduce=self.reduce, flatten=self.flatten)
+        """How the generator sees images when used; `reduce` is known once the images are.
+
+        With attention tiles are twice as large as crops: nothing is normalised over a tile, and
+        fewer borders, which it cannot see beyond, are better.
+        """
+        tile = self.image_size * (2 if self.design == "attention" else 1)
+        return View(tile, reduce=self.reduce, flatten=self.flatten)
+
+    @property
+    def bag(self) -> int:
+        """Crops of one image that training draws at a time."""
+        return self.candidates if self.design == "attention" else 1

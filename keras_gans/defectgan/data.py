@@ -28,6 +28,7 @@ def unpaired_batches(
     seed: int,
     mirror: str = "horizontal",
     relight: float = 0.0,
+    bag: int = 1,
 ) -> Callable:
     """Batches for DefectGAN: crops of defective and of defect-free images, unpaired.
 
@@ -38,6 +39,7 @@ def unpaired_batches(
         seed: with the step's number it decides all that is random.
         mirror: one of `MIRRORS`.
         relight: strength of `relit`, so that the light does not tell the classes apart.
+        bag: crops of each image, a divisor of `batch_size`; see `Crops.draw`.
 
     Returns:
         function of a step's number to (ng, p), float32 (B, S, S, C) in [-1, 1]; see
@@ -47,7 +49,7 @@ def unpaired_batches(
 
     def batch(step):
         crops = [
-            to_float(source.draw(step, batch_size, [seed, kind]))
+            to_float(source.draw(step, batch_size, [seed, kind], bag))
             for kind, source in enumerate(sources)
         ]
         if relight:
@@ -132,7 +134,9 @@ class Crops:
         self.size = size
         self.chances = tf.constant(MIRRORS[mirror])
 
-    def draw(self, step: tf.Tensor, batch_size: int, seed: list[int]) -> tf.Tensor:
+    def draw(
+        self, step: tf.Tensor, batch_size: int, seed: list[int], bag: int = 1
+    ) -> tf.Tensor:
         """The crops of one step, uint8 (B, S, S, C): a function of (seed, step).
 
         Every image is drawn once before any is drawn again.
@@ -141,12 +145,20 @@ class Crops:
             step: int64 scalar.
             batch_size: crops wanted.
             seed: two ints.
+            bag: so many crops, one after the other, are of one image, each from its own part of
+                the image's longer side.
         """
         positions = step * batch_size + tf.range(batch_size, dtype=tf.int64)
-        indices = endless_order(positions, self.count, seed)
+        indices = endless_order(positions // bag, self.count, seed)
         key = tf.stack([tf.constant(2 * seed[0] + seed[1], tf.int64), step])
         numbers = tf.random.stateless_uniform([batch_size, 5], key)
-        return self.cut(indices, numbers[:, :2], numbers[:, 2:] < self.chances)
+        places = numbers[:, :2]
+        if bag > 1:
+            shapes = tf.gather(self.shapes, indices)
+            longer = tf.one_hot(tf.argmax(shapes, axis=1), 2, on_value=True, off_value=False)
+            parts = (tf.cast(positions % bag, tf.float32)[:, None] + places) / bag
+            places = tf.where(longer, parts, places)
+        return self.cut(indices, places, numbers[:, 2:] < self.chances)
 
     def cut(self, indices: tf.Tensor, places: tf.Tensor, mirrored: tf.Tensor) -> tf.Tensor:
         """Cuts a crop out of each chosen image, uint8 (B, S, S, C).

@@ -12,7 +12,7 @@ from keras_gans.data.folders import check_data_folder, in_threads, subfolders
 from keras_gans.data.images import read_grey_or_rgb
 from keras_gans.defectgan.config import Config
 from keras_gans.defectgan.dagm import is_dagm, list_dagm
-from keras_gans.defectgan.flatten import flattened_surfaces
+from keras_gans.defectgan.flatten import chosen_radius, flattened_surfaces
 from keras_gans.defectgan.layout import SUFFIXES, Listed, pictures
 from keras_gans.defectgan.magnetic_tiles import is_magnetic_tiles, list_magnetic_tiles
 from keras_gans.defectgan.masks import print_notes, read_mask
@@ -33,7 +33,7 @@ def load(config: Config) -> tuple[Surfaces, Config]:
     """The surfaces that a run is on, flattened where wanted, and its complete settings.
 
     Returns:
-        surfaces, and `config` with `channels` and `reduce` chosen by them where they are None.
+        surfaces, and `config` with `channels`, `reduce` and `flatten` chosen by them if None.
 
     Raises:
         InputError: as `load_surfaces`; settings that these surfaces do not allow.
@@ -50,7 +50,8 @@ def load(config: Config) -> tuple[Surfaces, Config]:
     config = replace(
         config,
         channels=config.channels or surfaces.channels,
-        reduce=config.reduce or chosen_reduction(surfaces, config.image_size, config.crops),
+        reduce=config.reduce
+        or chosen_reduction(surfaces, config.image_size, config.crops, config.bag),
     )
     surfaces = surfaces.with_channels(config.channels)
     if config.types:
@@ -58,17 +59,23 @@ def load(config: Config) -> tuple[Surfaces, Config]:
     if config.hold_out:
         surfaces = surfaces.hold_out(config.hold_out)
     print(surfaces.describe())
+    if config.flatten is None:
+        config = replace(config, flatten=chosen_radius(surfaces.take(surfaces.train)))
     if config.flatten:
         surfaces = flattened_surfaces(surfaces, config.flatten)
     _check(surfaces, config)
     return surfaces, config
 
 
-def chosen_reduction(surfaces: Surfaces, image_size: int, crops: bool) -> int:
+def chosen_reduction(surfaces: Surfaces, image_size: int, crops: bool, bag: int = 1) -> int:
     """The factor at which the largest image fits a square of `image_size`.
 
-    With `crops`: at which half of the images are at most 5/3 of a crop high or wide.
+    With `crops`: at which half of the images are at most 5/3 of a crop high or wide. With more
+    than one crop of an image in a `bag`: at which these are about as large as the image.
     """
+    if bag > 1:
+        areas = [np.prod(image.shape[:2]) for image in surfaces.images]
+        return max(1, round(np.sqrt(np.median(areas) / bag) / image_size))
     if not crops:
         return -(-max(max(image.shape[:2]) for image in surfaces.images) // image_size)
     side = np.median([min(image.shape[:2]) for image in surfaces.images])

@@ -9,6 +9,7 @@ from keras_gans.defectgan.view import View
 
 # Of flattened images:
 MIDDLE, GAIN = 128.0, 32.0  # the mean's and one standard deviation's place in 0..255
+WHOLE = 4096  # the radius that stands for all of an image
 FLOOR = 2.0  # grey levels, added to the standard deviation: noise in the dark stays noise
 
 
@@ -89,6 +90,10 @@ def _fading(number, count, tile, overlap):
 def flattened(image: np.ndarray, radius: int) -> np.ndarray:
     """`flatten.flattened` of one image, uint8 (H, W, C), in NumPy."""
     pixels = image.astype(np.float32)
+    if radius >= WHOLE:
+        rest = pixels - pixels.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)
+        scale = (np.sqrt(np.square(rest).mean(dtype=np.float64)) + FLOOR) / GAIN
+        return np.clip(np.rint(MIDDLE + rest / np.float32(scale)), 0, 255).astype(np.uint8)
     rest = pixels - _local_mean(pixels, radius)
     squares = np.square(rest).mean(axis=-1, keepdims=True)
     scale = (np.sqrt(_local_mean(squares, radius)) + FLOOR) / GAIN

@@ -1,0 +1,242 @@
+"""DefectGAN with attention: the generators also say where they change an image (ours).
+
+`G(x) = m c + (1 - m) x`, as in GANimation (Pumarola et al. 2018) and attention-guided CycleGAN
+(Mejjati et al. 2018): a content c, and a mask m that is kept small and binary. One critic
+judges all crops of an image together, as its label does (multiple instances).
+"""
+
+from functools import partial
+
+import keras
+import tensorflow as tf
+from keras import layers, ops
+
+from keras_gans.losses import cycle_consistency, log_adversarial
+from keras_gans.training.model import StepModel
+
+START = -3.0  # of the mask's logits: 5 % of everything is changed at first
+
+
+def build_attention_generator(
+    channels: int = 3, width: int = 12, image_size: int | None = None
+) -> keras.Model:
+    """Builds a U-Net (Ronneberger et al. 2015) for content and mask, without normalisation.
+
+    Two stages of pooling, skips at full resolution. What it makes of a pixel does not depend on
+    pixels far away, so tiles agree where they overlap.
+
+    Args:
+        channels: of the images.
+        width: filters of the first convolution; each stage has twice as many.
+        image_size: side of the images, a multiple of 4, or `None` for any such size.
+
+    Returns:
+        Model from images (N, H, W, channels) in [-1, 1] to such images; the output of its layer
+        `mask` is m, (N, H, W, 1) in [0, 1].
+    """
+    images = keras.Input((image_size, image_size, channels), name="images")
+    fine = _conv(width)(images)
+    middle = _conv(2 * width)(_conv(2 * width)(layers.AveragePooling2D(2)(fine)))
+    x = layers.AveragePooling2D(2)(middle)
+    for _ in range(3):
+        x = _conv(4 * width)(x)
+    for factor, skip in ((2, middle), (1, fine)):
+        x = layers.UpSampling2D(2, interpolation="bilinear")(x)
+        x = _conv(factor * width)(layers.Concatenate()([x, skip]))
+    content = layers.Conv2D(
+        channels, 3, padding="same", activation="tanh", dtype="float32", name="content"
+    )(x)
+    mask = layers.Conv2D(
+        1, 3, padding="same", activation="sigmoid", dtype="float32", name="mask",
+        kernel_initializer="zeros", bias_initializer=keras.initializers.Constant(START),
+    )(x)  # fmt: skip
+    return keras.Model(images, images + mask * (content - images), name="attention_generator")
+
+
+def build_pooled_discriminator(
+    channels: int = 3, width: int = 16, image_size: int | None = None
+) -> keras.Model:
+    """Builds a discriminator of marks: one logit for every 4x4 pixels, of patches of 28.
+
+    Without normalisation, which would tell each patch about the whole image.
+
+    Args:
+        channels: of the images.
+        width: filters of the first convolution; the others have twice as many.
+        image_size: side of the images, or `None` for any size.
+
+    Returns:
+        Model from images (N, H, W, channels) in [-1, 1] to logits (N, H/4, W/4, 1), positive
+        for real.
+    """
+    images = keras.Input((image_size, image_size, channels), name="images")
+    x = _conv(width, 4, 2)(images)
+    x = layers.AveragePooling2D(2)(_conv(2 * width)(x))
+    x = _conv(2 * width)(_conv(2 * width)(x))
+    logits = layers.Dense(1, dtype="float32")(x)
+    return keras.Model(images, logits, name="pooled_discriminator")
+
+
+@keras.saving.register_keras_serializable(package="keras_gans")
+class AttentionGAN(StepModel):
+    """DefectGAN whose generators give masks: `G(x) = m c + (1 - m) x` (ours).
+
+    G1 (`cleaner`) takes defects away, G2 (`defecter`) puts them on. One critic stands for D_P
+    and D_NG. The logit of an image is the mean of the least clean share of its patches, each
+    relative to its crop's mean; of a real image all crops count together. Real P and what G2
+    made are to be clean, real NG and what G1 made are not.
+
+    Args:
+        cleaner, defecter: G1 and G2, from `build_attention_generator`.
+        clean_critic: from `build_pooled_discriminator`; positive for clean.
+        candidates: crops of one image. The generators train on the least clean one.
+        patch_share: share of the patches that count.
+        margin: by which a patch must stand out to be as likely a defect as not.
+        cycle_weight: lambda of eq. 3.
+        mask_weight: of the masks' means (sparsity), from 0 to this over the first
+            `mask_warmup` steps: at once it would close the masks before they find anything.
+        binary_weight: of the mean of m (1 - m), 0 where the masks are binary.
+        agreement_weight: of the cross-entropy between the mask with which G2 puts a defect on
+            and the one with which G1 takes it away.
+        mask_warmup: see `mask_weight`.
+        critic_warmup: steps at the start that train the critic alone, on real images.
+    """
+
+    METRICS = ("loss", "critic_loss", "adversarial", "cycle", "mask_ng", "mask_p")
+
+    def __init__(
+        self,
+        cleaner: keras.Model,
+        defecter: keras.Model,
+        clean_critic: keras.Model,
+        candidates: int = 4,
+        patch_share: float = 0.001,
+        margin: float = 2.0,
+        cycle_weight: float = 10.0,
+        mask_weight: float = 3.0,
+        binary_weight: float = 0.5,
+        agreement_weight: float = 1.0,
+        mask_warmup: int = 60,
+        critic_warmup: int = 0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.cleaner, self.defecter, self.clean_critic = cleaner, defecter, clean_critic
+        self.candidates, self.patch_share, self.margin = candidates, patch_share, margin
+        self.cycle_weight, self.mask_weight = cycle_weight, mask_weight
+        self.binary_weight, self.agreement_weight = binary_weight, agreement_weight
+        self.mask_warmup, self.critic_warmup = mask_warmup, critic_warmup
+        # not attributes that Keras tracks: the layers are the generators'
+        self._clean, self._spoil = partial(_masked(cleaner)), partial(_masked(defecter))
+
+    @property
+    def trained(self):
+        return {
+            "g_optimizer": [self.cleaner, self.defecter],
+            "d_optimizer": [self.clean_critic],
+        }
+
+    def call(self, images, training=False):
+        """The images (N, S, S, C) without defects, by G1."""
+        return self.cleaner(images, training=training)
+
+    def step(self, batch, training):
+        """`METRICS`; in evaluation as after the warm-up."""
+        ng, p = batch[:2]
+        if not (self.critic_warmup and training):
+            return self._step(ng, p, training)
+        return tf.cond(
+            self.d_optimizer.iterations < self.critic_warmup,
+            lambda: self._warm_up(ng, p),
+            lambda: self._step(ng, p, True),
+        )
+
+    def _step(self, all_ng, all_p, training):
+        ng, p = self._least_clean(all_ng), self._least_clean(all_p)
+        with tf.GradientTape() as tape:
+            cleaned, masks = self._clean(ops.concatenate([ng, p]))
+            fake_p = ops.split(cleaned, 2)[0]
+            mask_ng, mask_p = ops.split(masks, 2)
+            fake_ng, mask_new = self._spoil(p)
+            back_p, mask_back = self._clean(fake_ng)
+            back_ng = self._spoil(fake_p)[0]
+            adversarial = log_adversarial(self._defective(fake_p), False)
+            adversarial += log_adversarial(self._defective(fake_ng), True)
+            cycle = cycle_consistency(p, back_p) + cycle_consistency(ng, back_ng)
+            loss = adversarial + self.cycle_weight * cycle
+            for mask in (mask_ng, mask_p, mask_new):
+                loss += self._mask_share() * self.mask_weight * ops.mean(mask)
+            loss += self.binary_weight * (unsure(mask_ng) + unsure(mask_new))
+            loss += self.agreement_weight * disagreement(mask_new, mask_back)
+        if training:
+            self.minimize("g_optimizer", loss, tape)
+
+        with tf.GradientTape() as tape:
+            critic_loss = self._real_loss(all_ng, all_p)
+            for fake, defective in ((fake_p, True), (fake_ng, False)):
+                logits = self._defective(tf.stop_gradient(fake))
+                critic_loss += log_adversarial(logits, defective) / 2
+        if training:
+            self.minimize("d_optimizer", critic_loss, tape)
+        return loss, critic_loss, adversarial, cycle, ops.mean(mask_ng), ops.mean(mask_p)
+
+    def _warm_up(self, ng, p):
+        with tf.GradientTape() as tape:
+            critic_loss = self._real_loss(ng, p)
+        self.minimize("d_optimizer", critic_loss, tape)
+        nothing = tf.zeros([])
+        return nothing, critic_loss, nothing, nothing, nothing, nothing
+
+    def _real_loss(self, ng, p):
+        loss = log_adversarial(self._defective(ng, self.candidates), True)
+        return loss + log_adversarial(self._defective(p, self.candidates), False)
+
+    def _defective(self, crops, bag=1):
+        """How defective each `bag` crops are together, (N / bag,), a logit."""
+        standing = self._standing_out(crops) - self.margin
+        standing = ops.reshape(standing, (ops.shape(standing)[0] // bag, -1))
+        patches = standing.shape[1]
+        return ops.mean(
+            ops.top_k(standing, max(1, round(self.patch_share * patches)))[0], axis=1
+        )
+
+    def _least_clean(self, crops):
+        """Of every `candidates` crops (N * candidates, S, S, C) that with the worst patch."""
+        worst = ops.max(self._standing_out(crops), axis=(1, 2, 3))
+        chosen = ops.argmax(ops.reshape(worst, (-1, self.candidates)), axis=1)
+        first = ops.arange(ops.shape(chosen)[0]) * self.candidates
+        return ops.take(crops, first + chosen, axis=0)
+
+    def _standing_out(self, crops):
+        """How far each patch's logit lies below the mean of its crop's."""
+        logits = self.clean_critic(crops)
+        return ops.mean(logits, axis=(1, 2, 3), keepdims=True) - logits
+
+    def _mask_share(self):
+        done = ops.cast(self.g_optimizer.iterations, "float32") + 1
+        return ops.minimum(done / self.mask_warmup, 1.0)
+
+
+def unsure(mask: tf.Tensor) -> tf.Tensor:
+    """Mean of m (1 - m): 0 where a mask is binary, 1/4 where all of it is a half."""
+    return ops.mean(mask * (1 - mask))
+
+
+def disagreement(made: tf.Tensor, found: tf.Tensor) -> tf.Tensor:
+    """Cross-entropy of the mask that G1 found, the one that G2 made being given."""
+    made, least = tf.stop_gradient(made), 1e-4
+    return -ops.mean(made * ops.log(found + least) + (1 - made) * ops.log(1 - found + least))
+
+
+def _conv(filters, size=3, strides=1):
+    def apply(x):
+        x = layers.Conv2D(
+            filters, size, strides, padding="same", kernel_initializer="he_normal"
+        )(x)
+        return layers.LeakyReLU(0.2)(x)
+
+    return apply
+
+
+def _masked(generator):
+    return keras.Model(generator.inputs, [generator.output, generator.get_layer("mask").output])
