@@ -239,4 +239,4 @@ def _conv(filters, size=3, strides=1):
 
 
 def _masked(generator):
-    return keras.Model(generator.inputs, [generator.output, generator.get_layer("mask").output])
+    return keras.Model(generator.input, [generator.output, generator.get_layer("mask").output])

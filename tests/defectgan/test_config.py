@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from keras_gans.defectgan.calibration import CalibrationRule
-from keras_gans.defectgan.config import BUILT_IN, REDUCED, SMALL_MARKS, Config
+from keras_gans.defectgan.config import ATTENTION, BUILT_IN, REDUCED, SMALL_MARKS, Config
 from keras_gans.defectgan.view import View
 from keras_gans.errors import InputError
 from keras_gans.training.settings import check_limits, parse
@@ -24,14 +24,19 @@ def test_the_defaults_are_the_papers():
     assert not (config.residual or config.weak_labels or config.critic_warmup)
     assert not (config.identity_weight or config.change_weight)
     assert (config.critic, config.margin, config.flatten) == ("patch", None, 0)
-    assert not config.guided
+    assert config.design == "paper" and not config.guided
     assert config.critic_rate == 2e-4
     assert config.view == View(256, reduce=None, flatten=0)
 
 
 @pytest.mark.parametrize(
     "arguments, preset",
-    [("--data x --reduced", REDUCED), ("--data x --small-marks", SMALL_MARKS), ("", BUILT_IN)],
+    [
+        ("--data x --reduced", REDUCED),
+        ("--data x --small-marks", SMALL_MARKS),
+        ("--data x --design attention", ATTENTION),
+        ("", BUILT_IN),
+    ],
 )
 def test_what_is_given_goes_before_the_presets(arguments, preset):
     config = parse(Config, arguments.split())
@@ -39,12 +44,12 @@ def test_what_is_given_goes_before_the_presets(arguments, preset):
     given = "--width 5 --candidates 1 --no-weak-labels --reduce 3 --calibration.reach 7"
     config = parse(Config, [*arguments.split(), *given.split()])
     assert (config.width, config.candidates, config.weak_labels) == (5, 1, False)
-    assert config.blocks == preset["blocks"] and config.reduce == 3
+    assert config.blocks == preset.get("blocks", 9) and config.reduce == 3
     rule = preset.get("calibration", CalibrationRule())
     assert config.calibration == dataclasses.replace(rule, reach=7)
 
 
-@pytest.mark.parametrize("preset", [REDUCED, SMALL_MARKS, BUILT_IN])
+@pytest.mark.parametrize("preset", [REDUCED, SMALL_MARKS, ATTENTION, BUILT_IN])
 def test_presets_leave_steps_for_the_generators(preset):
     config = dataclasses.replace(Config(), **preset)
     check_limits(config)

@@ -84,6 +84,21 @@ def test_mirrors(mirror, ways):
         np.testing.assert_array_equal(seen[1], image[:, ::-1].ravel())
 
 
+def test_a_bag_is_of_one_image_and_from_all_of_its_length():
+    tall, wide = distinct(17, 4, 1), distinct(4, 9, 1) + 100
+    crops = Crops([tall, wide], 2)
+    order = []
+    for step in range(4):
+        drawn = crops.draw(tf.constant(step, tf.int64), 4, [0, 0], bag=4).numpy()[:, 0, 0, 0]
+        of_wide = drawn >= 100
+        assert len(set(of_wide)) == 1
+        order.append(of_wide[0])
+        starts = (drawn - 100) % 9 if of_wide[0] else drawn // 4
+        quarters = starts // (2 if of_wide[0] else 4)
+        np.testing.assert_array_equal(quarters, range(4))
+    assert order[0] != order[1] and order[2] != order[3]
+
+
 def test_crops_come_from_everywhere():
     image = distinct(5, 6, 1)
     crops = Crops([image], 3).draw(tf.constant(0, tf.int64), 600, [1, 0]).numpy()

@@ -461,6 +461,9 @@ def test_chosen_reduction():
     assert of((320, 320)) == 2
     assert of((320, 400), (320, 330), (3000, 4000)) == 2
     assert of((512, 512)) == 3
+    # four crops of an image are about as large as it
+    images = [np.zeros((*size, 1), np.uint8) for size in ((630, 250), (80, 80), (640, 640))]
+    assert [chosen_reduction(trained_on([x]), 96, True, 4) for x in images] == [2, 1, 3]
     # whole images: the largest fits
     sizes = (512, 512), (96, 96), (97, 20), (192, 288)
     assert [of(size, crops=False) for size in sizes] == [6, 1, 2, 3]

@@ -5,9 +5,11 @@ import pytest
 from keras_gans.defectgan.cleaner import Cleaner
 from keras_gans.defectgan.detection import Calibration, detect
 from keras_gans.defectgan.detection_graph import build_detection_graph
-from keras_gans.defectgan.flatten import flattened, flattened_surfaces
+from keras_gans.defectgan.flatten import chosen_radius, flattened, flattened_surfaces
+from keras_gans.defectgan.lite import WHOLE
 from keras_gans.defectgan.surfaces import Surfaces
 from keras_gans.defectgan.view import View
+from tests.defectgan.fakes import trained_on
 
 
 @pytest.fixture
@@ -67,6 +69,21 @@ def test_a_constant_image_is_neutral():
     flat, scale = flattened(np.full((1, 9, 7, 1), 200, np.uint8), 4)
     assert (flat.numpy() == 128).all()
     np.testing.assert_allclose(scale, 2 / 32)
+
+
+def test_all_of_an_image(texture):
+    flat, scale = flattened(texture, WHOLE)
+    deviation = texture.std()
+    expected = 128 + 32 * (texture - texture.mean()) / (deviation + 2)
+    np.testing.assert_allclose(flat, np.clip(expected, 0, 255), atol=0.51)
+    np.testing.assert_allclose(scale, np.full((1, 60, 50, 1), (deviation + 2) / 32), rtol=1e-4)
+
+
+def test_light_is_taken_off_where_it_varies_more_than_the_texture(texture):
+    slope = np.linspace(0, 100, 240)[:, None, None]
+    lit = np.clip(np.tile(texture[0], (4, 1, 1)) + slope, 0, 255).astype(np.uint8)
+    assert chosen_radius(trained_on([texture[0]])) == WHOLE
+    assert chosen_radius(trained_on([lit] * 3, [texture[0]] * 5)) == 16
 
 
 def test_surfaces_are_flattened_alone(texture):
