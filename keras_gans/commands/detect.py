@@ -26,7 +26,7 @@ from keras_gans.data.given import given_levels
 from keras_gans.data.pixels import Pixels
 from keras_gans.data.write import write_png
 from keras_gans.defectgan.detection import Calibration
-from keras_gans.defectgan.lite import build_detection
+from keras_gans.defectgan.lite import WHOLE, build_detection
 from keras_gans.defectgan.view import View
 from keras_gans.errors import InputError, printable
 from keras_gans.files import check_folder, replacing
@@ -128,7 +128,8 @@ class Detector:
         """
         image = image if isinstance(image, Pixels) else given_levels(image, self.channels)
         height, width = image.shape[:2]
-        whole = height * width <= PIECE**2
+        # what is flattened by the mean of all of an image cannot be cut
+        whole = height * width <= PIECE**2 or (self.view and self.view.flatten >= WHOLE)
         score, mask = 0.0, np.zeros((height, width), bool)
         for rows, inner_rows in self._pieces(height, whole):
             band = image[rows]
@@ -185,7 +186,7 @@ def _pieces_of(view, calibration):
     )
     sigma = models.number(given, "sigma", 0, MAX_MARGIN, float)
     # a tile that is cut off, what enlarges the change again, then one filter after the other
-    margin = (view.tile + 2) * view.reduce + 4 * view.flatten
+    margin = (view.tile + 2) * view.reduce + (4 * view.flatten if view.flatten < WHOLE else 0)
     margin += reach + dilation + int(4 * sigma + 1)
     if margin > MAX_MARGIN:
         raise ValueError(margin)

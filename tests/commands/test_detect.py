@@ -7,8 +7,10 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_gans.__main__ import main
-from keras_gans.commands.detect import Detector, keep_large
+from keras_gans.commands.detect import Detector, _pieces_of, keep_large
 from keras_gans.commands.overlay import OUTLINE, draw_overlay
+from keras_gans.defectgan.lite import WHOLE
+from keras_gans.defectgan.view import View
 from tests.commands.calls import calls
 from tests.defectgan.fakes import boxes
 
@@ -173,6 +175,22 @@ def test_a_large_image_goes_through_in_pieces(tmp_path, monkeypatch, model):
     score, mask, found = detector(image[..., None])
     assert (score, found) == (whole[0], whole[2]) and len(found) == 3
     np.testing.assert_array_equal(mask, whole[1])
+
+
+def test_what_depends_on_all_of_an_image_goes_through_at_once(tmp_path, monkeypatch):
+    step, margin = _pieces_of(View(64, None, 2, WHOLE), {"reach": 5})
+    seen = []
+
+    def signature(images):
+        seen.append(images.shape)
+        height, width = images.shape[1:3]
+        return {"score": [9.0], "mask": np.full((1, height, width), 255, np.uint8)}
+
+    detector = Detector(tmp_path, 1, 1.0, step, margin, view=View(64, None, 2, WHOLE))
+    vars(detector)["signature"] = signature
+    monkeypatch.setattr("keras_gans.commands.detect.PIECE", 60)
+    score, mask, _ = detector(np.zeros((900, 800, 1), np.uint8))
+    assert seen == [(1, 900, 800, 1)] and score == 9 and mask.all()
 
 
 def test_overlay_by_hand():
