@@ -103,7 +103,8 @@ def main(config):
         print(f"\ncalibrated on defect-free training images: {calibration}")
         measured = run_detectors([defectgan_detector(cleaner, calibration), *others], surfaces)
         cleaning = cleaning_distance(surfaces, cleaner)
-        figures = report.write(run.path, config, surfaces, measured, cleaning)
+        limit = calibration.limit
+        figures = report.write(run.path, config, surfaces, measured, cleaning, limit)
         run.export(export, surfaces, training, cleaner, calibration, figures)
         print(f"figures and pictures: {run.path}")
 

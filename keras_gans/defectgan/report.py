@@ -8,6 +8,7 @@ import pandas as pd
 from keras_gans.defectgan.config import Config
 from keras_gans.defectgan.detection import to_grey
 from keras_gans.defectgan.evaluate import Measured, table
+from keras_gans.defectgan.html_report import write_html
 from keras_gans.defectgan.pictures import GAIN, panel_rows
 from keras_gans.defectgan.surfaces import Surfaces, sizes_of
 from keras_gans.files import write_json
@@ -37,11 +38,13 @@ def write(
     surfaces: Surfaces,
     measured: Measured,
     cleaning: dict[str, float],
+    limit: float,
 ) -> dict[str, float]:
     """Prints table V and how well G1 cleans; writes figures and pictures.
 
     Into the folder go `result.json` (all figures and what they depend on), `detections.csv`
-    (every test image) and `detections.png` (see `choose_examples`).
+    (every test image), `detections.png` (see `choose_examples`) and `report.html` (all of it,
+    see `write_html`).
 
     Args:
         folder: the run's, with the `metrics.jsonl` of every training.
@@ -49,6 +52,7 @@ def write(
         surfaces: what was measured.
         measured: all methods, DefectGAN first.
         cleaning: see `cleaning_distance`.
+        limit: of DefectGAN's `Calibration`.
 
     Returns:
         the figures of DefectGAN.
@@ -76,9 +80,10 @@ def write(
     draw_examples(folder / "detections.png", surfaces, measured, choose_examples(tested))
 
     sizes = sizes_of([surfaces.images[i] for i in tested["index"]])
-    show(
-        timed,
-        f"{surfaces.name}: {len(tested)} test images, {defective} defective, {sizes} pixels",
+    title = f"{surfaces.name}: {len(tested)} test images, {defective} defective, {sizes} pixels"
+    show(timed, title)
+    write_html(
+        folder / "report.html", title, [part[1:] for part in _parts(timed)], tested, limit
     )
     show_cleaning(cleaning)
     return figures.loc[first].dropna().round(4).to_dict()
@@ -117,15 +122,21 @@ def _training_seconds(folder, method):
 
 def show(figures: pd.DataFrame, title: str) -> None:
     """Prints `evaluate.table`, masks and images apart; shares in percent, as in the paper."""
+    for name, headings, rows in _parts(figures):
+        tables.show(f"{title}: {name}" if name == "masks" else name, headings, rows)
+
+
+def _parts(figures):
+    """The table in two parts: name, headings, rows of texts."""
     about_images = figures.columns.isin(ABOUT_IMAGES)
-    for part, heading in ((~about_images, f"{title}: masks"), (about_images, "images")):
+    for part, name in ((~about_images, "masks"), (about_images, "images")):
         columns = figures.columns[part]
-        headings = [HEADINGS.get(name) or name.removeprefix("miou_") for name in columns]
+        headings = [HEADINGS.get(each) or each.removeprefix("miou_") for each in columns]
         rows = [
             [method, *(_cell(*pair) for pair in zip(columns, row, strict=True))]
             for method, *row in figures[columns].itertuples()
         ]
-        tables.show(heading, ["method", *headings], rows)
+        yield name, ["method", *headings], rows
 
 
 def _cell(column, value):

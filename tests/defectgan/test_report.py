@@ -49,13 +49,18 @@ def test_everything_is_written(tmp_path, capsys, surfaces, detectors):
         (tmp_path / name).mkdir()
         rows = [json.dumps({"epoch": 1, "seconds": number}) for number in seconds]
         (tmp_path / name / "metrics.jsonl").write_text("\n".join(rows) + "\n")
-    figures = report.write(tmp_path, Config(seed=3), surfaces, measured, cleaning)
+    figures = report.write(tmp_path, Config(seed=3), surfaces, measured, cleaning, 40.5)
     methods = ["DefectGAN", "CAM", "CAM, half"][: 2 * len(detectors) - 1]
 
     printed = capsys.readouterr().out
     assert "a [set]: 5 test images, 3 defective, 8x6 pixels" in printed
     assert "6.00 -> 3.00" in printed and "75 % of the way" in printed
     assert "scratch" in printed and "stain" in printed and "miou_" not in printed
+
+    page = (tmp_path / "report.html").read_text()
+    scores = measured.rows[measured.rows["method"] == "DefectGAN"]["score"]
+    assert f"bad = {json.dumps(sorted(scores[:3].round(4)))}, chosen = 40.5" in page
+    assert "<h1>a [set]</h1>" in page and "<td>DefectGAN</td>" in page and "://" not in page
 
     result = json.loads((tmp_path / "result.json").read_text())
     conditions = [result[name] for name in ("set", "defective", "free", "seed", "hold_out")]
@@ -80,7 +85,14 @@ def test_everything_is_written(tmp_path, capsys, surfaces, detectors):
     columns = 5 if len(detectors) == 1 else 7
     # a scratch, the stain with a mask, one without defect
     assert picture.shape == (15 + 3 * (15 + 128 + 4), columns * 132)
-    names = {"result.json", "detections.csv", "detections.png", "defectgan", "cam"}
+    names = {
+        "result.json",
+        "report.html",
+        "detections.csv",
+        "detections.png",
+        "defectgan",
+        "cam",
+    }
     assert {file.name for file in tmp_path.iterdir()} == names
 
 
