@@ -21,7 +21,7 @@ from keras_gans.defectgan.config import Config
 if __name__ == "__main__":  # before TensorFlow is imported: it takes seconds
     config = command_line(Config)
 
-from keras_gans.training.device import set_up
+from keras_gans.training.device import set_up, start
 
 from keras_gans.defectgan import baselines, datasets, report
 from keras_gans.defectgan.build import build_defectgan
@@ -88,6 +88,7 @@ def export(run, surfaces, training, cleaner, calibration, figures):
 
 @report_input_errors
 def main(config):
+    start(config)
     surfaces, config = datasets.load(config)
     with RunFolder("train_defectgan", config) as run:
         print(f"run: {run.path}")

@@ -20,7 +20,7 @@ if __name__ == "__main__":  # before TensorFlow is imported, which takes seconds
 
 from dataclasses import replace
 
-from keras_gans.training.device import set_up
+from keras_gans.training.device import set_up, start
 
 import keras
 import numpy as np
@@ -46,11 +46,10 @@ def train(config, folder, scenes, selection, augmentation=None):
           f"{len(validation)} to validate")  # fmt: skip
     weights = None
     if config.halved:
-        half = fit_network(
+        weights = fit_network(
             replace(config, patch_size=config.patch_size // 2, epochs=config.halved),
             folder / "halved", data.halved(training), data.halved(validation), augmentation,
-        )  # fmt: skip
-        weights = half.get_weights()
+        ).get_weights()  # fmt: skip
     return fit_network(config, folder, training, validation, augmentation, weights)
 
 
@@ -135,6 +134,7 @@ def export(run, scenes, network, figures, trusted):
 
 @report_input_errors
 def main(config):
+    start(config)
     scenes = datasets.load(config)
     with RunFolder("train_dscnn", config) as run:
         print(f"run: {run.path}")

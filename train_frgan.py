@@ -19,7 +19,7 @@ from keras_gans.frgan.config import Config
 if __name__ == "__main__":  # before TensorFlow is imported, which takes seconds
     config = command_line(Config)
 
-from keras_gans.training.device import set_up, xla
+from keras_gans.training.device import set_up, start, xla
 
 import keras
 import numpy as np
@@ -132,6 +132,7 @@ def export(run, images, gan, figures):
 
 @report_input_errors
 def main(config):
+    start(config)
     images = datasets.load(config)
     print(describe(images, config.labels or int(np.sum(images.train_labels >= 0))))
     with RunFolder("train_frgan", config) as folder:

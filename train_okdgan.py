@@ -19,7 +19,7 @@ from keras_gans.okdgan.config import Config
 if __name__ == "__main__":  # before TensorFlow is imported, which takes seconds
     config = command_line(Config)
 
-from keras_gans.training.device import set_up, xla
+from keras_gans.training.device import set_up, start, xla
 
 import keras
 
@@ -131,6 +131,7 @@ def export(folder, data, gans, figures):
 
 @report_input_errors
 def main(config):
+    start(config)
     named_extractor(config)  # readable? now, not after hours of training
     crops = None if config.resume else datasets.load(config)
     with RunFolder("train_okdgan", config) as folder:

@@ -18,7 +18,7 @@ from keras_gans.text2image.config import Config
 if __name__ == "__main__":  # before TensorFlow is imported, which takes seconds
     config = command_line(Config)
 
-from keras_gans.training.device import set_up, xla
+from keras_gans.training.device import set_up, start, xla
 
 import keras
 
@@ -132,6 +132,7 @@ def export(folder, images, vocabulary, network, figures):
 
 @report_input_errors
 def main(config):
+    start(config)
     images, vectors = datasets.load(config)
     with RunFolder("train_text2image", config) as folder:
         print(f"run: {folder.path}")

@@ -1,7 +1,8 @@
 """Loss functions: pure, each with its formula and its source.
 
 All compute in float32, or float64 if they are given that: what networks of lower precision give
-is cast first.
+is cast first. In a distributed training, a replica's loss is that of its share of the batch: the
+mean over replicas is the loss of the global batch.
 """
 
 import math
@@ -10,6 +11,8 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 from keras import ops
+
+from keras_gans import replicas
 
 
 @keras.saving.register_keras_serializable(package="keras_gans")
@@ -147,7 +150,7 @@ def feature_matching(features: tf.Tensor, generated: tf.Tensor) -> tf.Tensor:
         scalar.
     """
     difference = ops.mean(_exact(features), axis=0) - ops.mean(_exact(generated), axis=0)
-    return ops.mean(ops.square(difference))
+    return ops.mean(ops.square(replicas.mean(difference)))
 
 
 def wasserstein(real_scores: tf.Tensor, generated_scores: tf.Tensor) -> tf.Tensor:
@@ -203,4 +206,4 @@ def _root(square):
 def _weighted_mean(values, weights):
     if weights is None:
         return ops.mean(values)
-    return ops.divide_no_nan(ops.sum(values * weights), ops.sum(weights))
+    return ops.divide_no_nan(ops.sum(values * weights), replicas.mean(ops.sum(weights)))

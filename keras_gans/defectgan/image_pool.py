@@ -4,6 +4,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from keras_gans import replicas
+
 
 @keras.saving.register_keras_serializable(package="keras_gans")
 class ImagePool(keras.layers.Layer):
@@ -11,7 +13,8 @@ class ImagePool(keras.layers.Layer):
 
     Every image that comes in goes out again with a chance of one half; else it takes the place
     of a random image in the pool, and that one goes out. Until the pool is full all go in and
-    out. The draws are a function of the seed and of how many images came before.
+    out. The draws are a function of the seed and of how many images came before. In a distributed
+    training every replica has the whole pool.
 
     Args:
         shape: (S, S, C) of the images.
@@ -28,8 +31,8 @@ class ImagePool(keras.layers.Layer):
         self.built = True
 
     def call(self, images):
-        results = []
-        for image in ops.unstack(images):
+        results, own = [], ops.shape(images)[0]
+        for image in ops.unstack(replicas.gather(images)):
             count = tf.convert_to_tensor(self.count.value)
             key = tf.stack([tf.constant(self.seed, tf.int64), count])
             place = tf.random.stateless_uniform([], key, 0, self.size, tf.int64)
@@ -42,7 +45,7 @@ class ImagePool(keras.layers.Layer):
             )
             results.append(tf.where(swap & ~filling, old, image))
             self.count.assign(count + 1)
-        return ops.stack(results)
+        return replicas.share(lambda _: ops.stack(results), own)
 
     def get_config(self):
         config = {"shape": self.shape, "size": self.size, "seed": self.seed}

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from keras_gans import replicas
 from keras_gans.defectgan.image_pool import ImagePool
 from keras_gans.losses import cycle_consistency, least_squares_adversarial, log_adversarial
 from keras_gans.training.model import StepModel
@@ -107,11 +108,16 @@ class DefectGAN(StepModel):
         ng, p = batch[:2]  # `train_on_batch` adds sample weights, which have no meaning here
         if not (self.critic_warmup and training):
             return self._step(ng, p, training)
+        if replicas.several():
+            return self._warm_up(ng, p) if replicas.phase() else self._step(ng, p, True)
         return tf.cond(
             self.d_optimizer.iterations < self.critic_warmup,
             lambda: self._warm_up(ng, p),
             lambda: self._step(ng, p, True),
         )
+
+    def phase(self):
+        return int(self.critic_warmup and self.d_optimizer.iterations < self.critic_warmup)
 
     def _step(self, all_ng, all_p, training):
         ng, p = self._least_clean(all_ng), self._least_clean(all_p)

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from keras_gans import replicas
 from keras_gans.losses import consistency, feature_matching, k_plus_one_adversarial
 from keras_gans.training.average import averaged_copy, move_average
 from keras_gans.training.model import StepModel
@@ -113,7 +114,8 @@ class FRGAN(StepModel):
         generated = self.generator(self.latents(count), training=training)
         images = ops.concatenate([labelled, *ops.unstack(views), generated])
         with tf.GradientTape() as tape:
-            logits = self.discriminator(images, training=training)
+            with replicas.stacked(ops.shape(labels)[0], *[count] * (views.shape[0] + 1)):
+                logits = self.discriminator(images, training=training)
             on_labelled = logits[: -(views.shape[0] + 1) * count]
             on_views = logits[-(views.shape[0] + 1) * count : -count]
             supervised = ops.mean(
@@ -142,20 +144,28 @@ class FRGAN(StepModel):
             generator_loss = self._generator_loss(generated, views[0], training)
         if training:
             self.minimize("g_optimizer", generator_loss, tape)
-        self.accuracy.update_state(labels, on_labelled)
+        self.accuracy.update_state(replicas.gather(labels), replicas.gather(on_labelled))
         return loss, supervised, adversarial, difference, generator_loss
+
+    def share(self, batch, number, of):
+        labelled, views = batch[:2]
+        return super().share(labelled, number, of), tf.split(views, of, axis=1)[number]
 
     def latents(self, count: int) -> tf.Tensor:
         """z (count, latent), uniform in [-1, 1] (section 2.2)."""
         length = self.generator.input_shape[1]
-        return keras.random.uniform((count, length), -1.0, 1.0, seed=self.seeds)
+        return replicas.share(
+            lambda count: keras.random.uniform((count, length), -1.0, 1.0, seed=self.seeds),
+            count,
+        )
 
     def _generator_loss(self, generated, real, training):
         if not self.feature_matching:
             logits = self.discriminator(generated, training=training)
             return k_plus_one_adversarial(logits, True)
-        both = self.features(ops.concatenate([real, generated]), training=training)
         count = ops.shape(generated)[0]
+        with replicas.stacked(count, count):
+            both = self.features(ops.concatenate([real, generated]), training=training)
         return feature_matching(tf.stop_gradient(both[:-count]), both[-count:])
 
 

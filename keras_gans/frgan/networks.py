@@ -4,7 +4,9 @@ import keras
 from keras import layers
 
 from keras_gans.layers import (
+    Dropout,
     FusedBatchNormalization,
+    GaussianNoise,
     SqueezeExcite,
     WeightNormConv2D,
     WeightNormConv2DTranspose,
@@ -36,7 +38,7 @@ def build_generator(
     start = _eighth(image_size)
     z = keras.Input((latent,), name="z")
     x = layers.Dense(start * start * 4 * width, use_bias=False)(z)
-    x = layers.ReLU()(layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(x))
+    x = layers.ReLU()(FusedBatchNormalization(momentum=0.9, epsilon=1e-5)(x))
     x = layers.Reshape((start, start, 4 * width))(x)
     for factor in (2, 1):
         x = layers.Conv2DTranspose(
@@ -86,15 +88,15 @@ def build_discriminator(
     """
     _eighth(image_size)
     images = keras.Input((image_size, image_size, channels), name="images")
-    x = layers.GaussianNoise(noise)(images)
-    x = layers.Dropout(dropout)(x)
+    x = GaussianNoise(noise)(images)
+    x = Dropout(dropout)(x)
     for factor in (1, 2):
         for _ in range(3):
             x = _convolution(x, factor * width, 3)
         x = layers.MaxPooling2D(2)(x)
         if factor == 2 and se:
             x = SqueezeExcite()(x)
-        x = layers.Dropout(dropout)(x)
+        x = Dropout(dropout)(x)
     x = _convolution(x, 4 * width, 3)
     for _ in range(2):
         x = _convolution(x, 2 * width, 1)

@@ -4,6 +4,7 @@ from keras_gans.layers.batch_norm import FusedBatchNormalization
 from keras_gans.layers.conv_lstm import PeepholeConvLSTM2D
 from keras_gans.layers.instance_norm import InstanceNormalization
 from keras_gans.layers.max_unpool import IndexedMaxPooling2D, MaxUnpooling2D
+from keras_gans.layers.noise import Dropout, GaussianNoise
 from keras_gans.layers.self_attention import SelfAttention
 from keras_gans.layers.slot_batch_norm import SlotBatchNormalization
 from keras_gans.layers.spectral_norm import (
@@ -21,7 +22,9 @@ from keras_gans.layers.weight_norm import (
 )
 
 __all__ = [
+    "Dropout",
     "FusedBatchNormalization",
+    "GaussianNoise",
     "IndexedMaxPooling2D",
     "InstanceNormalization",
     "MaxUnpooling2D",

@@ -4,6 +4,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from keras_gans import replicas
+
 
 @keras.saving.register_keras_serializable(package="keras_gans")
 class FusedBatchNormalization(keras.layers.BatchNormalization):
@@ -15,6 +17,8 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
 
     Inputs and outputs: images (N, H, W, C), normalised over C. All else that the Keras layer
     can do (masks, `synchronized`, `renorm`, another axis or rank, float64) is left to it.
+
+    In a distributed training, mean and variance are those of the global batch.
 
     Example:
 
@@ -28,7 +32,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         training: bool | None = None,
         mask: tf.Tensor | None = None,
     ) -> tf.Tensor:
-        if not self._can_fuse(inputs, mask):
+        if replicas.several() and training or not self._can_fuse(inputs, mask):
             return super().call(inputs, training=training, mask=mask)
 
         training = bool(training) and self.trainable
@@ -51,6 +55,21 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
             for moving, batch in pairs:
                 moving.assign(moving * self.momentum + batch * (1 - self.momentum))
         return ops.cast(y, self.compute_dtype)
+
+    def _moments(self, inputs, mask):
+        if mask is not None or not replicas.several():
+            return super()._moments(inputs, mask)
+        # relative to the moving mean, which is near: sums of squares then lose no digits
+        channels = inputs.shape[self.axis]
+        shape = [1] * len(inputs.shape)
+        shape[self.axis] = channels
+        near = tf.stop_gradient(ops.cast(self.moving_mean, inputs.dtype))
+        centred = inputs - ops.reshape(near, shape)
+        sums = [ops.sum(x, self._reduction_axes) for x in (centred, ops.square(centred))]
+        count = ops.cast(ops.size(inputs) // channels, inputs.dtype)
+        sums = replicas.total(ops.concatenate([*sums, ops.reshape(count, (1,))]))
+        mean, square = ops.split(sums[:-1] / ops.maximum(sums[-1], 1), 2)
+        return near + mean, square - ops.square(mean)
 
     def _can_fuse(self, inputs, mask):
         return (

@@ -4,6 +4,8 @@ import keras
 import tensorflow as tf
 from keras import layers, ops
 
+from keras_gans import replicas
+
 
 @keras.saving.register_keras_serializable(package="keras_gans")
 class SlotBatchNormalization(layers.Layer):
@@ -12,7 +14,8 @@ class SlotBatchNormalization(layers.Layer):
     Like `BatchNormalization` over a batch (length, batch, ...) that is gone through place by
     place: each place has a mean and a variance a channel, over its images and their pixels, and
     moving averages of both; scale and offset, one a channel, are those of all places. The
-    averages of a place without images stay as they are.
+    averages of a place without images stay as they are. In a distributed training, images are
+    those of the global batch.
 
     Inputs: images (N, H, W, C), and places int (N,), from 0 to `slots` - 1. Output: (N, H, W,
     C).
@@ -45,11 +48,11 @@ class SlotBatchNormalization(layers.Layer):
         mean, variance = self.moving_mean, self.moving_variance
         if training:
             inside = ops.transpose(ops.one_hot(places, self.slots, dtype="float32"))
-            count = ops.sum(inside, axis=1)[:, None]
+            count = replicas.total(ops.sum(inside, axis=1)[:, None])
             inside = inside / ops.maximum(count, 1.0)
-            mean = inside @ ops.mean(x, axis=(1, 2))
+            mean = replicas.total(inside @ ops.mean(x, axis=(1, 2)))
             centred = x - self._of_images(mean, places)
-            variance = inside @ ops.mean(ops.square(centred), axis=(1, 2))
+            variance = replicas.total(inside @ ops.mean(ops.square(centred), axis=(1, 2)))
             pairs = (self.moving_mean, mean), (self.moving_variance, variance)
             for moving, batch in pairs:
                 after = moving * self.momentum + batch * (1 - self.momentum)

@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from keras_gans import replicas
 from keras_gans.losses import log_adversarial, wasserstein
 from keras_gans.okdgan.gan import GAN, slope_penalty
 
@@ -59,7 +60,9 @@ class ACGAN(GAN):
     ) -> tuple[tf.Tensor, tuple]:
         """-L_S - L_C; the figures are -L_C and the shares of images whose class is told."""
         real, labels = batch[:2]
-        images = self.augmented(ops.concatenate([real, generated]))
+        count = ops.shape(real)[0]
+        with replicas.stacked(count, count):
+            images = self.augmented(ops.concatenate([real, generated]))
         scores, logits = self.critic(images, training=training)
         real_scores, generated_scores = ops.split(scores, 2)
         if self.penalty is None:

@@ -4,6 +4,8 @@ the generator learns through them. Not in the paper."""
 
 import tensorflow as tf
 
+from keras_gans import replicas
+
 
 def color(images: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
     """Random brightness, saturation and contrast of each image.
@@ -18,7 +20,11 @@ def color(images: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
     Returns:
         images of the same shape, not clipped to a range.
     """
-    draws = tf.random.stateless_uniform([3, tf.shape(images)[0], 1, 1, 1], key)
+    draws = replicas.share(
+        lambda count: tf.random.stateless_uniform([3, count, 1, 1, 1], key),
+        tf.shape(images)[0],
+        axis=1,
+    )
     brightness, saturation, contrast = tf.unstack(tf.cast(draws, images.dtype))
     images += brightness - 0.5
     mean = tf.reduce_mean(images, axis=3, keepdims=True)
@@ -34,9 +40,7 @@ def translation(images: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
     """
     size = images.shape[1]
     most = round(size / 8)
-    shifts = tf.random.stateless_uniform(
-        [2, tf.shape(images)[0], 1], key, -most, most + 1, dtype=tf.int32
-    )
+    shifts = _pairs(images, key, -most, most + 1)
     # row i of a matrix of shifts has its one at i + shift, or none if that is outside
     rows, columns = tf.unstack(tf.one_hot(tf.range(size) + shifts, size, dtype=images.dtype))
     images = tf.einsum("nij,njwc->niwc", rows, images)
@@ -49,14 +53,21 @@ def cutout(images: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
     Args and returns as for `color`.
     """
     size = images.shape[1]
-    centres = tf.random.stateless_uniform(
-        [2, tf.shape(images)[0], 1], key, 0, size + 1, dtype=tf.int32
-    )
+    centres = _pairs(images, key, 0, size + 1)
     first = centres - size // 4
     inside = (tf.range(size) >= first) & (tf.range(size) < first + size // 2)
     rows, columns = tf.unstack(inside)
     cut = rows[:, :, None, None] & columns[:, None, :, None]
     return tf.where(cut, tf.zeros([], images.dtype), images)
+
+
+def _pairs(images, key, low, high):
+    """Two integers in [low, high) for each image, int32 (2, N, 1)."""
+
+    def draw(count):
+        return tf.random.stateless_uniform([2, count, 1], key, low, high, dtype=tf.int32)
+
+    return replicas.share(draw, tf.shape(images)[0], axis=1)
 
 
 AUGMENTATIONS = {"color": color, "translation": translation, "cutout": cutout}

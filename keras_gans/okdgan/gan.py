@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from keras_gans import replicas
 from keras_gans.layers import update_spectral_norms
 from keras_gans.losses import gradient_penalty, wasserstein
 from keras_gans.okdgan.augment import augment
@@ -93,7 +94,10 @@ class GAN(StepModel):
     def sample_latents(self, batch) -> tf.Tensor:
         """Latents for as many images as the batch has: z (N, latent), standard normal."""
         count = ops.shape(images_of(batch))[0]
-        return keras.random.normal((count, self.generator.inputs[0].shape[1]), seed=self.seeds)
+        length = self.generator.inputs[0].shape[1]
+        return replicas.share(
+            lambda count: keras.random.normal((count, length), seed=self.seeds), count
+        )
 
     def augmented(self, images: tf.Tensor) -> tf.Tensor:
         """The images as the critic sees them."""
@@ -144,5 +148,7 @@ def wgan_gp_loss(
 
 def slope_penalty(scores: Callable, real: tf.Tensor, generated: tf.Tensor, seeds) -> tf.Tensor:
     """`keras_gans.losses.gradient_penalty` at points drawn between the images."""
-    epsilon = keras.random.uniform((ops.shape(real)[0], 1, 1, 1), seed=seeds)
+    epsilon = replicas.share(
+        lambda count: keras.random.uniform((count, 1, 1, 1), seed=seeds), ops.shape(real)[0]
+    )
     return gradient_penalty(scores, real, generated, epsilon)

@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 from keras import layers, ops
 
+from keras_gans import replicas
 from keras_gans.layers import (
     FusedBatchNormalization,
     PeepholeConvLSTM2D,
@@ -179,7 +180,7 @@ def pack_words(values: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor
         tuple: (K, ...), where K is the number of words rounded up to a multiple of `BLOCK` but
         at most N W: the words in their order, then the first ones again; and weights (K,),
         float32, 1 for the words and 0 for their copies. (Without any word: padding, of weight
-        0.)
+        0.) In a distributed training, of those of the global batch what this replica has.
     """
     slots, weights = _packing(mask)
     return tf.gather(_flat(values), slots), weights
@@ -187,14 +188,27 @@ def pack_words(values: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor
 
 def _packing(mask):
     is_word = ops.reshape(mask, (-1,))
-    positions = ops.arange(ops.shape(is_word)[0])
     count = ops.sum(ops.cast(is_word, "int32"))
     in_order = tf.argsort(ops.cast(is_word, "int32"), direction="DESCENDING", stable=True)
+    if replicas.several():
+        return _packing_of_share(in_order, count)
+    positions = ops.arange(ops.shape(is_word)[0])
     repeated = tf.gather(in_order, positions % ops.maximum(count, 1))
     blocks = ops.maximum((count + BLOCK - 1) // BLOCK, 1)
     slots = tf.boolean_mask(repeated, positions < blocks * BLOCK)
     weights = ops.cast(ops.arange(ops.shape(slots)[0]) < count, "float32")
     return slots, weights
+
+
+def _packing_of_share(in_order, count):
+    first, everyone = replicas.before_and_all(count)
+    slots = ops.shape(in_order)[0] * replicas.count()
+    blocks = ops.maximum((everyone + BLOCK - 1) // BLOCK, 1)
+    positions = ops.arange(ops.minimum(blocks * BLOCK, slots))
+    number = positions % ops.maximum(everyone, 1) - first
+    own = (number >= 0) & (number < count)
+    weights = ops.cast(tf.boolean_mask(positions, own) < everyone, "float32")
+    return tf.gather(in_order, tf.boolean_mask(number, own)), weights
 
 
 def _flat(values):

@@ -2,6 +2,7 @@
 
 from keras_gans.machine import cores, onednn
 from keras_gans.quiet import tensorflow as tf
+from keras_gans.training.distribute import start as start
 
 
 def set_up(deterministic: bool = True) -> None:

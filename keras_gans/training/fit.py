@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from keras_gans.data.pipeline import step_dataset
 from keras_gans.errors import OutputError
+from keras_gans.training import distribute
 from keras_gans.training.callbacks import MetricsLog, Speed, StopOnNaN
 from keras_gans.training.checkpoint import EpochCheckpoint
 from keras_gans.training.run_folder import fingerprint
@@ -28,6 +29,8 @@ def fit(
 ) -> int:
     """Trains from the last checkpoint on; nothing happens if all epochs are done.
 
+    By the replicas of `distribute.start`, if there are some: the batch is then the global one.
+
     Args:
         folder: of this training, with `checkpoints/`, `metrics.jsonl` and `tensorboard/`.
         model: compiled, its optimizers built. One with several has `optimizers`, a dict name ->
@@ -41,34 +44,40 @@ def fit(
         epochs that were done before.
 
     Raises:
-        InputError: see `EpochCheckpoint.restore`.
+        InputError: see `EpochCheckpoint.restore` and `distribute.agree`.
         OutputError: the disk is full. What was saved stays.
     """
     steps_per_epoch, epochs = schedule.steps_per_epoch, schedule.epochs
     optimizers = getattr(model, "optimizers", None) or {"optimizer": model.optimizer}
     checkpoint = EpochCheckpoint(model, optimizers, folder / "checkpoints", fingerprint(folder))
     first = checkpoint.restore()
+    if distribute.team():
+        first = distribute.agree(model, batch, schedule, first)
     print(f"\n{folder.name}: {epochs} epochs of {steps_per_epoch} steps"
           + (f", going on after epoch {first}" if first else ""))  # fmt: skip
     log = MetricsLog(folder / "metrics.jsonl")
     log.keep_epochs(first)
     if first == epochs:
         return first
+    every = [
+        StopOnNaN(),
+        Speed(schedule.batch_size),
+        *callbacks,
+        log,
+        keras.callbacks.TensorBoard(folder / "tensorboard", profile_batch=0),
+        checkpoint,
+    ]
     with _disk_reported(folder):
+        if distribute.team():
+            distribute.train(model, batch, schedule, first, every, validation_data)
+            return first
         model.fit(
             step_dataset(batch, first * steps_per_epoch, schedule.steps),
             steps_per_epoch=steps_per_epoch,
             epochs=epochs,
             initial_epoch=first,
             validation_data=validation_data,
-            callbacks=[
-                StopOnNaN(),
-                Speed(schedule.batch_size),
-                *callbacks,
-                log,
-                keras.callbacks.TensorBoard(folder / "tensorboard", profile_batch=0),
-                checkpoint,
-            ],
+            callbacks=every,
             verbose=1 if sys.stdout.isatty() else 2,
             shuffle=False,
         )

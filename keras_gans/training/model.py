@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 from keras.saving import deserialize_keras_object, serialize_keras_object
 
+from keras_gans import replicas
 from keras_gans.training.precision import ready
 
 
@@ -85,7 +86,7 @@ class StepModel(keras.Model, ABC):
         return self._shown(figures)
 
     def minimize(self, name: str, loss: tf.Tensor, tape: tf.GradientTape) -> None:
-        """One update of the networks of an optimizer.
+        """One update of the networks of an optimizer; of a replica, by the mean over replicas.
 
         Args:
             name: of the optimizer.
@@ -96,9 +97,21 @@ class StepModel(keras.Model, ABC):
         variables = [v for network in self.trained[name] for v in network.trainable_variables]
         with tape:  # goes on recording
             loss = optimizer.scale_loss(loss)
-        optimizer.apply(tape.gradient(loss, variables), variables)
+        gradients = replicas.mean_gradients(tape.gradient(loss, variables))
+        optimizer.apply(gradients, variables)
+
+    def share(self, batch, number: int, of: int):
+        """The part of a global batch that replica `number` of `of` has."""
+        return tf.nest.map_structure(lambda values: tf.split(values, of)[number], batch)
+
+    def phase(self) -> int:
+        """Number of the kind of step that comes next, where there are several."""
+        return 0
 
     def _shown(self, figures):
+        if replicas.several():
+            figures = [tf.cast(figure, "float32") for figure in figures]
+            figures = tf.unstack(replicas.mean(tf.stack(figures)))
         for tracker, value in zip(self.trackers, figures, strict=True):
             tracker.update_state(value)
         return {metric.name: metric.result() for metric in self.metrics}

@@ -5,6 +5,7 @@ import hashlib
 import json
 import platform
 import shutil
+import tempfile
 import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from keras_gans.errors import InputError
 from keras_gans.files import numbered, read_json, remove_leftovers, write_json
 
 # where things lie and what is allowed, not what is computed
-NOT_SETTINGS = ("resume", "run_dir", "export", "trust_vectors")
+NOT_SETTINGS = ("resume", "run_dir", "export", "trust_vectors", "replicas")
 
 
 class RunFolder:
@@ -25,7 +26,9 @@ class RunFolder:
 
     A new run gets `runs/<script>/<nnn>/`, or the folder its user names. With `resume` the
     newest run (or the folder named) is opened again, if its settings are the same. A context
-    manager: it lets the folder go at its end (a killed process lets go by itself).
+    manager: it lets the folder go at its end (a killed process lets go by itself). In a training
+    by several processes that is the chief's; the others have a temporary one each, which is
+    removed at the end.
 
     Args:
         script: name of the train script, such as `"train_dscnn"`.
@@ -43,11 +46,16 @@ class RunFolder:
     """
 
     def __init__(self, script, config, root="runs"):
+        from keras_gans.training.distribute import is_chief
+
         settings = to_json(config)
         self.config = config
         self.path = config.run_dir
+        self._follows = not is_chief()
         try:
-            if config.resume:
+            if self._follows:
+                self._follow(Path(root) / script, settings)
+            elif config.resume:
                 self.path = self.path or newest(Path(root) / script)
                 self._check(settings)
                 self._lock()
@@ -55,14 +63,7 @@ class RunFolder:
             else:
                 self.path = self._make(Path(root) / script)
                 self._lock()
-                write_json(
-                    self.path / "config.json",
-                    {
-                        "settings": settings,
-                        "environment": environment(),
-                        "run": uuid.uuid4().hex,
-                    },
-                )
+                self._write(settings)
         except OSError as error:
             raise InputError(
                 f"{error.filename or self.path}: cannot be written ({error.strerror}); choose "
@@ -73,6 +74,9 @@ class RunFolder:
         return self
 
     def __exit__(self, error, *_):
+        if self._follows:
+            shutil.rmtree(self.path, ignore_errors=True)
+            return
         self._held.release()
         # bad input found after this process made the folder, before anything was trained
         trained = any(self.path.rglob("checkpoints/checkpoint"))
@@ -87,7 +91,7 @@ class RunFolder:
                 folders of their SavedModels.
             *trained: what it needs.
         """
-        if self.config.export is None:
+        if self.config.export is None or self._follows:
             return
         done = self.path / "exported.json"
         folders = [Path(str(each)) for each in read_json(done, list)] if done.exists() else []
@@ -136,6 +140,22 @@ class RunFolder:
                 return path
             except FileExistsError:
                 number += 1
+
+    def _write(self, settings):
+        known = {"settings": settings, "environment": environment(), "run": uuid.uuid4().hex}
+        write_json(self.path / "config.json", known)
+
+    def _follow(self, parent, settings):
+        """A folder for a while, with what the run had stored for its going on."""
+        folder = Path(tempfile.mkdtemp(prefix="keras_gans-"))
+        if self.config.resume:
+            self.path = self.path or newest(parent)
+            self._check(settings)
+            left = shutil.ignore_patterns("checkpoints", "samples", "tensorboard", "lock", ".*")
+            shutil.copytree(self.path, folder, ignore=left, dirs_exist_ok=True)
+        self.path = folder
+        if not self.config.resume:
+            self._write(settings)
 
     def _lock(self):
         path = self.path / "lock"
@@ -209,6 +229,17 @@ def environment() -> dict:
         "gpus": len(tf.config.list_physical_devices("GPU")),
         "onednn": machine.onednn(),
     }
+
+
+def comparable(config) -> dict:
+    """What all processes of a training must have alike: settings but for paths, versions."""
+    paths = {name for name, hint in get_type_hints(type(config)).items() if Path in _parts(hint)}
+    known = {name: value for name, value in to_json(config).items() if name not in paths}
+    return known | {name: environment()[name] for name in ("tensorflow", "keras")}
+
+
+def _parts(hint):
+    return hint, *(part for each in get_args(hint) for part in _parts(each))
 
 
 def to_json(config) -> dict:
