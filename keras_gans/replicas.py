@@ -57,7 +57,7 @@ def mean(value: tf.Tensor) -> tf.Tensor:
 
 def mean_gradients(gradients: list[tf.Tensor | None]) -> list[tf.Tensor | None]:
     """The mean over all replicas of each gradient, sent together."""
-    present = [tf.convert_to_tensor(each) for each in gradients if each is not None]
+    present = [tf.identity(tf.convert_to_tensor(each)) for each in gradients if each is not None]
     if not several() or not present:
         return gradients
     context, _ = _thread.context
@@ -124,7 +124,7 @@ def _reduced(operation, value):
     @tf.custom_gradient
     def reduce(value):
         with context:
-            reduced = context.all_reduce(operation, value)
+            reduced = context.all_reduce(operation, tf.identity(value))  # on its device
         return reduced, lambda slope: _reduced(operation, slope)
 
     return reduce(value)

@@ -65,32 +65,29 @@ class Team:
 
     def chiefs(self, values: Sequence) -> list[tf.Tensor]:
         """The values that the chief has."""
+        return self._sums([v if self.worker == 0 else tf.zeros_like(v) for v in values])
+
+    def everyones(self, text: bytes) -> list[bytes]:
+        """The text, of at most `ROOM` bytes, that each worker has."""
+        rows = np.zeros((self.workers, ROOM), np.int32)
+        rows[self.worker, : len(text[:ROOM])] = np.frombuffer(text[:ROOM], np.uint8)
+        [sums] = self._sums([tf.constant(rows)])
+        return [row.astype(np.uint8).tobytes().rstrip(b"\0") for row in sums.numpy()]
+
+    def _sums(self, values):
+        """Over the workers: what the first replica of each has counts."""
 
         @tf.function
         def send(values):
             def step(number):
-                own = values if number == 0 else [tf.zeros_like(value) for value in values]
-                context = tf.distribute.get_replica_context()
-                return context.all_reduce(tf.distribute.ReduceOp.SUM, own)
+                first = number == self.own[0]
+                sent = [tf.identity(v if first else tf.zeros_like(v)) for v in values]
+                with replicas.replica(number):
+                    return [replicas.total(value) for value in sent]
 
-            return [self.strategy.experimental_local_results(each)[0] for each in self.run(step)]
+            return [self.strategy.experimental_local_results(v)[0] for v in self.run(step)]
 
         return send([tf.convert_to_tensor(value) for value in values])
-
-    def everyones(self, text: bytes) -> list[bytes]:
-        """The text, of at most `ROOM` bytes, that each worker has."""
-        padded = text[:ROOM].ljust(ROOM, b"\0")
-
-        @tf.function
-        def send(row):
-            def step(_):
-                return tf.distribute.get_replica_context().all_gather(row, axis=0)
-
-            return self.strategy.experimental_local_results(self.run(step))[0]
-
-        rows = send(tf.constant(np.frombuffer(padded, np.uint8)[None].astype(np.int32)))
-        rows = rows.numpy().astype(np.uint8)[:: len(self.own)]
-        return [row.tobytes().rstrip(b"\0") for row in rows]
 
 
 _team: Team | None = None
