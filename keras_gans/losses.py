@@ -1,8 +1,8 @@
 """Loss functions: pure, each with its formula and its source.
 
 All compute in float32, or float64 if they are given that: what networks of lower precision give
-is cast first. In a distributed training, a replica's loss is that of its share of the batch: the
-mean over replicas is the loss of the global batch.
+is cast first. In a distributed training, a replica's loss is that of its share of the batch;
+the mean over replicas is the loss of the global batch.
 """
 
 import math

@@ -57,9 +57,9 @@ def mean(value: tf.Tensor) -> tf.Tensor:
 
 def mean_gradients(gradients: list[tf.Tensor | None]) -> list[tf.Tensor | None]:
     """The mean over all replicas of each gradient, sent together."""
-    present = [tf.identity(tf.convert_to_tensor(each)) for each in gradients if each is not None]
-    if not several() or not present:
+    if not several():
         return gradients
+    present = [tf.identity(each) for each in gradients if each is not None]
     context, _ = _thread.context
     with context:
         reduced = iter(context.all_reduce(tf.distribute.ReduceOp.MEAN, present))

@@ -159,8 +159,9 @@ class Config:
     """Models go to EXPORT/defectgan/VERSION, those of built-in surfaces to
     EXPORT/defectgan-synthetic; None exports nothing."""
     replicas: Annotated[int, Within(1, 64)] = 1
-    """To try a distributed training out: replicas on this machine's CPU. Several GPUs, TF_CONFIG
-    and Slurm make replicas without it, see docs/scale.md; the batch is always the global one."""
+    """To try a distributed training out: replicas on this machine's CPU. Several GPUs,
+    TF_CONFIG and Slurm make replicas without it, see docs/scale.md; BATCH_SIZE is that of all
+    together."""
     run_dir: Path | None = None
     """The run's folder; by default the next number in runs/train_defectgan."""
     resume: bool = False

@@ -13,8 +13,8 @@ class ImagePool(keras.layers.Layer):
 
     Every image that comes in goes out again with a chance of one half; else it takes the place
     of a random image in the pool, and that one goes out. Until the pool is full all go in and
-    out. The draws are a function of the seed and of how many images came before. In a distributed
-    training every replica has the whole pool.
+    out. The draws are a function of the seed and of how many images came before. In a
+    distributed training every replica has the whole pool.
 
     Args:
         shape: (S, S, C) of the images.

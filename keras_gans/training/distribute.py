@@ -20,7 +20,6 @@ import tensorflow as tf
 from keras_gans import replicas
 from keras_gans.data.pipeline import step_dataset
 from keras_gans.errors import InputError
-from keras_gans.training.callbacks import StopOnNaN
 from keras_gans.training.run_folder import comparable
 from keras_gans.training.schedule import Schedule
 
@@ -145,14 +144,22 @@ def _cluster():
         try:
             known = json.loads(given)
             jobs = {job: len(known["cluster"][job]) for job in known.get("cluster", {})}
-            kind, number = (known["task"][name] for name in ("type", "index")) if jobs else ("", 0)
+            kind, number = (
+                (known["task"][name] for name in ("type", "index")) if jobs else ("", 0)
+            )
             number = int(number) + (jobs.get("chief", 0) if kind == "worker" else 0)
         except (ValueError, TypeError, KeyError, AttributeError):
-            raise InputError(f"TF_CONFIG is not as docs/scale.md has it: {given:.200}") from None
+            raise InputError(
+                f"TF_CONFIG is not as docs/scale.md has it: {given:.200}"
+            ) from None
         workers = jobs.pop("chief", 0) + jobs.pop("worker", 0)
         if jobs and (any(jobs.values()) or kind not in ("chief", "worker")):
             raise InputError(f"TF_CONFIG: chief and worker are all that train here. "
                              f"Received: {sorted(jobs)}")  # fmt: skip
+        if not 0 <= number < max(workers, 1):
+            raise InputError(
+                f"TF_CONFIG: there is no worker {number} of {workers}: {given:.200}"
+            )
         return (resolvers.TFConfigClusterResolver(), number, workers) if workers > 1 else None
     tasks = int(os.environ.get("SLURM_STEP_NUM_TASKS", 1))
     if tasks > 1:
@@ -199,8 +206,8 @@ def reported() -> Iterator[None]:
         if not _team or _team.workers == 1:
             raise
         raise InputError(
-            f"worker {_team.worker}: another worker has ended or cannot be reached (its own last "
-            "line says why, if it could); start all again with --resume"
+            f"worker {_team.worker}: another worker has ended or cannot be reached (its own "
+            "last line says why, if it could); start all again with --resume"
         ) from error
 
 
@@ -223,10 +230,10 @@ def agree(model: keras.Model, batch: Callable, schedule: Schedule, first: int) -
                          f"Received: {schedule.batch_size}")  # fmt: skip
     if _team.workers == 1:
         return first
-    _compare("data", {"digest": data_digest(batch)})
+    _compare("data", {"SHA-256": data_digest(batch)[:12]})
     with reported():
-        first, *values = _team.chiefs([tf.constant(first), *(v.value for v in _state(model))])
-    for variable, value in zip(_state(model), values, strict=True):
+        first, *values = _team.chiefs([tf.constant(first), *(v.value for v in state_of(model))])
+    for variable, value in zip(state_of(model), values, strict=True):
         variable.assign(value)
     return int(first)
 
@@ -248,11 +255,14 @@ def train(
     first: int,
     callbacks: Sequence[keras.callbacks.Callback],
     validation_data=None,
-) -> None:
+) -> list[keras.Model]:
     """`Model.fit` from epoch `first` on, by the replicas; arguments as of `fit`.
 
-    Of each epoch worker 0 alone measures the validation data; its callbacks see `model`, which
-    is its first replica's.
+    Worker 0 alone measures the validation data. Callbacks see `model`, which is this process's
+    first replica's.
+
+    Returns:
+        the models of this process's replicas.
     """
     models = _copies(model)
     steps = schedule.steps_per_epoch
@@ -272,8 +282,8 @@ def train(
 
     shown = is_chief() and sys.stdout.isatty()
     chosen = keras.callbacks.CallbackList(
-        callbacks if is_chief() else [StopOnNaN()], add_progbar=is_chief(),
-        verbose=1 if shown else 2, epochs=schedule.epochs, steps=steps, model=model,
+        callbacks, add_progbar=is_chief(), verbose=1 if shown else 2, epochs=schedule.epochs,
+        steps=steps, model=model,
     )  # fmt: skip
     data = iter(step_dataset(shares, first * steps, schedule.steps))
     _build_metrics(model, batch)
@@ -295,6 +305,7 @@ def train(
     if isinstance(model.optimizer, keras.Optimizer):
         model.optimizer.finalize_variable_values(model.trainable_variables)
     chosen.on_train_end(logs)
+    return models
 
 
 def train_step(model: keras.Model, batch) -> None:
@@ -339,12 +350,13 @@ def _copies(model):
         with tf.device(device):
             copy = type(model).from_config(model.get_config())
             copy.compile_from_config(model.get_compile_config())
-        for ours, theirs in zip(_state(copy), _state(model), strict=True):
+        for ours, theirs in zip(state_of(copy), state_of(model), strict=True):
             ours.assign(theirs)
         models.append(copy)
     return models
 
 
-def _state(model):
+def state_of(model: keras.Model) -> list[keras.Variable]:
+    """All that training changes."""
     optimizers = getattr(model, "optimizers", None) or {"optimizer": model.optimizer}
     return [*model.variables, *(v for each in optimizers.values() for v in each.variables)]

@@ -59,14 +59,16 @@ def fit(
     log.keep_epochs(first)
     if first == epochs:
         return first
-    every = [
-        StopOnNaN(),
-        Speed(schedule.batch_size),
-        *callbacks,
-        log,
-        keras.callbacks.TensorBoard(folder / "tensorboard", profile_batch=0),
-        checkpoint,
-    ]
+    every = [StopOnNaN(), log]
+    if distribute.is_chief():
+        every = [
+            StopOnNaN(),
+            Speed(schedule.batch_size),
+            *callbacks,
+            log,
+            keras.callbacks.TensorBoard(folder / "tensorboard", profile_batch=0),
+            checkpoint,
+        ]
     with _disk_reported(folder):
         if distribute.team():
             distribute.train(model, batch, schedule, first, every, validation_data)

@@ -26,9 +26,9 @@ class RunFolder:
 
     A new run gets `runs/<script>/<nnn>/`, or the folder its user names. With `resume` the
     newest run (or the folder named) is opened again, if its settings are the same. A context
-    manager: it lets the folder go at its end (a killed process lets go by itself). In a training
-    by several processes that is the chief's; the others have a temporary one each, which is
-    removed at the end.
+    manager: it lets the folder go at its end (a killed process lets go by itself). In a
+    training by several processes that is the chief's; the others have a temporary one each,
+    which is removed at the end.
 
     Args:
         script: name of the train script, such as `"train_dscnn"`.
@@ -233,7 +233,9 @@ def environment() -> dict:
 
 def comparable(config) -> dict:
     """What all processes of a training must have alike: settings but for paths, versions."""
-    paths = {name for name, hint in get_type_hints(type(config)).items() if Path in _parts(hint)}
+    paths = {
+        name for name, hint in get_type_hints(type(config)).items() if Path in _parts(hint)
+    }
     known = {name: value for name, value in to_json(config).items() if name not in paths}
     return known | {name: environment()[name] for name in ("tensorflow", "keras")}
 
