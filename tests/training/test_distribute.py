@@ -259,15 +259,12 @@ def test_a_killed_worker_and_how_it_goes_on(scenes):
 
     processes = [script(scenes / f"on-{n}", "--resume", f"--replicas={n}") for n in (1, 4)]
     finish(*processes)
-    theirs = checkpoint_values(scenes / "run" / "paper" / "checkpoints")
-    for folder in (scenes / "on-1", scenes / "on-4"):
-        ours = checkpoint_values(folder / "run" / "paper" / "checkpoints")
-        assert [row["epoch"] for row in rows(folder / "run/paper/metrics.jsonl")] == [
-            *range(1, 13)
-        ]
+    names = ("run", "on-1/run", "on-4/run")
+    theirs, *others = (checkpoint_values(scenes / n / "paper" / "checkpoints") for n in names)
+    logs = [rows(scenes / name / "paper" / "metrics.jsonl") for name in names]
+    for ours in others:
         assert ours.keys() == theirs.keys()
-        for name, value in theirs.items():
-            if value.dtype.kind == "f" and "OPT" not in name:
-                np.testing.assert_allclose(
-                    ours[name], value, rtol=0.02, atol=0.02, err_msg=name
-                )
+    for log in logs:
+        assert [row["epoch"] for row in log] == [*range(1, 13)]
+        assert log[:done] == logs[0][:done]
+        assert log[done]["loss"] == pytest.approx(logs[0][done]["loss"], rel=0.01)
