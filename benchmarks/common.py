@@ -22,7 +22,7 @@ import numpy as np
 # Nothing large is imported up here: all processes would hold it.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from keras_gans.machine import cores
+from keras_gans.machine import cores, processor
 
 CORES = cores()
 
@@ -310,16 +310,11 @@ def rate(seconds):
 
 def machine(packages):
     """Processor, cores and versions, in one line."""
-    model = platform.processor() or platform.machine()
-    information = Path("/proc/cpuinfo")
-    if information.is_file():
-        lines = information.read_text().splitlines()
-        names = [line.split(":", 1)[1] for line in lines if line.startswith("model name")]
-        model = names[0].strip() if names else model
     versions = []
     for package in packages:
         try:
             versions.append(f"{package} {importlib.metadata.version(package)}")
         except importlib.metadata.PackageNotFoundError:
             pass
-    return f"{model}, {CORES} cores; Python {platform.python_version()}, {', '.join(versions)}"
+    python = f"Python {platform.python_version()}"
+    return f"{processor()}, {CORES} cores; {python}, {', '.join(versions)}"

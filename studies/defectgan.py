@@ -35,7 +35,7 @@ if __name__ == "__main__":  # before TensorFlow is imported, which takes seconds
 
 import time
 
-from keras_gans.training.device import set_up
+from keras_gans.training.device import alone, set_up
 
 import pandas as pd
 
@@ -46,6 +46,7 @@ from keras_gans.defectgan.evaluate import run_detectors, table
 from keras_gans.defectgan.patchcore import Settings, patchcore_detectors
 from keras_gans.defectgan.report import show
 from keras_gans.files import remembered, write_json
+from keras_gans.machine import cores, processor
 from keras_gans.report.tables import write_csv
 from keras_gans.training.run_folder import RunFolder
 from train_defectgan import cleaner_of, train_defectgan
@@ -96,6 +97,7 @@ def summary(runs):
 
 @report_input_errors
 def main(config):
+    alone(config)
     surfaces, config = datasets.load(config)
     with RunFolder("study_defectgan", config) as folder:
         print(f"run: {folder.path}")
@@ -117,6 +119,7 @@ def main(config):
         write_json(folder.path / "result.json", {"set": surfaces.name, "runs": runs})
         write_csv(folder.path / "table.csv", pd.DataFrame(runs))
         seeds = ", ".join(map(str, config.seeds))
+        print(f"trained on {processor()}, {cores()} cores")
         show(means, f"{surfaces.name}, means of seeds {seeds}")
         if len(config.seeds) > 1:
             show(deviations, "standard deviations")

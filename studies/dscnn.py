@@ -17,7 +17,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from keras_gans.training.device import set_up
+from keras_gans.training.device import alone, set_up
 
 import keras
 import numpy as np
@@ -157,6 +157,7 @@ def draw_figure_7(frame, config, path):
 
 @report_input_errors
 def main(config):
+    alone(config)
     scenes = datasets.load(config)
     with RunFolder("study_dscnn", config) as folder:
         print(f"run: {folder.path}")

@@ -18,7 +18,7 @@ if __name__ == "__main__":  # before TensorFlow is imported, which takes seconds
 from dataclasses import replace
 from functools import partial
 
-from keras_gans.training.device import set_up
+from keras_gans.training.device import alone, set_up
 
 import numpy as np
 
@@ -97,6 +97,7 @@ def scorer(config, folder, images):
 
 @report_input_errors
 def main(config):
+    alone(config)
     if config.inception:
         inception_2015(config.inception)  # readable? now, not after hours of training
     images = datasets.load(config)

@@ -16,7 +16,7 @@ if __name__ == "__main__":  # before TensorFlow is imported, which takes seconds
 
 from dataclasses import replace
 
-from keras_gans.training.device import set_up
+from keras_gans.training.device import alone, set_up
 
 from keras_gans.files import remembered, write_json
 from keras_gans.okdgan import augmentation_study, datasets
@@ -78,6 +78,7 @@ STUDIES = {"rho": sweep_rho, "augmentation": compare_classifiers}
 
 @report_input_errors
 def main(config):
+    alone(config)
     named_extractor(config)  # readable? now, not after hours of training
     crops = None
     if not config.resume:

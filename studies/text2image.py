@@ -20,7 +20,7 @@ import json
 import re
 from dataclasses import replace
 
-from keras_gans.training.device import set_up
+from keras_gans.training.device import alone, set_up
 
 from keras_gans.files import remembered, write_json
 from keras_gans.text2image import datasets
@@ -70,6 +70,7 @@ def seconds(folder):
 
 @report_input_errors
 def main(config):
+    alone(config)
     images, vectors = datasets.load(config)
     with RunFolder("study_text2image", config) as folder:
         print(f"run: {folder.path}")

@@ -2,6 +2,7 @@
 
 from keras_gans.machine import cores, onednn
 from keras_gans.quiet import tensorflow as tf
+from keras_gans.training.distribute import alone as alone
 from keras_gans.training.distribute import start as start
 
 

@@ -136,6 +136,17 @@ def start(config) -> None:
         sys.stdout = open(os.devnull, "w")
 
 
+def alone(config) -> None:
+    """For studies, which train on one device: what is remembered of them is one process's.
+
+    Raises:
+        InputError: several replicas are asked for.
+    """
+    if config.replicas > 1 or _cluster():
+        raise InputError("a study trains on one device; leave out --replicas, and TF_CONFIG or "
+                         "Slurm's tasks")  # fmt: skip
+
+
 def _cluster():
     """(resolver, number of this worker, workers), or `None` if there is only this one."""
     resolvers = tf.distribute.cluster_resolver
