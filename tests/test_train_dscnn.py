@@ -151,6 +151,7 @@ def test_scene_smaller_than_a_patch(tmp_path, data, monkeypatch, capsys):
     assert not any((tmp_path / "runs" / "train_dscnn").iterdir())
 
 
+@pytest.mark.slow
 def test_photos_are_tested_on_those_held_out(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("keras_gans.dscnn.photo_casts.AT_LEAST", 1)
     (tmp_path / "photos").mkdir()

@@ -115,6 +115,7 @@ def test_labels_are_balanced_and_half_of_them_wrong(folder):
     assert set(stored["labels"]) <= {0, 1, 2}
 
 
+@pytest.mark.slow
 def test_resume_after_sigkill_equals_the_run_never_interrupted(folder, script):
     arguments = [f"--data {folder}/small", SMALL, FULL]
     assert not (folder / "parts" / "labels-only").exists()
@@ -174,6 +175,7 @@ def test_labels_are_not_drawn_again(folder, script, tmp_path, monkeypatch):
     assert (copy / "frgan" / "checkpoints" / "checkpoint").exists()
 
 
+@pytest.mark.slow
 def test_labels_only(folder, script, tmp_path):
     arguments = [f"--data {folder}/small", SMALL, "--epochs 1 --supervised-only"]
     output = script.start(*arguments, f"--run-dir {tmp_path}/run")

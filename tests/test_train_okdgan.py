@@ -113,6 +113,7 @@ def test_what_a_run_shows_and_leaves(folder):
     assert not list(whole.glob(".*"))
 
 
+@pytest.mark.slow
 def test_resume_after_sigkill_equals_the_run_never_interrupted(folder, script):
     arguments = [f"--data {folder}/photos", SMALL, FULL]
     assert not (folder / "parts" / "table.csv").exists()
@@ -174,6 +175,7 @@ def untrained(monkeypatch):
     return trained
 
 
+@pytest.mark.slow
 def test_students_beside_a_single_one_are_exported(
     folder, script, untrained, tmp_path, monkeypatch
 ):

@@ -250,6 +250,7 @@ def test_studies_change_one_setting_of_the_whole_network(study_script, name):
         assert dataclasses.replace(one, **{name: getattr(config, name)}) == config
 
 
+@pytest.mark.slow
 def test_noise_makes_a_dcgan_whose_export_takes_z(folder, script, tmp_path):
     script.start(
         f"--data {folder}/small", SMALL, "--epochs 1 --steps-per-epoch 1 --model dcgan",

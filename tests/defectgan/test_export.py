@@ -213,6 +213,8 @@ import sys
 sys.modules.update({"keras": None, "keras_gans.layers": None})  # an import of them now fails
 from keras_gans.__main__ import main
 
+pytestmark = pytest.mark.slow  # conversions take seconds each
+
 main(["detect", *sys.argv[1:]])
 """
 

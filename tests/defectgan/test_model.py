@@ -322,10 +322,10 @@ def test_a_checkpoint_holds_the_pools(rng, tmp_path):
     assert int(rest.d_optimizer.iterations) == 2
 
 
-@pytest.mark.slow
 # Learning -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_learns_to_take_bright_squares_away(rng):
     size, steps, warmup = 32, 80, 25
     noise = rng.normal(110, 8, (80, 40, 40, 1))

@@ -19,6 +19,8 @@ from keras_gans.metrics.angular import angular_errors
 from tests.dscnn.reference import correct
 from tests.runtimes import RUNTIMES, opened
 
+pytestmark = pytest.mark.slow  # conversions take seconds each
+
 RNG = np.random.default_rng(0)
 IMAGES = [RNG.uniform(0, 1, (40, 56, 3)).astype(np.float32) for _ in range(6)]
 PRECISIONS = ("float32", "int8")  # of three; float16 is the same graph as float32
@@ -70,7 +72,7 @@ def test_saved_model_signatures(network, exported):
         loaded.signatures["illuminant"](images=images[:, :9])
 
 
-@pytest.mark.parametrize("view", ["whole", pytest.param(24, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("view", ["whole", 24])
 def test_signatures_take_the_view_as_the_command_does(network, tmp_path, monkeypatch, view):
     monkeypatch.setattr("keras_gans.dscnn.export.PRECISIONS", ())
     card = {"view": view, "patch_size": 16}

@@ -94,6 +94,8 @@ sys.modules.update(keras=None, keras_gans=None)  # an import of either now fails
 import numpy as np
 import tensorflow as tf
 
+pytestmark = pytest.mark.slow  # conversions take seconds each
+
 images = np.load(sys.argv[2])
 loaded = tf.saved_model.load(sys.argv[1])
 served = loaded.signatures["serving_default"](images=tf.constant(images))
@@ -101,7 +103,6 @@ np.savez(sys.argv[3], **{name: value.numpy() for name, value in served.items()})
 """
 
 
-@pytest.mark.slow
 def test_saved_model_in_a_process_without_our_code(network, exported, tmp_path):
     np.save(tmp_path / "images.npy", IMAGES)
     command = [sys.executable, "-c", READ, exported["saved_model"]]

@@ -331,7 +331,6 @@ def test_labels_only_clips_the_gradient(rng):
 # Learning -----------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def shapes(rng, count):
     """Three kinds of images, 16x16: lines across, lines down, a spot; in any colours."""
     labels = np.arange(count) % 3
@@ -343,6 +342,7 @@ def shapes(rng, count):
     return np.uint8(images.clip(0, 255)), labels
 
 
+@pytest.mark.slow
 def test_few_labels_are_enough_for_easy_classes(rng):
     images, labels = shapes(rng, 300)
     unseen = shapes(rng, 150)

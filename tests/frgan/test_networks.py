@@ -40,7 +40,7 @@ def test_the_papers_generator():
     assert generator.count_params() == 4_959_110
     assert rows(generator) == [
         ("Dense", 8192),
-        ("BatchNormalization", 8192),
+        ("FusedBatchNormalization", 8192),
         ("Reshape", 4, 4, 512),
         ("Conv2DTranspose", 8, 8, 256),
         ("FusedBatchNormalization", 8, 8, 256),

@@ -75,7 +75,7 @@ def small(count, kind=SAGAN, rates=(0.1, 0.1, 0.1), rho=0.3, attention=(), **opt
         build_critic(16, width=2, attention=attention) for _ in range(count if count > 1 else 0)
     ]
     gans = OnlineDistillation(students, connectors, rho=rho)
-    gans.compile(*(keras.optimizers.SGD(rate, 0.9) for rate in rates), run_eagerly=True)
+    gans.compile(*map(keras.optimizers.SGD, rates), run_eagerly=True)
     return gans
 
 
@@ -281,6 +281,7 @@ def test_variables_hold_all_that_a_checkpoint_needs():
 
 def test_optimizers_know_every_variable():
     gans = small(3)
+    gans.compile(*(keras.optimizers.SGD(0.1, momentum=0.9) for _ in range(3)))
     for optimizer, networks in zip(
         gans.optimizers.values(), (gans.generators, gans.critics, gans.connectors), strict=True
     ):

@@ -192,6 +192,7 @@ def test_moving_average_of_the_generator():
     assert np.array(averaged[0]) == pytest.approx(0.999 * before[0] + 0.001 * now[0], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_it_learns_a_shift_of_brightness():
     gan = small((1e-2, 1e-2), lambda rate: keras.optimizers.Adam(rate, 0.0, 0.9))
     real = np.clip(0.2 * REAL + 0.7, -1, 1)

@@ -204,6 +204,8 @@ sys.modules.update(keras=None, keras_gans=None)  # an import of either now fails
 import numpy as np
 import tensorflow as tf
 
+pytestmark = pytest.mark.slow  # conversions take seconds each
+
 captions = ["pink flower", "IRIS GR\\u00dcN", "zorp it"]
 loaded = tf.saved_model.load(sys.argv[1])
 made = loaded.signatures["words"](captions=tf.constant(captions))
@@ -219,7 +221,6 @@ np.savez(sys.argv[2], served=served, **made)
 """
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("network", ["whole"], indirect=True)
 def test_serves_in_a_process_without_our_code(exported, loaded, tmp_path):
     command = [sys.executable, "-c", READ, exported["saved_model"], tmp_path / "made.npz"]

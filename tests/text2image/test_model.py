@@ -223,10 +223,10 @@ def test_train_on_batch_and_call():
     np.testing.assert_array_equal(gan(batch[0]), gan.network(batch[0]))
 
 
-@pytest.mark.slow
 # Learning -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_four_sentences_and_their_colours():
     """Dark red, red, dark blue, blue: neither word alone tells the image."""
     rng = np.random.default_rng(0)

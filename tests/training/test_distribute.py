@@ -71,6 +71,7 @@ def alone():
     return get
 
 
+@pytest.mark.slow
 def test_two_replicas_train_as_one_device(alone, tmp_path):
     """And, asserted by the program, all replicas have the same variables to the bit."""
     process = run("-m", "tests.training.replica_runs", tmp_path / "two.npz", 2, "eager", *FIVE)

@@ -58,6 +58,7 @@ def assert_same(model, other):
         np.testing.assert_array_equal(ours, theirs, err_msg=ours.path)
 
 
+@pytest.mark.slow
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A function from a name to the model after a step, its batch, file and first losses."""
