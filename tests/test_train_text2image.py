@@ -152,6 +152,7 @@ def test_word_vectors_are_of_the_training_captions_alone(folder):
     assert not {"unheard", "word", "an"} & set(words)
 
 
+@pytest.mark.slow
 def test_resume_after_sigkill_equals_the_run_never_interrupted(folder, script):
     arguments = [f"--data {folder}/small", SMALL]
     assert not (folder / "parts" / "result.json").exists()

@@ -27,6 +27,8 @@ from keras_gans.export.runtimes import onnx_session, runner
 from tests.defectgan.fakes import boxes
 from tests.runtimes import RUNTIMES, opened
 
+pytestmark = pytest.mark.slow  # conversions take seconds each
+
 TILE = 32
 CALIBRATION = Calibration(bias=0.4, threshold=6.0, sigma=1.2, dilation=2)
 
@@ -212,8 +214,6 @@ import sys
 
 sys.modules.update({"keras": None, "keras_gans.layers": None})  # an import of them now fails
 from keras_gans.__main__ import main
-
-pytestmark = pytest.mark.slow  # conversions take seconds each
 
 main(["detect", *sys.argv[1:]])
 """

@@ -23,6 +23,8 @@ from keras_gans.frgan.networks import build_discriminator
 from keras_gans.layers import initialize_from_data
 from tests.runtimes import RUNTIMES, opened
 
+pytestmark = pytest.mark.slow  # conversions take seconds each
+
 CLASSES = ("cat", "dög", "emu")
 SIZE = 16
 
@@ -93,8 +95,6 @@ import sys
 sys.modules.update(keras=None, keras_gans=None)  # an import of either now fails
 import numpy as np
 import tensorflow as tf
-
-pytestmark = pytest.mark.slow  # conversions take seconds each
 
 images = np.load(sys.argv[2])
 loaded = tf.saved_model.load(sys.argv[1])

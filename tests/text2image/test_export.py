@@ -29,6 +29,8 @@ from keras_gans.text2image.export import (
 from keras_gans.text2image.networks import build_generator, build_text_to_image
 from tests.runtimes import RUNTIMES, opened
 
+pytestmark = pytest.mark.slow  # conversions take seconds each
+
 W, D, SIZE = 5, 6, 16
 WORDS = ("", "<unknown>", "this", "flower", "is", "pink", "grün", "花", "it", "s", "2")
 CAPTIONS = [
@@ -203,8 +205,6 @@ import sys
 sys.modules.update(keras=None, keras_gans=None)  # an import of either now fails
 import numpy as np
 import tensorflow as tf
-
-pytestmark = pytest.mark.slow  # conversions take seconds each
 
 captions = ["pink flower", "IRIS GR\\u00dcN", "zorp it"]
 loaded = tf.saved_model.load(sys.argv[1])

@@ -58,7 +58,6 @@ def assert_same(model, other):
         np.testing.assert_array_equal(ours, theirs, err_msg=ours.path)
 
 
-@pytest.mark.slow
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A function from a name to the model after a step, its batch, file and first losses."""
@@ -77,6 +76,7 @@ def trained(tmp_path_factory):
     return get
 
 
+@pytest.mark.slow
 def test_a_fresh_process_loads_them(trained):
     models = [trained(name) for name in ("distillation", "text-to-image", "segnet")]
     paths = [str(path) for _, _, path, _ in models]
