@@ -35,6 +35,7 @@ def both(kind, name, *arguments):
     return on_lite, on_tensorflow
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["dscnn", "dscnn-photos"])
 def test_white_balance_is_that_of_tensorflow(name):
     for image in (BLOCKS, LEVELS, BLOCKS[:64, :70]):

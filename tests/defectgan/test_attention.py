@@ -183,6 +183,7 @@ def test_saves_and_loads(rng, tmp_path):
     assert figures[0] == figures[1]
 
 
+@pytest.mark.slow
 def test_the_phone_finds_what_the_server_finds(rng):
     """TFLite, and light corrected by the mean of all of an image."""
     config = Config(design="attention", image_size=16, reduce=2, flatten=WHOLE)

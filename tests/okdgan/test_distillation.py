@@ -157,6 +157,7 @@ def test_gradients_by_hand_in_the_order_critics_connectors_generators():
 # Steps --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind, batch", [(SAGAN, REAL), (ACGAN, (REAL, LABELS))])
 def test_one_student_is_the_gan_alone_to_the_bit(kind, batch):
     data = tf.data.Dataset.from_tensors(batch).repeat(3)

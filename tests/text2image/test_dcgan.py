@@ -174,6 +174,7 @@ def test_real_networks_move_and_repeat(batch):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_it_learns_a_distribution():
     """Bright discs of random colours on dark ground."""
     rng = np.random.default_rng(0)

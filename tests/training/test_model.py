@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from keras_gans.training.precision import computing_in, in_float32
 from tests.training import tiny
-from tests.training.tiny import FUNCTIONAL, MODELS, STEPS, defectgan, eager, gnn, inputs
+from tests.training.tiny import MODELS, STEPS, defectgan, eager, gnn, inputs
 
 FRESH = """
 import json, sys
@@ -144,15 +144,21 @@ def test_a_missing_optimizer():
         model.compile(*tiny.optimizers(1))
 
 
+QUICK, HALVES = ("gnn", "dscnn", "labels-only", "segnet"), ("bfloat16", "float16")
+
+
 # Precision ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "name, precision",
     [
-        *((name, "bfloat16") for name in MODELS),
-        *((name, "float16") for name in FUNCTIONAL),
-        *(pytest.param(name, "float16", marks=pytest.mark.slow) for name in STEPS),
+        *((name, precision) for name in QUICK for precision in HALVES),
+        *(
+            pytest.param(name, precision, marks=pytest.mark.slow)
+            for name in sorted({*MODELS} - {*QUICK})
+            for precision in HALVES
+        ),
     ],
 )
 def test_a_step_in_half_precision(name, precision, trained):

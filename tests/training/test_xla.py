@@ -29,7 +29,7 @@ CASES = {
     "segnet": tiny.segnet,
 }
 
-QUICK = {"dscnn", "gnn"}
+QUICK = {"gnn"}
 
 
 def given(shape, minval=-1.0, maxval=1.0, seed=None):
