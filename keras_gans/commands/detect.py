@@ -341,7 +341,13 @@ def detect_file(
     Raises:
         InputError: the image cannot be used, or a result not be written.
     """
-    image = open_image(path, detector.channels)
+    return detect_image(path, open_image(path, detector.channels), targets, detector, min_area)
+
+
+def detect_image(
+    path: Path, image: Pixels, targets: tuple[Path, Path], detector: Detector, min_area: int
+) -> dict:
+    """`detect_file` of an image that is read already."""
     score, mask, boxes = detector(image, min_area)
     height, width, channels = image.shape
     out = image if channels == 3 else Pixels(Image.new("RGB", (width, height)))

@@ -104,11 +104,11 @@ def _inspected(path, ready, out, detector, min_area):
     same = [other for other in ready if other.stem.lower() == path.stem.lower()]
     try:
         targets = dict(zip(same, detect.output_paths(same, out)))
-        detect.open_image(path, detector.channels)
+        image = detect.open_image(path, detector.channels)
     except InputError as error:
         return {"error": str(error)}
     # a result that cannot be written ends the watch: the image is inspected the next time
-    return detect.detect_file(path, targets[path], detector, min_area)
+    return detect.detect_image(path, image, targets[path], detector, min_area)
 
 
 def _line(row, path):
