@@ -32,8 +32,7 @@ STAGES = (
 )  # fmt: skip
 STEM, HEAD, CLASSES = 32, 1280, 1000
 # Of the levels 0..255, as the network was trained. The PyTorch package's example has ResNet's
-# means and deviations instead: with these 63 % of 60 photographs of daisies are called daisies,
-# with the right ones 88 %.
+# means and deviations instead, with which fewer photographs are named right.
 MEAN, DEVIATION = 127.0, 128.0
 EPSILON = 1e-3  # of batch normalisation
 HEADER, STORAGE = 3, re.compile(r"\d+")
