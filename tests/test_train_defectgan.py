@@ -11,8 +11,10 @@ from PIL import Image
 
 import train_defectgan
 from keras_gans.defectgan.config import Config
+from keras_gans.defectgan.detectors import Found
 from keras_gans.training.settings import command_line
-from tests.runs import Process, equal_checkpoints, rows
+from studies import defectgan as study
+from tests.runs import Process, Script, equal_checkpoints, read_json, rows
 
 SMALL = (
     "--image-size 32 --reduce 2 --channels 1 --width 2 --blocks 1 --critic-width 2 --epochs 3 "
@@ -140,3 +142,31 @@ def test_bad_input(tmp_path, data, arguments, message, monkeypatch, capsys):
     assert error.count("\n") == 1
     assert message in error
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_study_compares_methods_and_goes_on(data, tmp_path, monkeypatch, capsys):
+    trained = []
+
+    def bright(config, folder, surfaces, training):
+        """Finds what is brighter than the noise and a little more with each seed."""
+        trained.append(config.seed)
+
+        def found(image):
+            grey = image[..., 0].astype(np.float32)
+            return {"bright": Found(grey > 130 + config.seed, float(grey.max()), heat=grey)}
+
+        return [found]
+
+    monkeypatch.setattr(study, "ROWS", {"defectgan": bright, "segnet": lambda *_: []})
+    script = Script(study, study.StudyConfig, monkeypatch, capsys)
+    settings = SMALL.replace("--flatten 4 ", "")
+    arguments = f"--data {data} {settings} --rows defectgan segnet --seeds 3 4"
+    output = script.start(arguments, f"--run-dir {tmp_path}/run")
+    assert "means of seeds 3, 4" in output and "standard deviations" in output
+    runs = read_json(tmp_path / "run", "result.json")["runs"]
+    assert [(run["method"], run["seed"]) for run in runs] == [("bright", 3), ("bright", 4)]
+    scratches = [run["miou_scratch"] for run in runs]
+    assert scratches == [1.0, 1.0] and all(run["miou_stain"] == 0 for run in runs)
+    script.start(arguments, f"--run-dir {tmp_path}/run --resume")
+    assert trained == [3, 4]
+    assert "a study trains on one device" in script.refused(arguments, "--replicas 2")

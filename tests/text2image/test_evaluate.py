@@ -3,7 +3,9 @@ import numpy as np
 import pytest
 from keras import ops
 
+from keras_gans.metrics.features import Extractor
 from keras_gans.text2image.evaluate import (
+    by_eyes,
     colour_agreement,
     derangement,
     distances,
@@ -34,6 +36,25 @@ def network():
 def levels(*images):
     """uint8 (N, 4, 4, 3) of grey levels."""
     return np.broadcast_to(np.uint8(images)[:, None, None, None], (len(images), 4, 4, 3))
+
+
+def test_what_other_eyes_see(monkeypatch):
+    monkeypatch.setattr("keras_gans.text2image.evaluate.eyes_extractor", lambda: None)
+    images = levels(*range(0, 240, 20))
+    assert by_eyes(images, np.arange(12), images) == {}
+
+    def features(images):
+        return images.reshape(len(images), -1)[:, :2].astype(np.float32)
+
+    eyes = Extractor("eyes", "0", features)
+    monkeypatch.setattr("keras_gans.text2image.evaluate.eyes_extractor", lambda: eyes)
+    own = by_eyes(images, np.arange(12), images)
+    assert own["nearer_eyes"] == 100 and own["frechet_eyes"] == pytest.approx(0, abs=1e-3)
+    assert own["precision_eyes"] == own["coverage_eyes"] == 1
+    others = by_eyes(images[derangement(12, 0)], np.arange(12), images)  # what it is set beside
+    assert others["nearer_eyes"] == 0
+    far = by_eyes(images // 2 + 120, np.arange(12), images)
+    assert far["frechet_eyes"] > 100 and far["recall_eyes"] < 1
 
 
 def test_draws_a_picture_for_every_word(network):
