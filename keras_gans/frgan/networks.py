@@ -7,6 +7,7 @@ from keras_gans.layers import (
     Dropout,
     FusedBatchNormalization,
     GaussianNoise,
+    MaxPooling2D,
     SqueezeExcite,
     WeightNormConv2D,
     WeightNormConv2DTranspose,
@@ -93,7 +94,7 @@ def build_discriminator(
     for factor in (1, 2):
         for _ in range(3):
             x = _convolution(x, factor * width, 3)
-        x = layers.MaxPooling2D(2)(x)
+        x = MaxPooling2D(2)(x)
         if factor == 2 and se:
             x = SqueezeExcite()(x)
         x = Dropout(dropout)(x)

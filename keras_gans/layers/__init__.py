@@ -3,6 +3,7 @@
 from keras_gans.layers.batch_norm import FusedBatchNormalization
 from keras_gans.layers.conv_lstm import PeepholeConvLSTM2D
 from keras_gans.layers.instance_norm import InstanceNormalization
+from keras_gans.layers.max_pool import MaxPooling2D
 from keras_gans.layers.max_unpool import IndexedMaxPooling2D, MaxUnpooling2D
 from keras_gans.layers.noise import Dropout, GaussianNoise
 from keras_gans.layers.self_attention import SelfAttention
@@ -27,6 +28,7 @@ __all__ = [
     "GaussianNoise",
     "IndexedMaxPooling2D",
     "InstanceNormalization",
+    "MaxPooling2D",
     "MaxUnpooling2D",
     "PeepholeConvLSTM2D",
     "SelfAttention",

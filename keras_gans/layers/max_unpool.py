@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from keras_gans.layers.max_pool import max_pool
+
 
 def upsample(x: tf.Tensor) -> tf.Tensor:
     """Repeats every pixel twice in both directions: (N, H, W, C) to (N, 2H, 2W, C)."""
@@ -39,10 +41,12 @@ class IndexedMaxPooling2D(keras.layers.Layer):
     >>> sparse = MaxUnpooling2D()([maxima, places])
     """
 
-    def call(self, inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def call(
+        self, inputs: tf.Tensor, training: bool | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         if any(side is not None and side % 2 for side in inputs.shape[1:3]):
             raise ValueError(f"height and width must be even. Received: {inputs.shape}")
-        maxima = tf.nn.max_pool2d(inputs, 2, 2, "VALID")
+        maxima = max_pool(inputs, (2, 2), (2, 2), "valid", training)
         x, peaks = tf.stop_gradient(inputs), tf.stop_gradient(maxima)
         # equal values get ranks, of which the highest is the first pixel's
         ranks = tf.constant([[4, 3], [2, 1]], x.dtype)[None, :, :, None]
