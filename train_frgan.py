@@ -33,7 +33,7 @@ from keras_gans.frgan.data import Views, labelled_batches, semi_supervised_batch
 from keras_gans.frgan.evaluate import test_error
 from keras_gans.frgan.export import export_classifier
 from keras_gans.frgan.labelled_images import describe
-from keras_gans.frgan.model import FRGAN, compile_labels_only
+from keras_gans.frgan.model import FRGAN, compile_labels_only, learning_rate
 from keras_gans.frgan.networks import build_discriminator, build_generator
 from keras_gans.frgan.report import print_result
 from keras_gans.layers import initialize_from_data
@@ -55,7 +55,7 @@ def train_frgan(config, folder, images, labelled, labels):
     keras.utils.set_random_seed(config.seed)
     count = len(images.train_images)
     schedule = config.schedule(count)
-    views = Views(2 if config.consistency else 1, config.translate, config.mirror)
+    views = Views(1 + config.consistency, config.translate, config.mirror, config.strong)
     batch = semi_supervised_batches(
         images.train_images, labelled, labels, config.batch_size, config.seed, views
     )
@@ -65,20 +65,16 @@ def train_frgan(config, folder, images, labelled, labels):
     (some, _), (more, *_) = batch(np.int64(0))
     initialize_from_data(discriminator, np.concatenate([some, more]))
     gan = FRGAN(
-        generator,
-        discriminator,
-        config.largest_weight(len(images.classes)),
-        config.ramp_steps(schedule.steps_per_epoch),
-        config.adversarial_weight,
-        config.feature_matching,
-        config.average,
-        config.seed,
-    )
+        generator, discriminator, config.largest_weight(len(images.classes)),
+        config.ramp_steps(schedule.steps_per_epoch), config.adversarial_weight,
+        config.feature_matching, config.average, config.seed,
+    )  # fmt: skip
     initialize_from_data(generator, gan.latents(config.batch_size))
-    rates = config.learning_rate, config.beta_1
+    rates = learning_rate(config, schedule), config.beta_1
     clipped = keras.optimizers.Adam(*rates, global_clipnorm=config.clip)
     gan.compile(keras.optimizers.Adam(*rates), clipped, jit_compile=xla())
-    fit(folder / "frgan", gan, batch, schedule, [Monitor(*images.test, folder / "samples")])
+    monitor = Monitor(*images.test, folder / "samples" if config.adversarial_weight else None)
+    fit(folder / "frgan", gan, batch, schedule, [monitor])
     gan.averaged, gan.generator = in_float32(gan.averaged), in_float32(gan.generator)
     return gan
 
@@ -87,12 +83,12 @@ def train_labels_only(config, folder, images, labelled, labels):
     """The baseline: the discriminator as a classifier, trained on labelled images."""
     keras.utils.set_random_seed(config.seed)
     schedule = config.schedule(len(images.train_images))
-    views = Views(translate=config.translate, mirror=config.mirror)
+    views = Views(1, config.translate, config.mirror, config.strong)
     shown = images.train_images[labelled]
     batch = labelled_batches(shown, labels, config.batch_size, config.seed, views)
     network = built_in(config.precision, build_classifier, config, images)
     initialize_from_data(network, batch(np.int64(0))[0])
-    rates = config.learning_rate, config.beta_1
+    rates = learning_rate(config, schedule), config.beta_1
     compile_labels_only(network, *rates, config.clip, config.average)
     done = fit(folder, network, batch, schedule, [Monitor(*images.test)])
     if config.average and done == config.epochs:  # which `fit` does at its end
@@ -126,6 +122,8 @@ def export(run, images, gan, figures):
         gan.averaged, images.classes, folder / f"frgan-classifier{suffix}", card, some,
         images.test_images[:2000], images.test_labels[:2000],
     )  # fmt: skip
+    if not run.config.adversarial_weight:
+        return [classifier["saved_model"]]
     generator = export_generator(gan.generator, folder / f"frgan-generator{suffix}", card)
     return [classifier["saved_model"], generator["saved_model"]]
 
@@ -140,7 +138,7 @@ def main(config):
         set_up(config.deterministic)
         gan, figures = run(config, folder.path, images)
         write_json(folder.path / "result.json", figures)
-        print_result(figures, gan is not None)
+        print_result(figures, config.method)
         if gan:
             folder.export(export, images, gan, figures)
         print(f"figures and pictures: {folder.path}")

@@ -1,8 +1,9 @@
-"""Tables 2 and 3 and figure 4 of FR-GAN's paper.
+"""Tables 2 and 3 and figure 4 of FR-GAN's paper, and what the GAN adds to its other parts.
 
     python -m studies.frgan table-3 --data DIR --reduced     test error with 500 and 1000 labels
     python -m studies.frgan table-2 --data DIR --reduced     Inception score, figure 3
     python -m studies.frgan figure-4 --data DIR --reduced    all labels, some of them wrong
+    python -m studies.frgan gan-share --data DIR             table 3 beside a Pi-model, no GAN
 
 The settings are those of train_frgan.py, and more: see `StudyConfig`. With `--resume` an
 interrupted study goes on, run by run.
@@ -41,7 +42,7 @@ from train_frgan import run, train_labels_only
 
 
 def run_study(config, folder, images):
-    """All trainings of one of the paper's experiments, then its table and picture."""
+    """All trainings of an experiment, then its table and picture."""
     path, scored = folder / config.study, config.study == "table-2"
     if scored:
         score = scorer(config, folder, images)
@@ -98,6 +99,7 @@ def scorer(config, folder, images):
 @report_input_errors
 def main(config):
     alone(config)
+    tables.variants(config.study, config)  # are there such rows?
     if config.inception:
         inception_2015(config.inception)  # readable? now, not after hours of training
     images = datasets.load(config)

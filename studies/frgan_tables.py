@@ -1,4 +1,4 @@
-"""Tables 2 and 3 and figure 4 of the paper: each is many runs of one script."""
+"""Tables 2 and 3 and figure 4 of the paper, and one of ours: each is many runs of a script."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from keras_gans.frgan.config import SHARES, StudyConfig
 from keras_gans.frgan.report import PUBLISHED, draw_curves, draw_rows, is_svhn
 from keras_gans.report.tables import show, write_csv
 
-STUDIES = ("table-2", "table-3", "figure-4")
+STUDIES = ("table-2", "table-3", "figure-4", "gan-share")
 
 FRGAN = {"se": True, "consistency": True, "supervised_only": False, "label_noise": 0.0}
 ROWS = {
@@ -36,6 +36,12 @@ ROWS = {
         "FR-GAN": FRGAN,
     },
 }
+LABELS_ONLY, *WITH_GAN = ROWS["table-3"]
+ROWS["gan-share"] = {
+    LABELS_ONLY: ROWS["table-3"][LABELS_ONLY],
+    "Pi-model, no GAN": FRGAN | {"adversarial_weight": 0.0},
+    **{row: ROWS["table-3"][row] for row in WITH_GAN},
+}
 
 SAME = {"FR-GAN with regular term": "FR-GAN without SE"}  # the paper's name and ours
 
@@ -53,11 +59,14 @@ PAPER = {
         for labels, error in errors.items()
     },
     "figure-4": {},
+    "gan-share": {},
 }
 COLUMN = {"table-2": "score", "table-3": "labels", "figure-4": "wrong labels, %"}
 PLACE = {"table-2": "{}", "table-3": "{}, {} labels", "figure-4": "{}, {} % wrong labels"}
 WIDEST = 99  # columns are texts: filled with zeros to this, numbers come in their order
 VALUE = {"table-2": "value", "table-3": "test error, %", "figure-4": "accuracy, %"}
+for texts in (COLUMN, PLACE, VALUE):
+    texts["gan-share"] = texts["table-3"]
 
 
 @dataclass(frozen=True)
@@ -77,7 +86,7 @@ def variants(study: str, config: StudyConfig) -> list[Variant]:
 
     Args:
         study: one of `STUDIES`.
-        config: read are `seeds`, and for table 3 `study_labels`.
+        config: read are `rows`, `seeds`, and for test errors `study_labels`.
 
     Returns:
         list of `Variant`. Those of one seed come first, so that a study that is interrupted
@@ -85,19 +94,27 @@ def variants(study: str, config: StudyConfig) -> list[Variant]:
 
     Raises:
         ValueError: for another study.
+        InputError: it has no such row.
     """
     _check(study)
+    for row in config.rows:
+        if row not in ROWS[study]:
+            raise InputError(
+                f"--rows of {study} are: {'; '.join(ROWS[study])}. Received: {row}"
+            )
+    by_labels = {str(n): {"labels": n} for n in config.study_labels}
     columns = {
         "table-2": {"score": {}},
-        "table-3": {str(n): {"labels": n} for n in config.study_labels},
+        "table-3": by_labels,
         "figure-4": {str(p): {"labels": None, "label_noise": p / 100} for p in SHARES},
+        "gan-share": by_labels,
     }[study]
     return [
         Variant(row, column, changes | of_column | {"seed": seed})
         for seed in config.seeds
         for column, of_column in columns.items()
         for row, changes in ROWS[study].items()
-        if changes is not None
+        if changes is not None and row in (config.rows or ROWS[study])
     ]
 
 
@@ -158,7 +175,7 @@ def _results(folder, row):
 
 def _values(study, column, result):
     """Pairs of column and value that a result has for a study."""
-    if study == "table-3":
+    if study in ("table-3", "gan-share"):
         return [(column, result["test_error"])]
     if study == "figure-4":
         return [(column, 100 - result["test_error"])]
@@ -252,7 +269,7 @@ def draw(study: str, frame: pd.DataFrame, path: Path) -> None:
     label = COLUMN[study]
     if study == "figure-4":
         draw_curves(path, frame, label, "test accuracy, %")
-    elif study == "table-3":
+    elif study in ("table-3", "gan-share"):
         draw_rows(path, frame, "test error, %", least=0, legend=label)
     else:
         draw_rows(path, frame, "Inception score", least=1)

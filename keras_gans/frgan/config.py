@@ -67,6 +67,9 @@ class Config:
     """Pixels by which an image is moved at most."""
     mirror: bool = False
     """Mirror images at random: for things that have no writing on them."""
+    strong: bool = False
+    """Change the colours of labelled images, and of one of the two views of unlabelled ones,
+    and cut a square out of them."""
 
     consistency: bool = True
     """The term of equation 9."""
@@ -75,7 +78,8 @@ class Config:
     ramp_epochs: Annotated[int | None, Within(0, 10**6)] = None
     """Epochs in which it rises; by default 80 of 300, or the same share of EPOCHS."""
     adversarial_weight: Annotated[float, Within(0, 1e6)] = 1.0
-    """Of equation 6 in the discriminator's loss; 0.5 in Improved-GAN's code."""
+    """Of equation 6 in the discriminator's loss; 0.5 in Improved-GAN's code. 0 for no
+    generator: what is left is Laine and Aila's Pi-model."""
     feature_matching: bool = False
     """The generator's loss of Improved-GAN instead of the paper's."""
     average: Annotated[float, Within(0, 0.999999)] = 0.0
@@ -87,6 +91,8 @@ class Config:
     steps_per_epoch: Annotated[int | None, Within(1, 10**7)] = None
     """By default as many as show every image once."""
     learning_rate: Annotated[float, Within(1e-12, 100)] = 3e-4
+    decay: bool = False
+    """Lower it to 0 in the course of the training, as a cosine."""
     beta_1: Annotated[float, Within(0, 0.9999)] = 0.5
     """Of Adam; the paper does not say. 0.5 is DCGAN's and Improved-GAN's."""
     clip: Annotated[float | None, Within(1e-6, 1e6)] = None
@@ -126,6 +132,13 @@ class Config:
         """How long a training on so many images is."""
         return Schedule.over(count, self.batch_size, self.steps_per_epoch, self.epochs)
 
+    @property
+    def method(self) -> str:
+        """What a training with these settings is called."""
+        if self.supervised_only:
+            return "labels only"
+        return "FR-GAN" if self.adversarial_weight else "Pi-model"
+
     def ramp_steps(self, steps_per_epoch: int) -> int:
         """Steps in which the weight of the consistency term rises."""
         epochs = self.epochs * 80 / 300 if self.ramp_epochs is None else self.ramp_epochs
@@ -156,6 +169,11 @@ class Config:
             raise InputError(f"--image-size must be a multiple of 8. Received: {size}")
         if self.data is None and (self.download or self.extra):
             raise InputError("--download and --extra need --data, the folder of the set")
+        if not (self.adversarial_weight or self.consistency or self.supervised_only):
+            raise InputError(
+                "--adversarial-weight 0 and --no-consistency leave nothing but labels: give "
+                "--supervised-only"
+            )
         if self.translate > size:
             raise InputError(
                 f"--translate must be at most --image-size, {size}. Received: {self.translate}"
@@ -168,10 +186,13 @@ class Config:
 class StudyConfig(Config):
     """Runs one of the paper's experiments, every variant once a seed. Nothing is exported."""
 
-    study: tyro.conf.Positional[Literal["table-2", "table-3", "figure-4"]]
+    study: tyro.conf.Positional[Literal["table-2", "table-3", "figure-4", "gan-share"]]
+    rows: tuple[str, ...] = ()
+    """Rows to train, by their names in the table; by default all. To share a study out among
+    machines; runs of one in the folder of another are shown together."""
     seeds: Annotated[tuple[int, ...], Within(0, 2**31 - 1)] = (0, 1, 2)
     study_labels: Annotated[tuple[int, ...], Within(2, 10**9)] = (500, 1000)
-    """Columns of table 3."""
+    """Columns of table 3, and of gan-share."""
     score_images: Annotated[int, Within(10, 10**7)] = 10_000
     """Samples of which table 2 takes the Inception score, and real images; as many as there are
     to test on, if that is less."""
@@ -182,12 +203,18 @@ class StudyConfig(Config):
 
     def label_counts(self) -> set[int | None]:
         """Numbers of labels that the runs need."""
-        wanted = {"table-2": {self.labels}, "table-3": set(self.study_labels)}
-        return wanted.get(self.study, {None})
+        if self.study == "figure-4":
+            return {None}
+        return {self.labels} if self.study == "table-2" else set(self.study_labels)
 
     def check(self) -> None:
         """Finds settings that do not go together, before anything is loaded or written."""
         super().check()
+        if not self.adversarial_weight:
+            raise InputError(
+                "--adversarial-weight must be more than 0 in a study, whose rows say what has "
+                "no generator. Received: 0"
+            )
         for name in ("seeds", "study_labels"):
             if not getattr(self, name):
                 raise InputError(

@@ -33,6 +33,13 @@ def ramp_up(step: tf.Tensor | float, steps: int, maximum: float) -> tf.Tensor:
     return maximum * ops.exp(-5.0 * ops.square(1 - t))
 
 
+def learning_rate(config, schedule) -> float | keras.optimizers.schedules.LearningRateSchedule:
+    """That of `Config`, for a `Schedule`: constant, or by `decay` a cosine that ends at 0."""
+    if not config.decay:
+        return config.learning_rate
+    return keras.optimizers.schedules.CosineDecay(config.learning_rate, schedule.steps)
+
+
 @keras.saving.register_keras_serializable(package="keras_gans")
 class FRGAN(StepModel):
     """A generator, and a discriminator that is the classifier.
@@ -47,7 +54,8 @@ class FRGAN(StepModel):
             term and its second view out.
         ramp_steps: steps in which its weight rises.
         adversarial_weight: of eq. 6 in the discriminator's loss; 1 in the paper, 0.5 in
-            Improved-GAN's code.
+            Improved-GAN's code. 0 leaves the generator out, which is then not trained: with the
+            consistency term alone, Laine and Aila's Pi-model.
         feature_matching: whether the generator matches mean features of real images, as in
             Improved-GAN, instead of the paper's loss.
         average: decay of a moving average of the discriminator's weights, in `averaged`; 0
@@ -111,22 +119,24 @@ class FRGAN(StepModel):
         (labelled, labels), views = batch[:2]
         count = ops.shape(views)[1]
 
-        generated = self.generator(self.latents(count), training=training)
-        images = ops.concatenate([labelled, *ops.unstack(views), generated])
+        images = [labelled, *ops.unstack(views)]
+        if self.adversarial_weight:
+            images.append(self.generator(self.latents(count), training=training))
+        others = len(images) - 1
         with tf.GradientTape() as tape:
-            with replicas.stacked(ops.shape(labels)[0], *[count] * (views.shape[0] + 1)):
-                logits = self.discriminator(images, training=training)
-            on_labelled = logits[: -(views.shape[0] + 1) * count]
-            on_views = logits[-(views.shape[0] + 1) * count : -count]
+            with replicas.stacked(ops.shape(labels)[0], *[count] * others):
+                logits = self.discriminator(ops.concatenate(images), training=training)
+            on_labelled, on_others = logits[: -others * count], logits[-others * count :]
             supervised = ops.mean(
                 ops.sparse_categorical_crossentropy(labels, on_labelled, from_logits=True)
             )
-            adversarial = k_plus_one_adversarial(on_views[:count], True)
-            adversarial += k_plus_one_adversarial(logits[-count:], False)
-            loss = supervised + self.adversarial_weight * adversarial
-            difference = tf.zeros([])
+            loss, adversarial, difference = supervised, tf.zeros([]), tf.zeros([])
+            if self.adversarial_weight:
+                adversarial = k_plus_one_adversarial(on_others[:count], True)
+                adversarial += k_plus_one_adversarial(on_others[-count:], False)
+                loss += self.adversarial_weight * adversarial
             if self.consistency_weight:
-                difference = consistency(on_views[:count], on_views[count:])
+                difference = consistency(on_others[:count], on_others[count : 2 * count])
                 loss += difference * ramp_up(
                     self.d_optimizer.iterations, self.ramp_steps, self.consistency_weight
                 )
@@ -138,12 +148,14 @@ class FRGAN(StepModel):
             )
             move_average(*weights, self.average, self.d_optimizer.iterations)
 
-        z = self.latents(count)
-        with tf.GradientTape() as tape:
-            generated = self.generator(z, training=training)
-            generator_loss = self._generator_loss(generated, views[0], training)
-        if training:
-            self.minimize("g_optimizer", generator_loss, tape)
+        generator_loss = tf.zeros([])
+        if self.adversarial_weight:
+            z = self.latents(count)
+            with tf.GradientTape() as tape:
+                generated = self.generator(z, training=training)
+                generator_loss = self._generator_loss(generated, views[0], training)
+            if training:
+                self.minimize("g_optimizer", generator_loss, tape)
         self.accuracy.update_state(replicas.gather(labels), replicas.gather(on_labelled))
         return loss, supervised, adversarial, difference, generator_loss
 
@@ -171,7 +183,7 @@ class FRGAN(StepModel):
 
 def compile_labels_only(
     network: keras.Model,
-    learning_rate: float,
+    learning_rate: float | keras.optimizers.schedules.LearningRateSchedule,
     beta_1: float = 0.5,
     clip: float | None = None,
     average: float = 0.0,

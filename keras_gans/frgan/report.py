@@ -28,13 +28,12 @@ def is_svhn(set_name: str) -> bool:
     return set_name.lower().startswith("svhn")
 
 
-def print_result(figures: dict, trained: bool) -> None:
-    """Prints the test errors of one run; `trained` says whether FR-GAN was, too.
+def print_result(figures: dict, method: str) -> None:
+    """Prints the test errors of one run, by a method's name and of labels only.
 
     Below those of SVHN stand the published ones for as many labels.
     """
-    names = {"labels_only_error": "labels only", "test_error": "FR-GAN"}
-    names = names if trained else {"test_error": "labels only"}
+    names = {"labels_only_error": "labels only", "test_error": method}
     labels = figures["labels"]
     rows = [(names[name], labels, [figures[name]]) for name in names if name in figures]
     print_errors(rows, (labels,) if is_svhn(figures["set"]) else ())

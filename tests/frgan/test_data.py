@@ -6,7 +6,13 @@ import tensorflow as tf
 
 from keras_gans.data.levels import to_float
 from keras_gans.data.pipeline import step_dataset
-from keras_gans.frgan.data import Views, labelled_batches, semi_supervised_batches, view
+from keras_gans.frgan.data import (
+    Views,
+    change_strongly,
+    labelled_batches,
+    semi_supervised_batches,
+    view,
+)
 
 
 def distinct(size=6, channels=3, offset=0):
@@ -111,6 +117,27 @@ def test_a_view_is_a_function_of_its_key():
         assert (view(images, 3, True, other).numpy() != first).any(axis=(1, 2, 3)).mean() > 0.8
 
 
+def test_a_strong_change_keeps_the_image_but_for_a_square():
+    """Outside it the mean of the channels is a line of what it was."""
+    image = np.random.default_rng(0).uniform(-1, 1, (8, 8, 3)).astype(np.float32)
+    images = np.stack([image] * 100)
+    found = change_strongly(images, key(2, 3)).numpy()
+    hole = (found == 0).all(axis=3)
+    rows, columns = hole.any(axis=2), hole.any(axis=1)
+    np.testing.assert_array_equal(hole, rows[:, :, None] & columns[:, None, :])
+    sides = {tuple(side) for side in zip(rows.sum(1).tolist(), columns.sum(1).tolist())}
+    assert sides == {(y, x) for y in (2, 3, 4) for x in (2, 3, 4)}  # half a side, or cut off
+    grey, factors = image.mean(axis=2), []
+    for one, cut in zip(found, hole):
+        before, after = grey[~cut], one.mean(axis=2)[~cut]
+        line = np.polyfit(before, after, 1)
+        np.testing.assert_allclose(after, np.polyval(line, before), atol=1e-5)
+        factors.append(line[0])
+    assert 0.5 <= min(factors) < 0.6 and 1.4 < max(factors) <= 1.5
+    np.testing.assert_array_equal(change_strongly(images, key(2, 3)), found)
+    assert (change_strongly(images, key(2, 4)).numpy() != found).any(axis=(1, 2, 3)).all()
+
+
 # Batches ------------------------------------------------------------------------------------
 
 
@@ -196,12 +223,21 @@ def test_one_view_is_the_first_of_two():
         np.testing.assert_array_equal(two[0], one[0])
 
 
+def test_strong_changes_are_on_labelled_images_and_the_second_view():
+    for plain, strong in zip(batches(), batches(strong=True), strict=True):
+        np.testing.assert_array_equal(plain[2][0], strong[2][0])
+        for ours, theirs in ((plain[0], strong[0]), (plain[2][1], strong[2][1])):
+            assert (ours != theirs).any(axis=(1, 2, 3)).all()
+
+
 def test_the_baseline_sees_the_labelled_half():
     images = np.random.default_rng(0).integers(0, 256, (9, 8, 8, 3), np.uint8)
-    batch = labelled_batches(images[[1, 4, 5]], [0, 1, 1], 4, 0, Views(mirror=True))
+    views = Views(mirror=True, strong=True)
+    batch = labelled_batches(images[[1, 4, 5]], [0, 1, 1], 4, 0, views)
     ours = drawn_from(batch, 6, 2)
     assert len(ours) == 4
-    for (images, labels), theirs in zip(ours, batches(first_step=2), strict=True):
+    whole = batches(first_step=2, strong=True)
+    for (images, labels), theirs in zip(ours, whole, strict=True):
         np.testing.assert_array_equal(images, theirs[0])
         np.testing.assert_array_equal(labels, theirs[1])
 

@@ -7,11 +7,13 @@ import tensorflow as tf
 
 from keras_gans.data.levels import to_float
 from keras_gans.data.pipeline import step_dataset
+from keras_gans.frgan.config import Config
 from keras_gans.frgan.data import semi_supervised_batches
 from keras_gans.frgan.evaluate import test_error as error_of
-from keras_gans.frgan.model import FRGAN, compile_labels_only, ramp_up
+from keras_gans.frgan.model import FRGAN, compile_labels_only, learning_rate, ramp_up
 from keras_gans.frgan.networks import build_discriminator, build_generator
 from keras_gans.layers import initialize_from_data
+from keras_gans.training.schedule import Schedule
 
 NAMES = [
     "loss", "supervised", "adversarial", "consistency", "generator_loss", "labelled_accuracy"
@@ -152,6 +154,33 @@ def test_losses_by_hand(rng, weight, views, adversarial_weight, matching):
         expected = [loss, supervised, adversarial, difference, generator_loss]
         expected.append(np.mean(probabilities.argmax(axis=1) == other))
         assert found == pytest.approx(dict(zip(NAMES, expected)), rel=1e-4)
+
+
+def test_weight_0_leaves_the_generator_out(rng):
+    calls = [], []
+    gan = stub((0.1, 0.1), calls, adversarial_weight=0.0, consistency_weight=2.0)
+    before, seeds = values_of(gan.generator), gan.seeds.state.numpy()
+    (labelled, labels), unlabelled = batch_of(rng)
+    supervised = -np.mean(np.log(softmax(logits_of(gan, labelled))[np.arange(5), labels]))
+    one, two = (softmax(logits_of(gan, images)) for images in unlabelled)
+    difference = np.mean(np.sum((one - two) ** 2, axis=1))
+    for noted in calls:
+        noted.clear()
+    found = figures(gan, ((labelled, labels), unlabelled))
+    assert calls == ([], [13])
+    loss = supervised + 2 * difference
+    expected = dict(zip(NAMES, [loss, supervised, 0, difference, 0]))
+    assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-4)
+    assert not any(moved(before, values_of(gan.generator)))
+    np.testing.assert_array_equal(gan.seeds.state, seeds)
+
+
+def test_a_falling_rate_is_a_cosine():
+    schedule = Schedule(4, 5, 2)
+    assert learning_rate(Config(learning_rate=0.2), schedule) == 0.2
+    rate = learning_rate(Config(learning_rate=0.2, decay=True), schedule)
+    found = [float(rate(step)) for step in (0, 5, 10)]
+    assert found == pytest.approx([0.2, 0.1, 0], abs=1e-8)
 
 
 def test_the_defaults_are_the_papers():

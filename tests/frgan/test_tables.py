@@ -24,7 +24,7 @@ def give(folder, variant, **result):
 
 
 def test_variants_of_every_study():
-    assert [len(tables.variants(s, settings())) for s in tables.STUDIES] == [8, 16, 24]
+    assert [len(tables.variants(s, settings())) for s in tables.STUDIES] == [8, 16, 24, 20]
     for study in tables.STUDIES:
         made = tables.variants(study, settings())
         assert len({tables.run_path("x", v) for v in made}) == len(made)
@@ -58,6 +58,21 @@ def test_variants_of_every_study():
     assert {v.changes["labels"] for v in tables.variants("figure-4", settings())} == {None}
     with pytest.raises(ValueError, match="`study` must be one of"):
         tables.variants("table-4", settings())
+
+
+def test_gan_share_is_table_3_and_a_pi_model():
+    share = tables.variants("gan-share", settings())
+    [pi] = [v.changes for v in share if v.row == "Pi-model, no GAN" and v.column == "500"][:1]
+    assert pi["adversarial_weight"] == 0 and pi["consistency"] and not pi["supervised_only"]
+    others = [variant for variant in share if variant.row != "Pi-model, no GAN"]
+    assert others == tables.variants("table-3", settings())
+
+    some = settings(rows=("FR-GAN",), seeds=(1,))
+    assert [(v.row, v.column) for v in tables.variants("gan-share", some)] == [
+        ("FR-GAN", "500"), ("FR-GAN", "1000")
+    ]  # fmt: skip
+    with pytest.raises(InputError, match="--rows of table-3 are: labels only; .*: Pi-model"):
+        tables.variants("table-3", settings(rows=("FR-GAN", "Pi-model, no GAN")))
 
 
 def test_table_3_is_mean_and_sample_scatter_beside_the_papers(tmp_path, capsys):

@@ -22,7 +22,7 @@ def test_errors_are_mean_and_sample_scatter(capsys):
     row = next(line.split() for line in lines if line.startswith("labels [only]"))
     assert row == ["labels", "[only]", "1000", "30.25", "1"]
     assert "published" not in "".join(lines)
-    print_result({"labels": 500, "test_error": 20.0, "set": "SVHN"}, True)
+    print_result({"labels": 500, "test_error": 20.0, "set": "SVHN"}, "FR-GAN")
     printed = capsys.readouterr().out
     assert printed.count("published") == 5 and "7.05 ± 0.30" in printed
 
