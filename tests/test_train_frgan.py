@@ -261,6 +261,16 @@ def test_a_study_trains(folder, study_script, tmp_path):
     }  # fmt: skip
 
 
+@pytest.mark.slow
+def test_a_pi_model_is_trained_and_exports_no_generator(folder, script, tmp_path):
+    arguments = [f"--data {folder}/small", SMALL, "--epochs 1 --adversarial-weight 0"]
+    arguments += [f"--strong --decay --export {tmp_path}/models --run-dir {tmp_path}/run"]
+    output = script.start(*arguments)
+    assert re.search(r"Pi-model +6 +\d", output) and "FR-GAN " not in output
+    assert not (tmp_path / "run" / "samples").exists()
+    assert [path.name for path in (tmp_path / "models").iterdir()] == ["frgan-classifier"]
+
+
 # Settings -----------------------------------------------------------------------------------
 
 
@@ -292,6 +302,7 @@ def images(folder, tmp_path, monkeypatch):
         ("--data small --learning-rate nan", "--learning-rate must be"),
         ("--data small --batch-size 1", "--batch-size must be from 2 to 100000"),
         ("--data small --average 1", "--average must be from 0 to 0.999999"),
+        ("--data small --adversarial-weight 0 --no-consistency", "leave nothing but labels"),
         ("--extra", "--download and --extra need --data"),
         ("--download svhn", "--download and --extra need --data"),
         ("--image-size 8 --labels 20", "size is 16 to 128. Received: 8"),
@@ -320,6 +331,14 @@ def test_bad_input(images, script, arguments, message):
         ("table-2 --data few --labels 6", "few: 6 test images; the score of table 2 needs 10"),
         ("table-2 --data small --labels 25", "class bolt: 9 labelled images asked for"),
         ("figure-4 --data small --image-size 20", "--image-size must be a multiple of 8"),
+        (
+            "gan-share --adversarial-weight 0",
+            "--adversarial-weight must be more than",
+        ),
+        (
+            "figure-4 --rows FRGAN",
+            "figure-4 are: conventional GAN; FR-GAN. Received: FRGAN",
+        ),
     ],
 )
 def test_bad_input_of_studies(images, study_script, arguments, message):
