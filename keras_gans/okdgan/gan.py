@@ -9,8 +9,8 @@ from keras import ops
 
 from keras_gans import replicas
 from keras_gans.layers import update_spectral_norms
+from keras_gans.layers.diff_augment import augment
 from keras_gans.losses import gradient_penalty, wasserstein
-from keras_gans.okdgan.augment import augment
 from keras_gans.training.average import averaged_copy, move_average
 from keras_gans.training.model import StepModel
 
@@ -35,7 +35,7 @@ class GAN(StepModel):
     Args:
         generator: network from latents to images.
         critic: network on images.
-        augmentations: names of `keras_gans.okdgan.augment.AUGMENTATIONS`, for all images that
+        augmentations: names of `layers.diff_augment.AUGMENTATIONS`, for all images that
             the critic sees; none by default, as in the paper.
         average: decay of a moving average of the generator's weights, in `averaged` (which is
             the generator itself without one); 0 for none, as in the paper.

@@ -4,9 +4,9 @@ import pytest
 import tensorflow as tf
 
 from keras_gans.layers import update_spectral_norms
+from keras_gans.layers.diff_augment import augment
 from keras_gans.layers.spectral_norm import SpectralNorm
 from keras_gans.losses import gradient_penalty
-from keras_gans.okdgan.augment import augment
 from keras_gans.okdgan.networks import build_critic, build_generator
 from keras_gans.okdgan.sagan import SAGAN
 from keras_gans.training.checkpoint import EpochCheckpoint

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_gans.okdgan.augment import AUGMENTATIONS, augment, color, cutout, translation
+from keras_gans.layers.diff_augment import AUGMENTATIONS, augment, color, cutout, translation
 
 IMAGES = tf.constant(np.random.default_rng(0).uniform(-1, 1, (40, 16, 16, 3)), tf.float32)
 KEY = tf.constant([3, 4])
