@@ -3,12 +3,12 @@
 Ouyang, "Research and Thesis Report": word2vec, DCGAN and a convolutional LSTM.
 
     python train_text2image.py                          built-in flowers, for 2 cores
-    python train_text2image.py --data DIR --reduced     your photos and captions, for CPUs
+    python train_text2image.py --data DIR --reduced     your photos and captions, for CPUs;
+                                                        for a GPU --photographs
     python train_text2image.py --data DIR               the report's sizes, for GPUs
 
-DIR has Oxford 102 Flowers or CUB-200-2011 with their captions, Flickr8k or Flickr30k, or
-NAME.jpg and NAME.txt; see docs/text2image.md. The settings stand in
-keras_gans/text2image/config.py, the report's comparisons in studies/text2image.py.
+DIR: Oxford flowers or CUB-200-2011 with their captions, Flickr8k or Flickr30k, or NAME.jpg and
+NAME.txt, see docs/text2image.md. Settings: text2image/config.py; comparisons: studies/.
 """
 
 from keras_gans.program import command_line, report_input_errors
@@ -57,8 +57,9 @@ def build_model(config):
             config.normalisation,
         )  # fmt: skip
         return TextToImage(
-            network, build_discriminator(*size), config.euclidean, config.penalty,
-            config.adversarial_weight, config.blurred,
+            network, build_discriminator(*size, config.matching * config.vector_size),
+            config.euclidean, config.penalty, config.adversarial_weight, config.blurred,
+            config.augment, config.average,
         )  # fmt: skip
     generator = build_generator(config.vector_size, *size)
     if config.model == "dcgan":
@@ -72,22 +73,21 @@ def train(config, folder, images, held_out, vocabulary):
     ids = vocabulary.encode(captions, config.words)
     sentences = Sentences(images.images, ids, owners, vocabulary.vectors)
     shown, real = held_out.some_captions(SHOWN)
+    model = built_in(config.precision, build_model, config)
     if config.model == "full":
-        batch = sentence_batches(sentences, config.batch_size, config.seed, config.real)
+        how = config.seed, config.real, None, config.matching
+        batch = sentence_batches(sentences, config.batch_size, *how)
         monitor = WordGrids(shown, real, vocabulary, folder / "samples")
     else:
         how = config.seed, config.condition, config.sentence
         batch = vector_batches(sentences, config.batch_size, *how)
         vectors = vectors_of(config, vocabulary, vocabulary.encode(shown, config.words))
         monitor = VectorGrids(vectors, folder / "samples", real)
-
-    model = built_in(config.precision, build_model, config)
     rates = config.learning_rate, config.beta_1
-    networks = 1 if config.model == "gnn" else 2
-    optimizers = [keras.optimizers.Adam(*rates) for _ in range(networks)]
+    optimizers = [keras.optimizers.Adam(*rates) for _ in model.trained]
     model.compile(*optimizers, jit_compile=xla())
     fit(folder / config.model, model, batch, config.schedule(len(ids)), [monitor])
-    return in_float32(model.network if config.model == "full" else model.generator)
+    return in_float32(model.averaged if config.model == "full" else model.generator)
 
 
 def run(config, folder, images, vocabulary):

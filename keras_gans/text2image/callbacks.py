@@ -12,7 +12,7 @@ from keras_gans.text2image.report import word_grid
 class WordGrids(keras.callbacks.Callback):
     """Draws the same sentences after every epoch, word by word.
 
-    For models with a `network` from `build_text_to_image`, such as `TextToImage`.
+    For models with a network `averaged` from `build_text_to_image`, such as `TextToImage`.
 
     Args:
         sentences: list of str, none of which should be trained on.
@@ -28,7 +28,7 @@ class WordGrids(keras.callbacks.Callback):
         self._drawing = None
 
     def on_epoch_end(self, epoch, logs=None):
-        network = self.model.network
+        network = self.model.averaged
         if self._drawing is None:  # traced once
             self._drawing = traced_drawing(network)
         ids = self.vocabulary.encode(self.sentences, network.input_shape[0][1])

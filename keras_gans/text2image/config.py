@@ -24,6 +24,13 @@ BUILT_IN = REDUCED | dict(
     words=25, skip_gram=True, word2vec_epochs=50, epochs=12, steps_per_epoch=100
 )  # fmt: skip
 
+# For photographs, on a GPU: shapes that XLA knows, and a verdict that asks for the sentence.
+PHOTOGRAPHS = dict(
+    width=32, words=12, filters=8, vector_size=100, skip_gram=True, word2vec_epochs=20,
+    normalisation="filled", matching=True, augment=("color", "translation", "cutout"),
+    average=0.999, adversarial_weight=0.3, batch_size=16, epochs=12, steps_per_epoch=1000,
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Config:
@@ -33,6 +40,8 @@ class Config:
     """Folder of a data set. Without it: built-in flowers, reduced settings."""
     reduced: bool = False
     """A small network, and our settings where not given: for CPUs."""
+    photographs: bool = False
+    """Our settings for photographs where not given: for a GPU."""
     tag: str | None = None
     """Only images with this tag in index.csv, or this word in a caption."""
     flowers: Annotated[int, Within(40, 10**6)] = 2000
@@ -76,9 +85,10 @@ class Config:
     layer, or before the generator's last layer."""
     filters: Annotated[int, Within(1, 1024)] = 3
     """Channels of the maps that enter and leave the ConvLSTM."""
-    normalisation: Literal["words", "slots"] = "words"
+    normalisation: Literal["words", "slots", "filled"] = "words"
     """Whose statistics batch normalisation takes: of all words of the batch, or of each place
-    in the sentence. The report tried two layouts and found that both work."""
+    in the sentence. The report tried two layouts and found that both work. "filled", ours: as
+    "words", with words again in the place of padding, so that XLA knows all shapes."""
     real: Literal["random", "matching"] = "random"
     """The discriminator's real images: any, or those of the sentence."""
     euclidean: Literal["original", "penalty", "mean", "words"] = "original"
@@ -90,6 +100,14 @@ class Config:
     """Of the discriminator's verdict in the generator's loss."""
     blurred: bool = False
     """Blurred real images are fakes too."""
+    matching: bool = False
+    """Full only, ours: the discriminator sees the words so far, real images with those of
+    another sentence are fakes, and the last word's image is judged, too (Reed et al. 2016)."""
+    augment: tuple[Literal["color", "translation", "cutout"], ...] = ()
+    """Full only, ours: random changes of all images that the discriminator sees."""
+    average: Annotated[float, Within(0, 0.999999)] = 0.0
+    """Full only, ours: decay of a moving average of the network's weights, which then draws,
+    such as 0.999; 0 for none."""
 
     batch_size: Annotated[int, Within(2, 10**5)] = 64
     """Sentences in a step; the report does not say."""
@@ -126,6 +144,8 @@ class Config:
 
     def preset(self) -> dict:
         """Defaults that these settings ask for."""
+        if self.photographs:
+            return PHOTOGRAPHS
         return BUILT_IN if self.data is None else REDUCED if self.reduced else {}
 
     def schedule(self, count: int) -> Schedule:
@@ -156,6 +176,11 @@ class Config:
             raise InputError("--condition noise has no image of its own: gnn cannot learn")
         if self.blurred and self.model == "gnn":
             raise InputError("--blurred is for a discriminator: gnn has none")
+        if self.photographs and (self.data is None or self.reduced):
+            raise InputError("--photographs needs --data, and is instead of --reduced")
+        if self.matching and (self.blurred or self.real == "matching"):
+            raise InputError("--matching has fakes and real images of its own: leave out "
+                             "--blurred and --real matching")  # fmt: skip
         if self.export:
             check_folder(self.export)
 

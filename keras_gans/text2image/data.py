@@ -9,6 +9,7 @@ from scipy import sparse
 
 from keras_gans.data.levels import to_float
 from keras_gans.data.order import endless_order
+from keras_gans.text2image.networks import words_so_far
 
 CONDITIONS = ("word2vec", "sentence", "captions", "noise")
 
@@ -57,6 +58,7 @@ def sentence_batches(
     seed: int,
     real: str = "random",
     reals: int | None = None,
+    texts: bool = False,
 ) -> Callable:
     """Batches for the whole network (figure 2, algorithm 4.2): sentences and real images.
 
@@ -70,33 +72,45 @@ def sentence_batches(
         real: "random", or "matching": the sentence's own image, again and again (with which
             the report's network collapsed).
         reals: real images R for each sentence, by default W - 1: one for each word but the
-            last.
+            last; with `texts` one for each word.
+        texts: for a matching-aware discriminator. The real images are then those of sentences
+            that come in turn, in an order of their own, and their texts the means of the
+            first words of these, up to one drawn at random.
 
     Returns:
         function of a step's number to ((vectors float32 (B, W, D), mask bool (B, W)), (images
         float32 (B, S, S, 3), reals float32 (B, R, S, S, 3))); images in [-1, 1], the mask false
-        where there is no word.
+        where there is no word. With `texts` those of the reals follow them, (B, R, D).
 
     Raises:
-        ValueError: another kind of real images.
+        ValueError: another kind of real images, or "matching" with `texts`.
     """
     if real not in ("random", "matching"):
         raise ValueError(f"`real` must be random or matching. Received: {real!r}")
+    if texts and real == "matching":
+        raise ValueError("`texts` is for random real images. Received: matching")
     pixels, ids, owners, table = sentences.tensors()
     if reals is None:
-        reals = max(ids.shape[1] - 1, 1)
+        reals = ids.shape[1] if texts else max(ids.shape[1] - 1, 1)
 
     def batch(step):
         drawn = _in_turn(step, [batch_size], len(ids), [seed, 0])
         words, matching = tf.gather(ids, drawn), tf.gather(owners, drawn)
-        if real == "matching":
+        if texts:
+            others = _in_turn(step, [batch_size, reals], len(ids), [seed, 2])
+            compared = tf.gather(owners, others)
+        elif real == "matching":
             compared = tf.repeat(matching[:, None], reals, axis=1)
         else:
             compared = _in_turn(step, [batch_size, reals], len(pixels), [seed, 1])
-        return (
-            (tf.gather(table, words), words != 0),
-            (to_float(tf.gather(pixels, matching)), to_float(tf.gather(pixels, compared))),
-        )
+        shown = to_float(tf.gather(pixels, matching)), to_float(tf.gather(pixels, compared))
+        if texts:
+            said = tf.gather(ids, others)
+            scores = tf.random.stateless_uniform(tf.shape(said), [seed, step])
+            last = tf.argmax(tf.where(said != 0, scores, -1.0), axis=-1)
+            so_far = words_so_far(tf.gather(table, said), said != 0)
+            shown += (tf.gather(so_far, last, axis=2, batch_dims=2),)
+        return (tf.gather(table, words), words != 0), shown
 
     return batch
 

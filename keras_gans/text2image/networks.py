@@ -53,7 +53,9 @@ def build_generator(
     return keras.Model(inputs if slots else inputs[0], maps, name="generator")
 
 
-def build_discriminator(image_size: int = 64, width: int = 64) -> keras.Model:
+def build_discriminator(
+    image_size: int = 64, width: int = 64, vector_size: int = 0
+) -> keras.Model:
     """Builds the discriminator, the generator's mirror image.
 
     The report says only that it is DCGAN's: 5x5 convolutions of stride 2, LeakyReLU of slope
@@ -62,9 +64,12 @@ def build_discriminator(image_size: int = 64, width: int = 64) -> keras.Model:
     Args:
         image_size: side S of the images, a multiple of 8; 64 in the report.
         width: filters of the first layer; each after it has twice as many.
+        vector_size: if not 0, the length D of vectors of texts, which it sees too: beside its
+            last maps, as in Reed et al. 2016 (https://arxiv.org/abs/1605.05396).
 
     Returns:
-        Model from images (N, S, S, 3) in [-1, 1] to logits (N, 1), high for real.
+        Model from images (N, S, S, 3) in [-1, 1] to logits (N, 1), high for real; with
+        `vector_size` from [images, texts (N, D)].
 
     Raises:
         ValueError: if `image_size` is not a multiple of 8.
@@ -76,8 +81,16 @@ def build_discriminator(image_size: int = 64, width: int = 64) -> keras.Model:
     for filters in (2 * width, 4 * width):
         x = layers.Conv2D(filters, 5, strides=2, padding="same", use_bias=False)(x)
         x = layers.LeakyReLU(0.2)(_normalised(x))
+    inputs = images
+    if vector_size:
+        texts = keras.Input((vector_size,), name="texts")
+        inputs, side = [images, texts], x.shape[1]
+        said = layers.LeakyReLU(0.2)(layers.Dense(2 * width)(texts))
+        said = layers.UpSampling2D(side)(layers.Reshape((1, 1, 2 * width))(said))
+        x = layers.Conv2D(4 * width, 1, use_bias=False)(layers.Concatenate()([x, said]))
+        x = layers.LeakyReLU(0.2)(_normalised(x))
     logits = layers.Dense(1, dtype="float32", name="logits")(layers.Flatten()(x))
-    return keras.Model(images, logits, name="discriminator")
+    return keras.Model(inputs, logits, name="discriminator")
 
 
 def build_text_to_image(
@@ -116,6 +129,8 @@ def build_text_to_image(
             two layouts (section 6) without saying what each normalises. "words": those of all
             words of the batch (batch and length are one). "slots": those of each place in the
             sentence (length first, place by place); the moving averages then number W.
+            "filled", ours: those of all words, of which as many come again as there is
+            padding. XLA then knows all shapes, and computes as much as without padding.
 
     Returns:
         Model from [vectors (N, W, D), mask bool (N, W)] to images (N, W, S, S, 3) in [-1, 1],
@@ -126,11 +141,12 @@ def build_text_to_image(
     Raises:
         ValueError: for an `image_size`, `convlstm` or `normalisation` that is not one of these.
     """
-    if normalisation not in ("words", "slots"):
+    if normalisation not in ("words", "slots", "filled"):
         raise ValueError(
-            f'`normalisation` must be "words" or "slots". Received: {normalisation!r}'
+            f'`normalisation` must be "words", "slots" or "filled". Received: {normalisation!r}'
         )
     slots = words if normalisation == "slots" else 0
+    filled = normalisation == "filled"
     vectors = keras.Input((words, vector_size), name="vectors")
     mask = keras.Input((words,), dtype="bool", name="mask")
     if convlstm == "penultimate":
@@ -141,7 +157,7 @@ def build_text_to_image(
     else:
         generator = build_generator(vector_size, image_size, width, filters, slots=slots)
 
-    packed, places = PackWords()(vectors, mask), None
+    packed, places = PackWords(filled)(vectors, mask), None
     if slots:
         numbers = ops.cumsum(ops.ones_like(mask, dtype="int32"), axis=1) - 1
         places = PackWords()(numbers, mask)
@@ -150,13 +166,13 @@ def build_text_to_image(
     options = {"filters": 3, "dtype": last} if convlstm == "last" else {"filters": filters}
     x = PeepholeConvLSTM2D(**options)(x, mask=mask)
     if convlstm == "refined":
-        x = PackWords()(x, mask)
+        x = PackWords(filled)(x, mask)
         x = layers.Conv2DTranspose(filters, 5, padding="same", use_bias=False)(x)
         x = layers.ReLU()(_normalised(x, places, slots))
         x = layers.Conv2DTranspose(3, 5, padding="same", activation="tanh", dtype=last)(x)
         x = UnpackWords(dtype=last)(x, mask)
     elif convlstm == "penultimate":
-        x = PackWords()(x, mask)
+        x = PackWords(filled)(x, mask)
         x = layers.Conv2DTranspose(
             3, 5, strides=2, padding="same", activation="tanh", dtype=last
         )(x)
@@ -169,12 +185,15 @@ def build_text_to_image(
     return keras.Model([vectors, mask], x, name="text_to_image")
 
 
-def pack_words(values: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def pack_words(
+    values: tf.Tensor, mask: tf.Tensor, filled: bool = False
+) -> tuple[tf.Tensor, tf.Tensor]:
     """What the slots with words hold, without padding between.
 
     Args:
         values: (N, W, ...).
         mask: bool (N, W), where a word is.
+        filled: whether K is N W, whatever the mask.
 
     Returns:
         tuple: (K, ...), where K is the number of words rounded up to a multiple of `BLOCK` but
@@ -182,11 +201,26 @@ def pack_words(values: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor
         float32, 1 for the words and 0 for their copies. (Without any word: padding, of weight
         0.) In a distributed training, of those of the global batch what this replica has.
     """
-    slots, weights = _packing(mask)
+    slots, weights = _packing(mask, filled)
     return tf.gather(_flat(values), slots), weights
 
 
-def _packing(mask):
+def words_so_far(vectors: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """The mean of the vectors of a sentence's words up to each one.
+
+    Args:
+        vectors: float32 (..., W, D).
+        mask: bool (..., W), padding in front.
+
+    Returns:
+        float32 (..., W, D); 0 where there was no word yet.
+    """
+    words = tf.cast(mask, vectors.dtype)[..., None]
+    sums, counts = tf.cumsum(vectors * words, axis=-2), tf.cumsum(words, axis=-2)
+    return sums / tf.maximum(counts, 1)
+
+
+def _packing(mask, filled):
     is_word = ops.reshape(mask, (-1,))
     count = ops.sum(ops.cast(is_word, "int32"))
     in_order = tf.argsort(ops.cast(is_word, "int32"), direction="DESCENDING", stable=True)
@@ -195,7 +229,7 @@ def _packing(mask):
     positions = ops.arange(ops.shape(is_word)[0])
     repeated = tf.gather(in_order, positions % ops.maximum(count, 1))
     blocks = ops.maximum((count + BLOCK - 1) // BLOCK, 1)
-    slots = tf.boolean_mask(repeated, positions < blocks * BLOCK)
+    slots = repeated if filled else tf.boolean_mask(repeated, positions < blocks * BLOCK)
     weights = ops.cast(ops.arange(ops.shape(slots)[0]) < count, "float32")
     return slots, weights
 
@@ -220,20 +254,27 @@ class PackWords(layers.Layer):
     """Folds time into the batch: in training only the words (`pack_words`), else all slots.
 
     Inputs: values (N, W, ...), is_word bool (N, W). Output: (K, ...), or (N W, ...).
+
+    Args:
+        filled: see `pack_words`.
     """
 
-    def __init__(self, **kwargs):
+    def __init__(self, filled=False, **kwargs):
         super().__init__(**kwargs)
         self.supports_masking = True
+        self.filled = filled
 
     def call(self, values, is_word, training=None):
-        return pack_words(values, is_word)[0] if training else _flat(values)
+        return pack_words(values, is_word, self.filled)[0] if training else _flat(values)
 
     def compute_output_shape(self, values_shape, is_word_shape):
         return (None, *values_shape[2:])
 
     def compute_mask(self, values, previous_mask):
         return None  # there are no steps any more
+
+    def get_config(self):
+        return {**super().get_config(), "filled": self.filled}
 
 
 @keras.saving.register_keras_serializable(package="keras_gans")

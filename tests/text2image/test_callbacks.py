@@ -30,7 +30,7 @@ def test_word_grids_are_of_the_same_sentences(tmp_path):
                        np.float32([[0] * 3, [1, 0, 0], [1, -1, -1], [1, 1, 1]]))  # fmt: skip
     real = np.zeros((2, 64, 64, 3), np.uint8)
     callback = WordGrids(["red flower", "a Flower, red"], real, words, tmp_path / "samples")
-    callback.set_model(Holder(network=network))
+    callback.set_model(Holder(averaged=network))
     callback.on_epoch_end(0)
     scale.set_weights([np.eye(3, dtype=np.float32)])
     callback.on_epoch_end(11)
