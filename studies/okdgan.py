@@ -2,6 +2,7 @@
 
     python -m studies.okdgan rho --data DIR --reduced
     python -m studies.okdgan augmentation --data DIR --reduced
+    python -m studies.okdgan purpose --data DIR --reduced --few 120
 
 The settings are those of train_okdgan.py, and more: see `StudyConfig`. With `--resume` an
 interrupted study goes on.
@@ -18,8 +19,10 @@ from dataclasses import replace
 
 from keras_gans.training.device import alone, set_up
 
+import pandas as pd
+
 from keras_gans.files import remembered, write_json
-from keras_gans.okdgan import augmentation_study, datasets
+from keras_gans.okdgan import augmentation_study, datasets, purpose_study
 from keras_gans.okdgan.classifier import extractor_for, named_extractor
 from keras_gans.okdgan.evaluate import Data
 from keras_gans.okdgan.report import write_sweep
@@ -73,7 +76,49 @@ def compare_classifiers(config, folder, data):
     }
 
 
-STUDIES = {"rho": sweep_rho, "augmentation": compare_classifiers}
+def compare_purposes(config, folder, data):
+    """Classifiers of few real crops with ordinary augmentation, with and without GANs'."""
+    rows = []
+    for seed in config.seeds:
+        path, changed = folder / f"seed-{seed}", replace(config, seed=seed)
+
+        def compare(path=path, changed=changed):
+            few = augmentation_study.few_crops(
+                data.crops, data.held_out, changed.few, changed.seed
+            )
+            gans = {}
+            for name, policy in purpose_study.POLICIES.items():
+                own = path / name.replace(" ", "-")
+                own.mkdir(parents=True, exist_ok=True)
+                gans[name] = train_single(
+                    replace(changed, augment=policy), own, Data(few, few.labels)
+                )
+            return purpose_study.compare(changed, path, few, gans, data.crops, data.held_out)
+
+        rows += remembered(path / "accuracies.json", compare)
+    schedule, count = config.schedule(), len(data.crops.classes)
+    purpose_study.write(
+        folder, pd.DataFrame(rows),
+        f"classifiers of {data.crops.name}: {config.few // count} real crops of each class, "
+        f"{len(data.held_out)} of other photos to test on; GANs of {schedule.steps} steps",
+    )  # fmt: skip
+    return {
+        "runs": rows,
+        "few": config.few // count * count,
+        "all": len(data.crops),
+        "test": len(data.held_out),
+        "steps": schedule.steps,
+        "batch_size": schedule.batch_size,
+        "generated": purpose_study.GENERATED,
+        "set": data.crops.name,
+    }
+
+
+STUDIES = {
+    "rho": sweep_rho,
+    "augmentation": compare_classifiers,
+    "purpose": compare_purposes,
+}
 
 
 @report_input_errors
@@ -83,7 +128,7 @@ def main(config):
     crops = None
     if not config.resume:
         crops = datasets.load(config)
-        if config.study == "augmentation":  # enough of them?
+        if config.study != "rho":  # enough of them?
             augmentation_study.few_crops(
                 *crops.hold_out(config.hold_out, config.seed), config.few, config.seed
             )

@@ -15,7 +15,7 @@ from PIL import Image
 import train_okdgan
 from keras_gans.errors import InputError
 from keras_gans.layers.spectral_norm import SpectralNorm
-from keras_gans.okdgan import augmentation_study
+from keras_gans.okdgan import augmentation_study, purpose_study
 from keras_gans.okdgan.classifier import build_classifier
 from keras_gans.okdgan.config import BUILT_IN, REDUCED, Config, StudyConfig
 from keras_gans.training.schedule import Schedule
@@ -277,6 +277,27 @@ def test_study_of_augmentation(folder, study_script, untrained, tmp_path, monkey
     assert read_json(tmp_path / "run", "result.json")["few"] == 4
 
 
+def test_study_of_purpose(folder, study_script, untrained, tmp_path, monkeypatch):
+    def build(folder, images, wanted, *_):
+        return build_classifier(16, 2, width=1)
+
+    monkeypatch.setattr(purpose_study, "train_classifier", build)
+    monkeypatch.setattr(purpose_study, "GENERATED", 8)
+    output = study_script.start(
+        f"purpose --data {folder}/photos {SMALL} --few 5 --classifier-steps 2",
+        f"--seeds 3 --hold-out 0.5 --run-dir {tmp_path}/run",
+    )
+    assert [(name, config.augment, config.seed) for name, config, _ in untrained] == [
+        ("single", (), 3), ("single", ("color", "translation", "cutout"), 3)
+    ]  # fmt: skip
+    assert all(data.labels.tolist() == [0, 0, 1, 1] for *_, data in untrained)
+    assert "2 real crops of each class, 6 of other photos to test on" in output
+    table = pd.read_csv(tmp_path / "run" / "purpose.csv")
+    assert len(table) == 8 and table["accuracy"].between(0, 100).all()
+    assert (tmp_path / "run" / "seed-3" / "samples.png").exists()
+    assert read_json(tmp_path / "run", "result.json")["runs"] == table.to_dict("records")
+
+
 # Settings -----------------------------------------------------------------------------------
 
 
@@ -323,6 +344,7 @@ def test_bad_input(folder, tmp_path, script, monkeypatch, arguments, message):
     [
         ("rho --students 0", "study rho needs --students"),
         ("augmentation --base sagan", "--base acgan"),
+        ("purpose --average 0", "study purpose compares samples with and without --average"),
         ("augmentation --hold-out 0", "study augmentation needs crops held out"),
         ("augmentation --data photos --count 12 --few 20", "10 and 1 are needed: give more"),
         ("rho --rhos 1 -1", "--rhos must be from 0 to 1000000.0. Received: (1.0, -1.0)"),
@@ -370,6 +392,7 @@ def test_studies_hold_crops_out(study_script):
     for arguments, share, base in (
         ("rho", 0.2, "sagan"),
         ("augmentation", 0.3, "acgan"),
+        ("purpose", 0.3, "acgan"),
         ("rho --hold-out 0.4 --base acgan", 0.4, "acgan"),
     ):
         config = study_script.settings(arguments)

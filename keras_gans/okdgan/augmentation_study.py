@@ -78,13 +78,19 @@ def generated_crops(
     return np.concatenate(images), labels
 
 
+def classifier_schedule(config: StudyConfig) -> Schedule:
+    """That of a classifier: `classifier_steps`, rounded up to a multiple of 100."""
+    per_epoch = min(EPOCH, config.classifier_steps)
+    return Schedule(BATCH, per_epoch, -(-config.classifier_steps // per_epoch))
+
+
 def compare(
     config: StudyConfig, folder: Path, few: Crops, gans: dict, more: Crops, test: Crops
 ) -> pd.DataFrame:
     """Trains classifiers on real crops, on generated ones too, and on many real ones.
 
     Args:
-        config: the settings: `classifier_steps`, rounded up to a multiple of 100, and `seeds`.
+        config: the settings: `classifier_steps` and `seeds`.
         folder: each training has its own in it, from which it goes on.
         few: `Crops` from `few_crops`.
         gans: dict name -> list of GANs that were trained on them, whose samples are added.
@@ -95,8 +101,7 @@ def compare(
         columns `training`, `seed`, and `accuracy` on `test`, balanced, in percent.
     """
     count, labels = len(few.classes), single_labels(test)
-    per_epoch = min(EPOCH, config.classifier_steps)
-    schedule = Schedule(BATCH, per_epoch, -(-config.classifier_steps // per_epoch))
+    schedule = classifier_schedule(config)
     trainings = {REAL: (few.images, few.labels, None)}
     for name, group in gans.items():
         images, classes = generated_crops(group, count, config.seeds[0], GENERATED)

@@ -19,6 +19,7 @@ from keras_gans.metrics.features import (
     inception_extractor,
     model_extractor,
 )
+from keras_gans.okdgan.augment import augment
 from keras_gans.okdgan.config import Config
 from keras_gans.okdgan.crops import CLASSIFIER_HOLD_OUT, Crops, split
 from keras_gans.okdgan.data import crop_batches
@@ -113,6 +114,7 @@ def train_classifier(
     schedule: Schedule,
     seed: int,
     more: tuple[np.ndarray, np.ndarray] | None = None,
+    ordinary: tuple[str, ...] = (),
 ) -> keras.Model:
     """Trains a classifier of crops, mirrored at random; goes on where it stopped.
 
@@ -123,6 +125,7 @@ def train_classifier(
         schedule: of batches of `BATCH`.
         seed: of weights and batches.
         more: further (images, wanted), of which half of each batch then is.
+        ordinary: names of `keras_gans.okdgan.augment.AUGMENTATIONS`, for all it sees.
     """
     keras.utils.set_random_seed(seed)
     classifier = build_classifier(images.shape[1], wanted.shape[1])
@@ -133,8 +136,19 @@ def train_classifier(
     batch = crop_batches(images, size, seed, wanted, mirror=True)
     if more:
         batch = joined(batch, crop_batches(more[0], size, seed, more[1], mirror=True))
-    fit(folder, classifier, batch, schedule)
+    fit(folder, classifier, augmented(batch, ordinary, seed) if ordinary else batch, schedule)
     return classifier
+
+
+def augmented(batch: Callable, names: tuple[str, ...], seed: int) -> Callable:
+    """Batches of (images, targets), each image changed at random by `augment`."""
+
+    def changed(step):
+        images, wanted = batch(step)
+        key = tf.stack([seed, tf.cast(step, tf.int32) * len(names)])
+        return augment(images, key, names), wanted
+
+    return changed
 
 
 def joined(first: Callable, second: Callable) -> Callable:

@@ -169,16 +169,22 @@ class Config:
 class StudyConfig(Config):
     """Trains the GANs of `train_okdgan.py` for a study. Nothing is exported."""
 
-    study: tyro.conf.Positional[Literal["rho", "augmentation"]]
+    study: tyro.conf.Positional[Literal["rho", "augmentation", "purpose"]]
     """rho: trains students with each of RHOS. augmentation: does a classifier of defects gain
-    by generated crops?"""
+    by generated crops? purpose: does it, beyond what ordinary augmentation gives?"""
     rhos: Annotated[tuple[float, ...], Within(0, 1e6)] = (0.03, 0.1, 0.3, 1.0)
     few: Annotated[int, Within(2, 10**7)] = 200
-    """Real crops that the study of augmentation trains on, equally many of each class."""
+    """Real crops that classifiers and their GANs are trained on, equally many of each class."""
     classifier_steps: Annotated[int, Within(1, 10**7)] = 2000
-    """Of each classifier in it."""
+    """Of each classifier."""
     seeds: Annotated[tuple[int, ...], Within(0, 10**6)] = (0, 1, 2)
-    """Of the classifiers in it."""
+    """Of the classifiers; in the study of purpose also of the few crops and the GANs."""
+    ordinary: tuple[Literal["color", "translation", "cutout"], ...] = (
+        "color",
+        "translation",
+        "cutout",
+    )
+    """Ordinary augmentation of what the classifiers in the study of purpose see."""
 
     @property
     def measured(self) -> bool:
@@ -186,7 +192,12 @@ class StudyConfig(Config):
 
     def preset(self) -> dict:
         """Defaults that these settings ask for."""
-        of_study = {"rho": dict(hold_out=0.2), "augmentation": dict(hold_out=0.3, base="acgan")}
+        few = dict(hold_out=0.3, base="acgan")
+        of_study = {
+            "rho": dict(hold_out=0.2),
+            "augmentation": few,
+            "purpose": few | dict(seeds=(0, 1, 2, 3, 4), average=0.999),
+        }
         steps = dict(classifier_steps=500) if self.data is None else {}
         return of_study[self.study] | super().preset() | steps
 
@@ -197,8 +208,12 @@ class StudyConfig(Config):
             raise InputError(f"study {self.study} needs crops held out: give --hold-out")
         if self.study == "rho" and not self.students:
             raise InputError("study rho needs --students, 2 or more. Received: 0")
-        if self.study == "augmentation" and self.base != "acgan":
-            raise InputError("study augmentation needs images of a given class: --base acgan")
+        if self.study != "rho" and self.base != "acgan":
+            raise InputError(f"study {self.study} needs images of a given class: --base acgan")
+        if self.study == "purpose" and not self.average:
+            raise InputError(
+                "study purpose compares samples with and without --average. Received: 0"
+            )
         for name in ("rhos", "seeds"):
             if not getattr(self, name):
                 raise InputError(f"--{name} must have a value. Received: none")

@@ -3,6 +3,7 @@ import pytest
 
 from keras_gans.okdgan.classifier import (
     accuracy,
+    augmented,
     balanced_accuracy,
     build_classifier,
     targets,
@@ -43,3 +44,12 @@ def test_it_learns_from_both_halves_of_a_batch(tmp_path):
     )
     for one, other in zip(network.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_augmented_batches_are_a_function_of_the_step():
+    images = np.random.default_rng(0).random((4, 16, 16, 3), np.float32)
+    batch = augmented(lambda step: (images, "targets"), ("translation", "cutout"), seed=1)
+    first, again, other = (batch(np.int64(step)) for step in (0, 0, 1))
+    assert first[1] == "targets" and first[0].shape == images.shape
+    np.testing.assert_array_equal(first[0], again[0])
+    assert not np.array_equal(first[0], other[0]) and not np.array_equal(first[0], images)
