@@ -60,14 +60,14 @@ def test_every_classifier_sees_what_its_row_says(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(study, "balanced_accuracy", lambda network, images, labels: network)
     monkeypatch.setattr(study, "sample_rows", lambda *_: None)
     few, more, test = (make_crops([level] * 2, [0, 1]) for level in (1, 2, 3))
-    gans = {"plain": make_gan(10), "augmented": make_gan(20)}
+    gans = {"plain": make_gan(100), "augmented": make_gan(150)}
     config = StudyConfig(study="purpose", classifier_steps=250, seed=5, ordinary=("cutout",))
     rows = study.compare(config, tmp_path, few, gans, more, test)
     cut = ("cutout",)
     assert trained[:6] == [
         (1, None, ()), (1, None, cut), (1, 10, cut), (1, 10, cut), (1, 20, cut), (1, 20, cut)
     ]  # fmt: skip
-    assert trained[6][1] == pytest.approx(20, abs=5) and trained[7] == (2, None, cut)
+    assert trained[6][1] == pytest.approx(150, abs=5) and trained[7] == (2, None, cut)
     assert [row["accuracy"] for row in rows[:3]] == [5, 5, 15]
     frame = pd.DataFrame(rows + [row | {"seed": 6, "accuracy": 6} for row in rows])
     study.write(tmp_path, frame, "classifiers")
