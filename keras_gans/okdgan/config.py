@@ -179,11 +179,7 @@ class StudyConfig(Config):
     """Of each classifier."""
     seeds: Annotated[tuple[int, ...], Within(0, 10**6)] = (0, 1, 2)
     """Of the classifiers; in the study of purpose also of the few crops and the GANs."""
-    ordinary: tuple[Literal["color", "translation", "cutout"], ...] = (
-        "color",
-        "translation",
-        "cutout",
-    )
+    ordinary: tuple[Literal["color", "translation", "cutout"], ...] = ("translation", "cutout")
     """Ordinary augmentation of what the classifiers in the study of purpose see."""
 
     @property
