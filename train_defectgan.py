@@ -56,16 +56,15 @@ def train_defectgan(config, folder, surfaces, training):
     )
     monitor = CleaningMonitor(surfaces, config.view, folder / "samples", config.calibration)
     fit(folder / "defectgan", gan, batch, schedule, [monitor])
-    gan.cleaner, gan.clean_critic = in_float32(gan.cleaner), in_float32(gan.clean_critic)
     return gan
 
 
 def cleaner_of(config, gan, training):
     """What cleans images when used: G1, alone or guided by D_P."""
-    generator = gan.cleaner
+    generator = in_float32(gan.averaged)
     if config.guided:
         tiles = cut_tiles(training.spread(60, defective=True).images, config.view.tile)
-        generator = build_guided_generator(generator, gan.clean_critic, tiles)
+        generator = build_guided_generator(generator, in_float32(gan.clean_critic), tiles)
     return Cleaner(generator, config.view)
 
 

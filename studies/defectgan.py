@@ -5,8 +5,12 @@
 
 The settings are those of train_defectgan.py, and more: see `StudyConfig`. DefectGAN and CAM are
 told which training images are defective, SegNet has their masks, PatchCore the good images
-alone (`pip install keras_gans[eyes]`). None chooses a threshold by masks but SegNet. With
-`--resume` an interrupted study goes on.
+alone (`pip install keras_gans[eyes]`). None chooses a threshold by masks but SegNet. The row
+"self-trained" is a SegNet on the masks that DefectGAN finds in training images. With `--resume`
+an interrupted study goes on.
+
+To choose between designs, `--validation-share 0.33` leaves the test images alone: a third of
+the training items is held out and measured in their place.
 """
 
 from keras_gans.program import command_line, report_input_errors
@@ -22,12 +26,16 @@ from keras_gans.training.settings import Within
 class StudyConfig(Config):
     """Trains each row with each seed, and measures them on the same test images."""
 
-    rows: tuple[Literal["defectgan", "segnet", "cam", "patchcore"], ...] = (
+    rows: tuple[Literal["defectgan", "self-trained", "segnet", "cam", "patchcore"], ...] = (
         "defectgan", "segnet", "cam", "patchcore",
     )  # fmt: skip
     """What is compared."""
     seeds: Annotated[tuple[int, ...], Within(0, 2**31 - 1)] = (0, 1, 2)
     """Of the trainings; the split of the images is that of SEED."""
+    validation_share: Annotated[float, Within(0, 0.9)] = 0.0
+    """Part of the training items that is measured instead of the test images, which are left
+    out: to choose between designs. Items stand in split.csv (image, tile) or index.csv (name,
+    item) in DATA; without them every image is one."""
 
 
 if __name__ == "__main__":  # before TensorFlow is imported, which takes seconds
@@ -37,6 +45,7 @@ import time
 
 from keras_gans.training.device import alone, set_up
 
+import numpy as np
 import pandas as pd
 
 from keras_gans.defectgan import baselines, datasets
@@ -45,6 +54,7 @@ from keras_gans.defectgan.detectors import defectgan_detector
 from keras_gans.defectgan.evaluate import run_detectors, table
 from keras_gans.defectgan.patchcore import Settings, patchcore_detectors
 from keras_gans.defectgan.report import show
+from keras_gans.defectgan.validation import validation
 from keras_gans.files import remembered, write_json
 from keras_gans.machine import cores, processor
 from keras_gans.report.tables import write_csv
@@ -55,8 +65,35 @@ from train_defectgan import cleaner_of, train_defectgan
 def defectgan(config, folder, surfaces, training):
     gan = train_defectgan(config, folder, surfaces, training)
     cleaner = cleaner_of(config, gan, training)
+    cleaner.generator.save_weights(folder / "cleaner.weights.h5")
     calibration = calibrate(cleaner, surfaces, config.calibration)
     return [defectgan_detector(cleaner, calibration)]
+
+
+def self_trained(config, folder, surfaces, training):
+    """SegNet on the masks of DefectGAN of the same seed, where it finds a defect."""
+    first = folder.parent / f"defectgan-{config.seed}"
+    (detector,) = defectgan(config, first, surfaces, training)
+    surfaces = with_found_masks(surfaces, detector)
+    training = surfaces.take(surfaces.train).reduced(config.reduce)
+    return [
+        renamed(each, "self-trained")
+        for each in baselines.segnet_detectors(config, folder, surfaces, training)
+    ]
+
+
+def with_found_masks(surfaces, detector):
+    """What a detector finds in defective training images instead of their masks."""
+    masks = list(surfaces.masks)
+    for index in np.flatnonzero(surfaces.train & surfaces.defective):
+        (found,) = detector(surfaces.images[index]).values()
+        sure = found.judged and found.mask.any()
+        masks[index] = found.mask if sure else None
+    return replace(surfaces, masks=masks)
+
+
+def renamed(detector, name):
+    return lambda image: {name: found for found in detector(image).values()}
 
 
 def patchcore(config, folder, surfaces, training):
@@ -67,6 +104,7 @@ def patchcore(config, folder, surfaces, training):
 # Each gives detectors, from the settings, a folder, all images and the reduced training images.
 ROWS = {
     "defectgan": defectgan,
+    "self-trained": self_trained,
     "segnet": baselines.segnet_detectors,
     "cam": baselines.cam_detectors,
     "patchcore": patchcore,
@@ -99,6 +137,9 @@ def summary(runs):
 def main(config):
     alone(config)
     surfaces, config = datasets.load(config)
+    if config.validation_share:
+        surfaces = validation(surfaces, config.data, config.validation_share, config.seed)
+        print(f"measured on items held out of the training part: {surfaces.describe()}")
     with RunFolder("study_defectgan", config) as folder:
         print(f"run: {folder.path}")
         set_up(config.deterministic)

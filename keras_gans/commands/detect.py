@@ -25,7 +25,7 @@ from keras_gans.data.folders import list_images
 from keras_gans.data.given import given_levels
 from keras_gans.data.pixels import Pixels
 from keras_gans.data.write import write_png
-from keras_gans.defectgan.detection import Calibration
+from keras_gans.defectgan.detection import Calibration, largest, score_of
 from keras_gans.defectgan.lite import WHOLE, build_detection
 from keras_gans.defectgan.view import View
 from keras_gans.errors import InputError, printable
@@ -128,9 +128,10 @@ class Detector:
         """
         image = image if isinstance(image, Pixels) else given_levels(image, self.channels)
         height, width = image.shape[:2]
+        pixels = self.calibration.score_pixels if self.calibration else 1
         # what is flattened by the mean of all of an image cannot be cut
         whole = height * width <= PIECE**2 or (self.view and self.view.flatten >= WHOLE)
-        score, mask = 0.0, np.zeros((height, width), bool)
+        mask, highest = np.zeros((height, width), bool), []
         for rows, inner_rows in self._pieces(height, whole):
             band = image[rows]
             for columns, inner in self._pieces(width, whole):
@@ -140,8 +141,9 @@ class Detector:
                     slice(inner.start - columns.start, inner.stop - columns.start),
                 )
                 found = outputs["score"] if whole else outputs["difference"][0][part]
-                score = max(score, float(np.max(found)))
+                highest.append(largest(np.asarray(found), pixels))
                 mask[inner_rows, inner] = outputs["mask"][0][part] > 0
+        score = score_of(np.concatenate(highest), pixels)
         mask &= score > self.limit
         return score, *keep_large(mask, min_area)
 

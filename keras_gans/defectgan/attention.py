@@ -11,7 +11,9 @@ import keras
 import tensorflow as tf
 from keras import layers, ops
 
+from keras_gans import replicas
 from keras_gans.losses import cycle_consistency, log_adversarial
+from keras_gans.training.average import averaged_copy, move_average
 from keras_gans.training.model import StepModel
 
 START = -3.0  # of the mask's logits: 5 % of everything is changed at first
@@ -54,27 +56,36 @@ def build_attention_generator(
 
 
 def build_pooled_discriminator(
-    channels: int = 3, width: int = 16, image_size: int | None = None
+    channels: int = 3, width: int = 16, image_size: int | None = None, scales: int = 1
 ) -> keras.Model:
     """Builds a discriminator of marks: one logit for every 4x4 pixels, of patches of 28.
 
-    Without normalisation, which would tell each patch about the whole image.
+    Without normalisation, which would tell each patch about the whole image. With more scales
+    each has its own filters, and the second sees images of half the size, so patches of 56
+    pixels, and so on; its logits are repeated for the pixels they stand for.
 
     Args:
         channels: of the images.
         width: filters of the first convolution; the others have twice as many.
         image_size: side of the images, or `None` for any size.
+        scales: int; the images' sides are multiples of `2**(scales + 1)`.
 
     Returns:
-        Model from images (N, H, W, channels) in [-1, 1] to logits (N, H/4, W/4, 1), positive
-        for real.
+        Model from images (N, H, W, channels) in [-1, 1] to logits (N, H/4, W/4, scales),
+        positive for real.
     """
     images = keras.Input((image_size, image_size, channels), name="images")
-    x = _conv(width, 4, 2)(images)
-    x = layers.AveragePooling2D(2)(_conv(2 * width)(x))
-    x = _conv(2 * width)(_conv(2 * width)(x))
-    logits = layers.Dense(1, dtype="float32")(x)
-    return keras.Model(images, logits, name="pooled_discriminator")
+    logits = []
+    for scale in range(scales):
+        factor = 2**scale
+        x = layers.AveragePooling2D(factor)(images) if scale else images
+        x = _conv(width, 4, 2)(x)
+        x = layers.AveragePooling2D(2)(_conv(2 * width)(x))
+        x = _conv(2 * width)(_conv(2 * width)(x))
+        x = layers.Dense(1, dtype="float32")(x)
+        logits.append(layers.UpSampling2D(factor, dtype="float32")(x) if scale else x)
+    joined = layers.Concatenate(dtype="float32")(logits) if scales > 1 else logits[0]
+    return keras.Model(images, joined, name="pooled_discriminator")
 
 
 @keras.saving.register_keras_serializable(package="keras_gans")
@@ -84,7 +95,8 @@ class AttentionGAN(StepModel):
     G1 (`cleaner`) takes defects away, G2 (`defecter`) puts them on. One critic stands for D_P
     and D_NG. The logit of an image is the mean of the least clean share of its patches, each
     relative to its crop's mean; of a real image all crops count together. Real P and what G2
-    made are to be clean, real NG and what G1 made are not.
+    made are to be clean, real NG and what G1 made are not. Each scale of the critic judges by
+    itself.
 
     Args:
         cleaner, defecter: G1 and G2, from `build_attention_generator`.
@@ -100,6 +112,8 @@ class AttentionGAN(StepModel):
             and the one with which G1 takes it away.
         mask_warmup: see `mask_weight`.
         critic_warmup: steps at the start that train the critic alone, on real images.
+        average: decay of a moving average of the cleaner's weights, in `averaged`, which cleans
+            when used; 0 for none: `averaged` is the cleaner.
     """
 
     METRICS = ("loss", "critic_loss", "adversarial", "cycle", "mask_ng", "mask_p")
@@ -118,10 +132,12 @@ class AttentionGAN(StepModel):
         agreement_weight: float = 1.0,
         mask_warmup: int = 60,
         critic_warmup: int = 0,
+        average: float = 0.0,
         **kwargs,
     ):
         super().__init__(**kwargs)
         self.cleaner, self.defecter, self.clean_critic = cleaner, defecter, clean_critic
+        self.average, self.averaged = average, averaged_copy(cleaner, average)
         self.candidates, self.patch_share, self.margin = candidates, patch_share, margin
         self.cycle_weight, self.mask_weight = cycle_weight, mask_weight
         self.binary_weight, self.agreement_weight = binary_weight, agreement_weight
@@ -137,19 +153,24 @@ class AttentionGAN(StepModel):
         }
 
     def call(self, images, training=False):
-        """The images (N, S, S, C) without defects, by G1."""
-        return self.cleaner(images, training=training)
+        """The images (N, S, S, C) without defects, by G1; its average if not training."""
+        return (self.cleaner if training else self.averaged)(images, training=training)
 
     def step(self, batch, training):
         """`METRICS`; in evaluation as after the warm-up."""
         ng, p = batch[:2]
         if not (self.critic_warmup and training):
             return self._step(ng, p, training)
+        if replicas.several():
+            return self._warm_up(ng, p) if replicas.phase() else self._step(ng, p, True)
         return tf.cond(
             self.d_optimizer.iterations < self.critic_warmup,
             lambda: self._warm_up(ng, p),
             lambda: self._step(ng, p, True),
         )
+
+    def phase(self):
+        return int(self.critic_warmup and self.d_optimizer.iterations < self.critic_warmup)
 
     def _step(self, all_ng, all_p, training):
         ng, p = self._least_clean(all_ng), self._least_clean(all_p)
@@ -170,6 +191,9 @@ class AttentionGAN(StepModel):
             loss += self.agreement_weight * disagreement(mask_new, mask_back)
         if training:
             self.minimize("g_optimizer", loss, tape)
+            if self.average:
+                weights = self.averaged.weights, self.cleaner.weights
+                move_average(*weights, self.average, self.g_optimizer.iterations)
 
         with tf.GradientTape() as tape:
             critic_loss = self._real_loss(all_ng, all_p)
@@ -192,12 +216,13 @@ class AttentionGAN(StepModel):
         return loss + log_adversarial(self._defective(p, self.candidates), False)
 
     def _defective(self, crops, bag=1):
-        """How defective each `bag` crops are together, (N / bag,), a logit."""
-        standing = self._standing_out(crops) - self.margin
-        standing = ops.reshape(standing, (ops.shape(standing)[0] // bag, -1))
-        patches = standing.shape[1]
+        """How defective each `bag` crops are together, (scales, N / bag), logits."""
+        standing = ops.moveaxis(self._standing_out(crops) - self.margin, 3, 0)
+        scales, count = standing.shape[0], ops.shape(crops)[0] // bag
+        standing = ops.reshape(standing, (scales, count, -1))
+        patches = standing.shape[2]
         return ops.mean(
-            ops.top_k(standing, max(1, round(self.patch_share * patches)))[0], axis=1
+            ops.top_k(standing, max(1, round(self.patch_share * patches)))[0], axis=2
         )
 
     def _least_clean(self, crops):
@@ -208,9 +233,9 @@ class AttentionGAN(StepModel):
         return ops.take(crops, first + chosen, axis=0)
 
     def _standing_out(self, crops):
-        """How far each patch's logit lies below the mean of its crop's."""
+        """How far each patch's logit lies below the mean of its crop's, at each scale."""
         logits = self.clean_critic(crops)
-        return ops.mean(logits, axis=(1, 2, 3), keepdims=True) - logits
+        return ops.mean(logits, axis=(1, 2), keepdims=True) - logits
 
     def _mask_share(self):
         done = ops.cast(self.g_optimizer.iterations, "float32") + 1

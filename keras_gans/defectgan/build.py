@@ -64,7 +64,9 @@ def _paper(config):
 def _attention(config):
     return AttentionGAN(
         *(build_attention_generator(config.channels, config.width) for _ in range(2)),
-        build_pooled_discriminator(config.channels, config.critic_width),
+        build_pooled_discriminator(
+            config.channels, config.critic_width, scales=config.critic_scales
+        ),
         candidates=config.candidates,
         patch_share=config.patch_share,
         margin=config.margin or 0.0,
@@ -74,4 +76,5 @@ def _attention(config):
         agreement_weight=config.agreement_weight,
         mask_warmup=config.mask_warmup,
         critic_warmup=config.critic_warmup,
+        average=config.average,
     )

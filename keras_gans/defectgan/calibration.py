@@ -13,6 +13,7 @@ from keras_gans.defectgan.detection import (
     Calibration,
     clean_one,
     difference,
+    score_of,
     to_grey,
 )
 from keras_gans.defectgan.surfaces import Surfaces
@@ -30,7 +31,7 @@ class CalibrationRule:
         peak_quantile: the same for `Calibration.peak`.
         limit_quantile: the same of the scores of defect-free images, for `Calibration.limit`.
         floor: none of these levels is lower, in grey levels: less is not seen.
-        reach, share, sigma, dilation: see `Calibration`.
+        reach, share, sigma, dilation, score_pixels: see `Calibration`.
     """
 
     method: Literal["quantile", "otsu"] = "quantile"
@@ -42,13 +43,16 @@ class CalibrationRule:
     sigma: float = 1.0
     dilation: int = 1
     share: float = 0.5
+    score_pixels: int = 1
 
     def __post_init__(self):
         for name in ("quantile", "peak_quantile", "limit_quantile"):
             value = getattr(self, name)
             if not 0 < value <= 1:
                 raise InputError(f"{name} must be above 0 and at most 1. Received: {value}")
-        Calibration(0, 0, 0, self.reach, self.sigma, self.dilation, self.share)
+        Calibration(
+            0, 0, 0, self.reach, self.sigma, self.dilation, self.share, 0, self.score_pixels
+        )
 
 
 def calibrate(
@@ -72,7 +76,7 @@ def calibrate(
     for image, clear in zip(free, cleaned):
         values = difference(image, clear, bias, rule.sigma)
         counts += histogram([values])
-        scores.append(values.max())
+        scores.append(score_of(values, rule.score_pixels))
     peak = quantile_level(counts, rule.peak_quantile)
     limit = float(np.quantile(scores, rule.limit_quantile, method="inverted_cdf"))
     if rule.method == "quantile":
@@ -87,8 +91,9 @@ def calibrate(
         )
     threshold, peak, limit = (max(level, rule.floor) for level in (threshold, peak, limit))
     return Calibration(
-        bias, threshold, peak, rule.reach, rule.sigma, rule.dilation, rule.share, limit
-    )
+        bias, threshold, peak, rule.reach, rule.sigma, rule.dilation, rule.share, limit,
+        rule.score_pixels,
+    )  # fmt: skip
 
 
 def measure_bias(images: Iterable[np.ndarray], cleaned: Iterable[np.ndarray]) -> float:

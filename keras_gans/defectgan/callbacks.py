@@ -53,7 +53,7 @@ class CleaningMonitor(keras.callbacks.Callback):
 
     def set_model(self, model):
         super().set_model(model)
-        self.clean = Cleaner(model.cleaner, self.view)
+        self.clean = Cleaner(model.averaged, self.view)
 
     def on_epoch_end(self, epoch, logs=None):
         calibration = calibrate(self.clean, self.watched, self.rule)

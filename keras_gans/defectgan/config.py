@@ -101,8 +101,9 @@ class Config:
     """Of the mean absolute change the generators make (ours)."""
     pool: Annotated[int, Within(0, 10**5)] = 0
     """Generated images that each discriminator sees again; CycleGAN has 50."""
-    candidates: Annotated[int, Within(1, 1000)] = 1
-    """Crops drawn for each that the generators train on, the least clean one (ours)."""
+    candidates: Annotated[int | None, Within(1, 1000)] = 1
+    """Crops drawn for each that the generators train on, the least clean one (ours). None: as
+    many as cover the median image as it is, 4 to 16."""
     patch_share: Annotated[float, Within(1e-6, 1)] = 1.0
     """Share of an image's patches that the adversarial losses look at, the worst (ours)."""
     margin: Annotated[float | None, Within(0, 100)] = None
@@ -115,6 +116,10 @@ class Config:
     """Attention: G1 takes a defect away where G2 put it on."""
     mask_warmup: Annotated[int, Within(1, 10**7)] = 60
     """Attention: steps of the generators over which MASK_WEIGHT rises from 0."""
+    average: Annotated[float, Within(0, 0.999999)] = 0.0
+    """Attention: decay of a moving average of G1's weights, which then cleans; 0 for none."""
+    critic_scales: Annotated[int, Within(1, 4)] = 1
+    """Attention: scales at which the critic judges, each half as large as the one before."""
     weak_labels: bool = False
     """The discriminators also learn to tell real NG from real P (ours)."""
     critic_warmup: Annotated[int, Within(0, 10**7)] = 0
@@ -184,6 +189,16 @@ class Config:
                     f"--{name.replace('_', '-')} must be a multiple of {multiple}. "
                     f"Received: {value}"
                 )
+        multiple = 2 ** (self.critic_scales + 1)
+        if self.image_size % multiple:
+            raise InputError(
+                f"--image-size must be a multiple of {multiple} for --critic-scales "
+                f"{self.critic_scales}. Received: {self.image_size}"
+            )
+        if self.guided and self.critic_scales > 1:
+            raise InputError(
+                f"--guided needs --critic-scales 1. Received: {self.critic_scales}"
+            )
         if self.export:
             check_folder(self.export)  # now, not after hours of training
 

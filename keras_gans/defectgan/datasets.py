@@ -33,7 +33,8 @@ def load(config: Config) -> tuple[Surfaces, Config]:
     """The surfaces that a run is on, flattened where wanted, and its complete settings.
 
     Returns:
-        surfaces, and `config` with `channels`, `reduce` and `flatten` chosen by them if None.
+        surfaces, and `config` with `channels`, `candidates`, `reduce` and `flatten` chosen by
+        them if None.
 
     Raises:
         InputError: as `load_surfaces`; settings that these surfaces do not allow.
@@ -47,6 +48,8 @@ def load(config: Config) -> tuple[Surfaces, Config]:
         )
     else:
         surfaces = load_surfaces(config.data, config.test_share, config.seed)
+    candidates = config.candidates or chosen_candidates(surfaces, config.image_size)
+    config = replace(config, candidates=candidates)
     config = replace(
         config,
         channels=config.channels or surfaces.channels,
@@ -65,6 +68,12 @@ def load(config: Config) -> tuple[Surfaces, Config]:
         surfaces = flattened_surfaces(surfaces, config.flatten)
     _check(surfaces, config)
     return surfaces, config
+
+
+def chosen_candidates(surfaces: Surfaces, image_size: int) -> int:
+    """As many crops as cover the median image, at least 4 and at most 16."""
+    areas = [np.prod(image.shape[:2]) for image in surfaces.images]
+    return int(np.clip(round(np.median(areas) / image_size**2), 4, 16))
 
 
 def chosen_reduction(surfaces: Surfaces, image_size: int, crops: bool, bag: int = 1) -> int:

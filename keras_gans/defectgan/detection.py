@@ -42,6 +42,7 @@ class Calibration:
         share: a defective pixel is also above this share of the largest difference within
             `reach`, so that a strong defect is not drawn too wide.
         limit: an image whose score is above it counts as defective.
+        score_pixels: an image's score is the mean of so many of its largest differences.
     """
 
     bias: float
@@ -52,17 +53,19 @@ class Calibration:
     dilation: int = 1
     share: float = 0.0
     limit: float = 0.0
+    score_pixels: int = 1
 
     def __post_init__(self):
         within = {
             "bias": (-255, 255), "threshold": (0, 255), "peak": (0, 255), "reach": (0, 100),
             "share": (0, 0.99), "limit": (0, 255), "sigma": (0, 50), "dilation": (0, 100),
+            "score_pixels": (1, 4096),
         }  # fmt: skip
         for name, (low, high) in within.items():
             value = getattr(self, name)
             if not low <= value <= high:
                 raise InputError(f"{name} must be from {low} to {high}. Received: {value}")
-        for name in ("reach", "dilation"):
+        for name in ("reach", "dilation", "score_pixels"):
             if getattr(self, name) != int(getattr(self, name)):
                 raise InputError(
                     f"{name} must be whole pixels. Received: {getattr(self, name)}"
@@ -77,7 +80,7 @@ class Detection:
         cleaned: uint8 (H, W, C), the image without its defects.
         difference: float32 (H, W), denoised, in grey levels 0..255.
         mask: bool (H, W), where the defects are.
-        score: the largest of `difference`.
+        score: see `score_of`, of `difference`.
     """
 
     cleaned: np.ndarray
@@ -107,7 +110,8 @@ def detect(clean: Callable, image: np.ndarray, calibration: Calibration) -> Dete
         )
     cleaned = clean_one(clean, image)
     values = difference(image, cleaned, calibration.bias, calibration.sigma)
-    return Detection(cleaned, values, mask_of(values, calibration), float(values.max()))
+    score = score_of(values, calibration.score_pixels)
+    return Detection(cleaned, values, mask_of(values, calibration), score)
 
 
 def clean_one(clean: Callable, image: np.ndarray) -> np.ndarray:
@@ -174,6 +178,20 @@ def mask_of(difference_image: np.ndarray, calibration: Calibration) -> np.ndarra
     level = np.maximum(peaks * np.float32(calibration.share), np.float32(calibration.threshold))
     found = (difference_image > level) & (peaks > np.float32(calibration.peak))
     return largest_near(found, int(calibration.dilation))
+
+
+def score_of(difference_image: np.ndarray, pixels: int = 1) -> float:
+    """Mean of the largest `pixels` values of a difference image, or of all if it has fewer."""
+    values = largest(difference_image, pixels)
+    return float(values.sum(dtype=np.float32) / np.float32(len(values)))
+
+
+def largest(values: np.ndarray, count: int) -> np.ndarray:
+    """The largest `count` values of an array, or all of them, (n,), in any order."""
+    values = np.ravel(values)
+    if count == 1:
+        return values.max(keepdims=True)
+    return np.partition(values, max(values.size - count, 0))[-count:]
 
 
 def gaussian_weights(sigma: float) -> np.ndarray:

@@ -31,7 +31,7 @@ def build_detection_graph(
         - `cleaned`: uint8 (N, H, W, C).
         - `difference`: float32 (N, H, W), denoised, in grey levels 0..255.
         - `mask`: uint8 (N, H, W), 255 where the defects are, else 0.
-        - `score`: float32 (N,), the largest of `difference`.
+        - `score`: float32 (N,), the mean of the largest `score_pixels` of `difference`.
     """
     flatten = cleaner.view.flatten
 
@@ -51,10 +51,18 @@ def build_detection_graph(
             "cleaned": cleaned,
             "difference": values,
             "mask": tf.cast(255 * found, tf.uint8),
-            "score": tf.reduce_max(values, axis=[1, 2]),
+            "score": _score(values, calibration.score_pixels),
         }
 
     return run
+
+
+def _score(values, pixels):
+    if pixels == 1:
+        return tf.reduce_max(values, axis=[1, 2])
+    values = tf.reshape(values, [tf.shape(values)[0], -1])
+    count = tf.minimum(tf.shape(values)[1], int(pixels))
+    return tf.reduce_mean(tf.math.top_k(values, count, sorted=False)[0], axis=1)
 
 
 def _difference(images, cleaned, bias, sigma):

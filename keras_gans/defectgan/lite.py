@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from keras_gans.defectgan.detection import Calibration, difference, mask_of
+from keras_gans.defectgan.detection import Calibration, difference, mask_of, score_of
 from keras_gans.defectgan.view import View
 
 # Of flattened images:
@@ -32,7 +32,8 @@ def build_detection(generator: Callable, calibration: Calibration, view: View) -
         cleaned = cleaned_image(generator, image, view.tile, view.reduce)
         values = difference(image, cleaned, calibration.bias, calibration.sigma)
         mask = np.uint8(255) * mask_of(values, calibration)
-        return {"difference": values[None], "mask": mask[None], "score": [values.max()]}
+        score = score_of(values, calibration.score_pixels)
+        return {"difference": values[None], "mask": mask[None], "score": [score]}
 
     return run
 

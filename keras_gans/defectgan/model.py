@@ -99,6 +99,11 @@ class DefectGAN(StepModel):
             "d_optimizer": [self.clean_critic, self.defect_critic],
         }
 
+    @property
+    def averaged(self):
+        """G1 as it is used: no average is kept."""
+        return self.cleaner
+
     def call(self, images, training=False):
         """The images (N, S, S, C) without defects, by G1."""
         return self.cleaner(images, training=training)

@@ -31,11 +31,11 @@ def images_of(rng, count, channels=1):
     return rng.uniform(-0.9, 0.9, (2, count, SIZE, SIZE, channels)).astype(np.float32)
 
 
-def small_gan(**options):
+def small_gan(scales=1, **options):
     keras.utils.set_random_seed(0)
     gan = AttentionGAN(
         *(build_attention_generator(1, 2) for _ in range(2)),
-        build_pooled_discriminator(1, 2),
+        build_pooled_discriminator(1, 2, scales=scales),
         candidates=2,
         patch_share=0.1,
         **options,
@@ -100,7 +100,7 @@ def test_crops_of_an_image_are_judged_together(rng):
     for bag in (1, 2):
         patches = np.sort(standing.reshape(4 // bag, -1), axis=1)
         count = round(0.1 * patches.shape[1])
-        expected = patches[:, -count:].mean(axis=1)
+        expected = patches[None, :, -count:].mean(axis=2)
         np.testing.assert_allclose(gan._defective(crops, bag), expected, rtol=1e-4, atol=1e-6)
     worst = standing.max(axis=(1, 2, 3)).reshape(2, 2).argmax(axis=1)
     np.testing.assert_array_equal(gan._least_clean(crops), crops[[worst[0], 2 + worst[1]]])
@@ -154,6 +154,32 @@ def test_real_loss_by_hand(rng):
     np.testing.assert_allclose(gan._real_loss(ng, p), expected)
 
 
+def test_each_scale_of_the_critic_judges_by_itself(rng):
+    gan = small_gan(scales=2, margin=0.0)
+    crops = images_of(rng, 4)[0]
+    logits = gan.clean_critic(crops).numpy()
+    assert logits.shape == (4, 4, 4, 2)
+    coarse = logits[..., 1]  # a logit stands for 2x2 of the finer ones
+    np.testing.assert_array_equal(coarse[:, ::2, ::2], coarse[:, 1::2, 1::2])
+    below = logits.mean(axis=(1, 2), keepdims=True) - logits
+    below = np.moveaxis(below, 3, 0).reshape(2, 2, -1)
+    expected = np.sort(below, axis=2)[:, :, -3:].mean(axis=2)  # a tenth of 2 x 16
+    np.testing.assert_allclose(gan._defective(crops, 2), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_the_average_follows_the_cleaner_and_cleans(rng):
+    gan = small_gan(average=0.9, critic_warmup=1)
+    batch = images_of(rng, 4)
+    start = gan.cleaner.get_weights()
+    gan.train_step(batch)  # the warm-up: nothing to follow
+    np.testing.assert_array_equal(gan.averaged.get_weights()[0], start[0])
+    gan.train_step(batch)  # after the first step a tenth of the old one is left
+    for old, new, mean in zip(start, gan.cleaner.weights, gan.averaged.weights):
+        np.testing.assert_allclose(mean, 0.1 * old + 0.9 * new, rtol=1e-4, atol=1e-6)
+    np.testing.assert_array_equal(gan(batch[0]), gan.averaged(batch[0]))
+    assert not np.array_equal(gan(batch[0]), gan(batch[0], training=True))
+
+
 # Settings and files -------------------------------------------------------------------------
 
 
@@ -169,7 +195,7 @@ def test_design_chooses_the_networks():
 
 
 def test_saves_and_loads(rng, tmp_path):
-    gan = small_gan(critic_warmup=1)
+    gan = small_gan(critic_warmup=1, average=0.9)
     batch = images_of(rng, 2)
     for _ in range(2):
         gan.train_step(batch)

@@ -37,7 +37,7 @@ def test_diagnosis(change_ng, change_p, likeness, expected):
 def gan(change, steps):
     images = keras.Input((None, None, 1))
     return SimpleNamespace(
-        cleaner=keras.Model(images, change(images)),
+        averaged=keras.Model(images, change(images)),
         d_optimizer=SimpleNamespace(iterations=steps),
         critic_warmup=10,
     )
