@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import json
 
 import numpy as np
@@ -171,10 +172,15 @@ def test_a_large_image_goes_through_in_pieces(tmp_path, monkeypatch, model):
     image = surface((3, 4, 9, 8), (62, 10, 130, 20), (100, 70, 102, 75), size=(90, 140))
     detector = Detector.find(model)
     whole = detector(image[..., None])
+    difference = detector.signature(images=image[None, ..., None])["difference"]
     monkeypatch.setattr("keras_gans.commands.detect.PIECE", 60)
     score, mask, found = detector(image[..., None])
     assert (score, found) == (whole[0], whole[2]) and len(found) == 3
     np.testing.assert_array_equal(mask, whole[1])
+    mean = dataclasses.replace(detector.calibration, score_pixels=500)
+    score = dataclasses.replace(detector, calibration=mean)(image[..., None])[0]
+    assert score == pytest.approx(np.sort(np.ravel(difference))[-500:].mean())
+    assert score != whole[0]
 
 
 def test_what_depends_on_all_of_an_image_goes_through_at_once(tmp_path, monkeypatch):

@@ -12,6 +12,7 @@ from keras_gans.defectgan.detection import (
     difference,
     gaussian_weights,
     mask_of,
+    score_of,
     to_grey,
 )
 from keras_gans.errors import InputError
@@ -130,6 +131,13 @@ def test_a_square_is_found():
     assert nothing.score == 0 and not nothing.mask.any()
 
 
+def test_a_score_is_the_mean_of_the_largest_values(rng):
+    values = rng.permutation(np.arange(20, dtype=np.float32)).reshape(4, 5)
+    assert [score_of(values, count) for count in (1, 2, 5, 20, 99)] == [19, 18.5, 17, 9.5, 9.5]
+    found = detect(darker, square()[0], Calibration(0, 30, score_pixels=4096))
+    assert 0 < found.score < 60 and found.score == pytest.approx(found.difference.mean())
+
+
 def test_detect_refuses_other_images():
     for image in (square(), square()[0] / 255):
         with pytest.raises(ValueError, match=r"image must be uint8 \(H, W, C\)"):
@@ -150,6 +158,7 @@ def test_calibration_goes_through_json():
         ({"reach": 2.5}, "reach must be whole pixels. Received: 2.5"),
         ({"sigma": -1}, "sigma must be from 0 to 50. Received: -1"),
         ({"dilation": 1.5}, "dilation must be whole pixels. Received: 1.5"),
+        ({"score_pixels": 0}, "score_pixels must be from 1 to 4096. Received: 0"),
         ({"bias": 300}, "bias must be from -255 to 255"),
     ],
 )

@@ -14,10 +14,12 @@ TILE = 16
 
 
 @pytest.mark.parametrize(
-    "channels, sigma, dilation, reach, share, reduce",
-    [(1, 1.0, 1, 0, 0.0, 1), (3, 2.2, 3, 2, 0.9, 2), (1, 0.5, 0, 12, 0.3, 3)],
+    "channels, sigma, dilation, reach, share, reduce, pixels",
+    [(1, 1.0, 1, 0, 0.0, 1, 1), (3, 2.2, 3, 2, 0.9, 2, 7), (1, 0.5, 0, 12, 0.3, 3, 300)],
 )
-def test_both_forms_agree_to_the_bit(rng, channels, sigma, dilation, reach, share, reduce):
+def test_both_forms_agree_to_the_bit(
+    rng, channels, sigma, dilation, reach, share, reduce, pixels
+):
     generator = random_generator(channels)
     clean = Cleaner(generator, View(TILE, reduce=reduce))
     images = rng.integers(0, 256, (3, 45, 37, channels), np.uint8)
@@ -25,7 +27,9 @@ def test_both_forms_agree_to_the_bit(rng, channels, sigma, dilation, reach, shar
     # values that occur: ties too
     threshold, peak = np.quantile(values, [0.5, 0.98], method="inverted_cdf").tolist()
     assert peak > threshold > 0
-    calibration = Calibration(0.7, threshold, peak, reach, sigma, dilation, share)
+    calibration = Calibration(
+        0.7, threshold, peak, reach, sigma, dilation, share, score_pixels=pixels
+    )
     masks = [mask_of(image, calibration) for image in values]
     assert 0 < np.mean(masks)
     without = dataclasses.replace(calibration, peak=0.0)

@@ -15,6 +15,7 @@ from tests.training import tiny
 CASES = {
     "defectgan": tiny.defectgan,
     "defectgan with a pool and a warm-up": lambda: tiny.pooled(critic_warmup=1),
+    "attention masks and a warm-up": tiny.attention,
     "frgan": lambda: tiny.frgan_(exact=True, consistency_weight=0.0),
     "frgan with all options": lambda: tiny.frgan_(
         exact=True, ramp_steps=3, feature_matching=True, average=0.9

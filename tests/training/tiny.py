@@ -3,6 +3,11 @@
 import keras
 import numpy as np
 
+from keras_gans.defectgan.attention import (
+    AttentionGAN,
+    build_attention_generator,
+    build_pooled_discriminator,
+)
 from keras_gans.defectgan.cam import build_cam, compile_cam
 from keras_gans.defectgan.image_pool import ImagePool
 from keras_gans.defectgan.model import DefectGAN
@@ -54,6 +59,17 @@ def pooled(**options):
         adversarial="least-squares", identity_weight=0.5, change_weight=1.0, pools=pools,
         candidates=2, patch_share=0.5, margin=1.0, weak_labels=True, **options,
     )  # fmt: skip
+
+
+def attention(**options):
+    """With all that it can have."""
+    gan = AttentionGAN(
+        *(build_attention_generator(1, 2) for _ in range(2)),
+        build_pooled_discriminator(1, 2, scales=2),
+        candidates=2, patch_share=0.1, average=0.9, critic_warmup=1, **options,
+    )  # fmt: skip
+    gan.compile(*optimizers(2))
+    return gan, (images(4, 16, 16, channels=1), -images(4, 16, 16, channels=1))
 
 
 def frgan_(**options):
