@@ -19,7 +19,20 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 from keras_gans.defectgan.config import Config
+from keras_gans.errors import InputError
 from keras_gans.training.settings import Within
+
+
+def changed_rule(rule, change):
+    """A calibration rule with one number changed, by a text such as "share=0.3"."""
+    name, _, value = change.partition("=")
+    kind = type(getattr(rule, name, ""))
+    try:
+        return replace(rule, **{name: kind(value)})
+    except (TypeError, ValueError):
+        raise InputError(
+            f"--also is SETTING=NUMBER, with a setting of --calibration. Received: {change}"
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -36,6 +49,14 @@ class StudyConfig(Config):
     """Part of the training items that is measured instead of the test images, which are left
     out: to choose between designs. Items stand in split.csv (image, tile) or index.csv (name,
     item) in DATA; without them every image is one."""
+    also: tuple[str, ...] = ()
+    """Calibrations measured on the same trained DefectGAN as rows of their own, each with one
+    setting changed: share=0.3 score_pixels=100."""
+
+    def check(self) -> None:
+        super().check()
+        for change in self.also:
+            changed_rule(self.calibration, change)
 
 
 if __name__ == "__main__":  # before TensorFlow is imported, which takes seconds
@@ -66,14 +87,44 @@ def defectgan(config, folder, surfaces, training):
     gan = train_defectgan(config, folder, surfaces, training)
     cleaner = cleaner_of(config, gan, training)
     cleaner.generator.save_weights(folder / "cleaner.weights.h5")
-    calibration = calibrate(cleaner, surfaces, config.calibration)
-    return [defectgan_detector(cleaner, calibration)]
+    clean = remembering(cleaner) if config.also else cleaner
+    calibration = calibrate(clean, surfaces, config.calibration)
+    others = {
+        f"DefectGAN, {change}": calibrate(
+            clean, surfaces, changed_rule(config.calibration, change)
+        )
+        for change in config.also
+    }
+    plain = defectgan_detector(clean, calibration)
+
+    def run(image):
+        found = {
+            name: replace(one, heat=None)
+            for name, other in others.items()
+            for one in defectgan_detector(clean, other)(image).values()
+        }
+        return plain(image) | found
+
+    return [run]
+
+
+def remembering(clean):
+    """A cleaner that cleans each image once."""
+    known = {}
+
+    def run(images):
+        key = images.tobytes(), images.shape
+        if key not in known:
+            known[key] = np.asarray(clean(images))
+        return known[key]
+
+    return run
 
 
 def self_trained(config, folder, surfaces, training):
     """SegNet on the masks of DefectGAN of the same seed, where it finds a defect."""
     first = folder.parent / f"defectgan-{config.seed}"
-    (detector,) = defectgan(config, first, surfaces, training)
+    (detector,) = defectgan(replace(config, also=()), first, surfaces, training)
     surfaces = with_found_masks(surfaces, detector)
     training = surfaces.take(surfaces.train).reduced(config.reduce)
     return [

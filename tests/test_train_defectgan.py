@@ -170,3 +170,22 @@ def test_a_study_compares_methods_and_goes_on(data, tmp_path, monkeypatch, capsy
     script.start(arguments, f"--run-dir {tmp_path}/run --resume")
     assert trained == [3, 4]
     assert "a study trains on one device" in script.refused(arguments, "--replicas 2")
+    output = script.start(arguments, f"--validation-share 0.4 --run-dir {tmp_path}/held-out")
+    assert "testing 1 + 2" in output  # of 3 and 4: a scratch, as stains are all for testing
+    wrong = script.refused(arguments, "--also share=much")
+    assert "--also is SETTING=NUMBER" in wrong and "Received: share=much" in wrong
+
+
+@pytest.mark.slow
+def test_a_study_measures_calibrations_and_a_self_trained_segnet(
+    data, tmp_path, monkeypatch, capsys
+):
+    script = Script(study, study.StudyConfig, monkeypatch, capsys)
+    arguments = f"--data {data} {SMALL} --rows defectgan self-trained --seeds 0"
+    also = "--also share=0.9 score_pixels=9 --calibration.limit-quantile 0.01"
+    script.start(arguments, also, f"--run-dir {tmp_path}/run")
+    runs = read_json(tmp_path / "run", "result.json")["runs"]
+    names = ["DefectGAN", "DefectGAN, share=0.9", "DefectGAN, score_pixels=9", "self-trained"]
+    assert [run["method"] for run in runs] == names
+    assert runs[0]["f1"] >= 0 and runs[1]["pixel_auroc"] is None
+    assert (tmp_path / "run/defectgan-0/cleaner.weights.h5").exists()

@@ -177,9 +177,9 @@ def test_a_large_image_goes_through_in_pieces(tmp_path, monkeypatch, model):
     score, mask, found = detector(image[..., None])
     assert (score, found) == (whole[0], whole[2]) and len(found) == 3
     np.testing.assert_array_equal(mask, whole[1])
-    mean = dataclasses.replace(detector.calibration, score_pixels=500)
+    mean = dataclasses.replace(detector.calibration, score_pixels=4096)
     score = dataclasses.replace(detector, calibration=mean)(image[..., None])[0]
-    assert score == pytest.approx(np.sort(np.ravel(difference))[-500:].mean())
+    assert score == pytest.approx(np.sort(np.ravel(difference))[-4096:].mean())
     assert score != whole[0]
 
 
