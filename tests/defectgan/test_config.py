@@ -98,3 +98,18 @@ command_line(Config, ["--help"])
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "--calibration.quantile" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (
+            "--image-size 100 --critic-scales 3",
+            "must be a multiple of 16 for --critic-scales 3",
+        ),
+        ("--critic-scales 2 --guided", "--guided needs --critic-scales 1. Received: 2"),
+    ],
+)
+def test_scales_of_the_critic_are_refused(arguments, message):
+    with pytest.raises(InputError, match=message):
+        parse(Config, ["--data", "x", "--design", "attention", *arguments.split()])

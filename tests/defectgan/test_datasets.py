@@ -11,7 +11,12 @@ from PIL import Image
 from keras_gans.defectgan import datasets
 from keras_gans.defectgan.config import Config
 from keras_gans.defectgan.data import Crops
-from keras_gans.defectgan.datasets import chosen_reduction, load, load_surfaces
+from keras_gans.defectgan.datasets import (
+    chosen_candidates,
+    chosen_reduction,
+    load,
+    load_surfaces,
+)
 from keras_gans.errors import InputError
 from tests.defectgan.fakes import trained_on
 
@@ -464,6 +469,12 @@ def test_chosen_reduction():
     # four crops of an image are about as large as it
     images = [np.zeros((*size, 1), np.uint8) for size in ((630, 250), (80, 80), (640, 640))]
     assert [chosen_reduction(trained_on([x]), 96, True, 4) for x in images] == [2, 1, 3]
+    # as many as cover the image as it is, within 4 and 16
+    counts = [chosen_candidates(trained_on([x]), 96) for x in images]
+    assert counts == [16, 4, 16]  # of 17.1, 0.7 and 44.4
+    assert chosen_candidates(trained_on([np.zeros((300, 260, 1), np.uint8)]), 96) == 8
+    factors = [chosen_reduction(trained_on([x]), 96, True, n) for x, n in zip(images, counts)]
+    assert factors == [1, 1, 2]
     # whole images: the largest fits
     sizes = (512, 512), (96, 96), (97, 20), (192, 288)
     assert [of(size, crops=False) for size in sizes] == [6, 1, 2, 3]
