@@ -3,12 +3,15 @@
     python benchmarks/gpu.py --rooms dscnn frgan
 
 The networks are those of the other benchmarks, at the papers' sizes, on one batch that is in
-the GPU's memory. Both may compute convolutions in TF32. Each row is a process of its own, one
-after the other.
+the GPU's memory. Both may compute in TF32. Each row is a process of its own; all get ready at
+once, and are measured one after the other.
 """
 
 import importlib
 import json
+import math
+import os
+import select
 import subprocess
 import sys
 import tempfile
@@ -108,7 +111,7 @@ def torch_step(task, folder, arguments):
     return runs["run"], torch.cuda.synchronize, torch.cuda.max_memory_allocated
 
 
-def prepare(module, folder):
+def prepare(folder, module):
     """Writes the weights that the libraries share, and exports nothing."""
     module.what_keras_computes = lambda *_: {}
     for place, name in EXPORTS:
@@ -117,67 +120,93 @@ def prepare(module, folder):
 
 
 def serve(row, room, folder, seconds):
-    """One row: seconds of a step, and its peak of memory."""
+    """One row: gets ready, says so, and measures when it is told to."""
     module = importlib.import_module(room.split(",")[0])
     if row == "prepare":
-        prepare(module, folder)
-        return {}
+        return prepare(folder, module)
     module.steps_for_two_seconds = lambda train: train(1) or 1
-    arguments = ROOMS[room][0] | ROWS[row]
-    ours = row == "Keras"
+    begin, task = (
+        (keras_step, module.train_keras) if row == "Keras" else (torch_step, module.train_torch)
+    )
     start = time.perf_counter()
-    begin, task = (keras_step, module.train_keras) if ours else (torch_step, module.train_torch)
-    step, wait, memory = begin(task, folder, arguments)
+    step, wait, memory = begin(task, folder, ROOMS[room][0] | ROWS[row])
     step()
     wait()
-    ready = time.perf_counter() - start
-    few = 1
+    print(json.dumps({"ready": time.perf_counter() - start}), flush=True)
+    sys.stdin.readline()
+    count = 2
     while True:
         start = time.perf_counter()
-        for _ in range(few):
+        for _ in range(count):
             step()
         wait()
         spent = time.perf_counter() - start
-        if spent > seconds:
+        if spent >= seconds:
             break
-        few = max(2 * few, round(few * 1.2 * seconds / max(spent, 1e-3)))
-    return {"seconds": spent / few, "bytes": memory(), "ready": ready}
+        count = math.ceil(count * max(1.2 * seconds / max(spent, 1e-3), 1.5))
+    print(json.dumps({"seconds": spent / count, "bytes": memory()}), flush=True)
+
+
+class Row:
+    """A process of its own, which gets ready at once."""
+
+    def __init__(self, row, room, folder, seconds=0.0):
+        self.log = tempfile.TemporaryFile("w+")
+        self.process = subprocess.Popen(
+            [sys.executable, __file__, "serve", row, room, str(folder), str(seconds)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True,
+            env=os.environ | {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"},
+        )  # fmt: skip
+
+    def figures(self):
+        """What it found; a dict of its problem if it has failed."""
+        ready = self.process.stdout.readline()
+        found, _ = self.process.communicate("go\n" if ready else None)
+        if found:
+            return json.loads(ready) | json.loads(found)
+        self.log.seek(0)
+        return {"problem": (self.log.read().strip().splitlines() or ["ended"])[-1][:200]}
+
+
+def show(row, images, found, reference):
+    if "problem" in found:
+        print(f"  {row:26} {found['problem']}")
+        return
+    ratio = found["seconds"] / reference.get("seconds", math.nan)
+    print(f"  {row:26} {1000 * found['seconds']:9.2f} {images / found['seconds']:9.0f} "
+          f"{ratio:6.2f} {found['bytes'] / 2**20:7.0f} {found['ready']:6.0f}")  # fmt: skip
 
 
 def main():
     import tyro
 
     config = tyro.cli(Config)
-    print(f"{'':42} {'ms a step':>10} {'images/s':>10} {'ratio':>6} {'MiB':>7} {'ready, s':>9}")
-    for room in config.rooms:
-        print(room)
-        with tempfile.TemporaryDirectory() as folder:
-            call("prepare", room, folder)
-            first = None
-            for row in ROWS:
-                found = call(row, room, folder, config.seconds)
-                if "seconds" not in found:
-                    print(f"  {row:40} {found['problem']}", flush=True)
-                    continue
-                seconds = found["seconds"]
-                first = first or seconds
-                print(f"  {row:40} {1000 * seconds:10.2f} {ROOMS[room][1] / seconds:10.0f} "
-                      f"{seconds / first:6.2f} {found['bytes'] / 2**20:7.0f} "
-                      f"{found['ready']:9.0f}", flush=True)  # fmt: skip
-
-
-def call(row, room, folder, seconds=0.0):
-    """What a process of its own gives."""
-    command = [sys.executable, __file__, "serve", row, room, folder, str(seconds)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        return {"problem": (done.stderr.strip().splitlines() or ["ended"])[-1][:200]}
-    return json.loads(done.stdout.splitlines()[-1])
+    with tempfile.TemporaryDirectory() as root:
+        folders = {room: Path(root) / room.split(",")[0] for room in config.rooms}
+        for folder in folders.values():
+            folder.mkdir(exist_ok=True)
+        for first in [Row("prepare", room, folder) for room, folder in folders.items()]:
+            first.process.communicate()
+        rows = {
+            room: {row: Row(row, room, folder, config.seconds) for row in ROWS}
+            for room, folder in folders.items()
+        }
+        for each in rows.values():  # all are ready before the first is measured
+            for one in each.values():
+                select.select([one.process.stdout], [], [])
+        print(f"{'':28} {'ms a step':>9} {'images/s':>9} {'ratio':>6} {'MiB':>7} {'ready':>6}")
+        for room, each in rows.items():
+            print(f"{room}, batch of {ROOMS[room][1]}")
+            reference = {}
+            for row, one in each.items():
+                found = one.figures()
+                reference = reference or found
+                show(row, ROOMS[room][1], found, reference)
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["serve"]:
         row, room, folder, seconds = sys.argv[2:]
-        print(json.dumps(serve(row, room, Path(folder), float(seconds))))
+        serve(row, room, Path(folder), float(seconds))
     else:
         main()

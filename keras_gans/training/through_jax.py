@@ -1,6 +1,7 @@
 """Runs a training script with its steps compiled by XLA and run by JAX.
 
     python -m keras_gans.training.through_jax train_frgan.py --data DIR
+    python -m keras_gans.training.through_jax -m studies.frgan table-3 --data DIR
 
 For GPUs that JAX has wheels for and TensorFlow has none. `train_step` stays what it is: its
 StableHLO is what runs. TensorFlow makes the batches, evaluates and exports on the CPU.
@@ -107,6 +108,7 @@ if __name__ == "__main__":
     max_pool.SLICED = True
     keras.Model.fit = fit
     print(f"steps through JAX: {jax.devices()[0].device_kind}")
-    del sys.argv[0]
     sys.path.insert(0, os.getcwd())
-    runpy.run_path(sys.argv[0], run_name="__main__")
+    del sys.argv[: 2 if sys.argv[1] == "-m" else 1]
+    run = runpy.run_path if sys.argv[0].endswith(".py") else runpy.run_module
+    run(sys.argv[0], run_name="__main__")
