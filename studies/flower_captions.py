@@ -119,7 +119,8 @@ def flower_colours(image: np.ndarray) -> tuple[str, str]:
     """
     side = len(image)
     lab = rgb2lab(image / 255).reshape(-1, 3)
-    found = KMeans(CLUSTERS, n_init=1, random_state=0).fit(lab)
+    clusters = min(CLUSTERS, len(np.unique(image.reshape(-1, 3), axis=0)))
+    found = KMeans(clusters, n_init=1, random_state=0).fit(lab)
     known = rgb2lab(np.array([colour for group in WORDS.values() for colour in group]) / 255)
     names = np.repeat(list(WORDS), [len(group) for group in WORDS.values()])
     apart = np.linalg.norm(found.cluster_centers_[:, None] - known, axis=2)
@@ -177,25 +178,28 @@ def sentences(kind: str, petals: str, centre: str, rng: np.random.Generator) -> 
 def main(config):
     expected = "train/KIND/ and test/KIND/"
     check_data_folder(config.data, expected)
-    rows, paths = [], []
+    rows = {}
     for part in PARTS:
         check_data_folder(config.data / part, expected)
         for folder in subfolders(config.data / part):
             kind = SINGULAR.get(folder.name, folder.name)
-            found = images_in(folder)
-            paths += found
-            rows += [(f"{kind}-{path.stem}.jpg", part, kind) for path in found]
-    if not paths:
+            for path in images_in(folder):
+                name = f"{kind}-{path.stem}.jpg"
+                if name in rows:
+                    raise InputError(f"{path}: another photograph would be {name}: rename one")
+                rows[name] = path, part, kind
+    if not rows:
         raise InputError(f"{config.data}: no images; expected: {expected}")
-    images = read_squares(paths, config.image_size)
+    images = read_squares([path for path, *_ in rows.values()], config.image_size)
     colours = list(in_threads(flower_colours, images, "clustering"))
     rng = np.random.default_rng(config.seed)
     config.out.mkdir(parents=True)
-    for (name, _, kind), image, words in zip(rows, images, colours, strict=True):
-        Image.fromarray(image).save(config.out / name, quality=95, subsampling=0)
-        text = "\n".join(sentences(kind, *words, rng))
+    for name, image, words in zip(rows, images, colours, strict=True):
+        Image.fromarray(image).save(config.out / name, quality=92)
+        text = "\n".join(sentences(rows[name][-1], *words, rng))
         (config.out / name).with_suffix(".txt").write_text(f"{text}\n")
-    frame = pd.DataFrame(rows, columns=["image", "split", "tags"])
+    parts = [(name, *known) for name, (_, *known) in rows.items()]
+    frame = pd.DataFrame(parts, columns=["image", "split", "tags"])
     frame["petals"], frame["centre"] = zip(*colours, strict=True)
     write_csv(config.out / "index.csv", frame)
     print(frame.groupby(["tags", "petals"]).size().unstack(fill_value=0))

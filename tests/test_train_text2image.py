@@ -14,7 +14,13 @@ import train_text2image
 from keras_gans.errors import InputError
 from keras_gans.text2image import clusters, datasets
 from keras_gans.text2image.captions import load_vocabulary, train_word2vec
-from keras_gans.text2image.config import BUILT_IN, REDUCED, Config, StudyConfig
+from keras_gans.text2image.config import (
+    BUILT_IN,
+    PHOTOGRAPHS,
+    REDUCED,
+    Config,
+    StudyConfig,
+)
 from keras_gans.text2image.synthetic import synthetic_flowers
 from keras_gans.training.schedule import Schedule
 from studies import text2image as study
@@ -323,6 +329,11 @@ def test_a_cluster_is_chosen_once(folder, script, stopped, tmp_path, monkeypatch
         ("--data small --model gnn --blurred", "--blurred is for a discriminator"),
         ("--data small --model gnn --condition noise", "--condition noise has no image"),
         ("--data small --tag red --cluster 0 --components 7", "7 clusters of 6 images"),
+        ("--data small --photographs --reduced", "--photographs needs --data, and is"),
+        (
+            "--data small --matching --blurred",
+            "--matching has fakes and real images of its own",
+        ),
         ("--tag red", "--tag and --cluster need --data"),
         ("--flowers 39", "--flowers must be from 40 to 1000000. Received: 39"),
         ("--image-size 24", "size is 32 to 256. Received: 24"),
@@ -363,10 +374,15 @@ def test_the_defaults_are_the_reports():
     assert (config.condition, config.sentence) == ("sentence", "sum")
     assert config.adversarial_weight == 1 and not (config.blurred or config.skip_gram)
     assert (config.learning_rate, config.beta_1) == (2e-4, 0.5)
+    assert (config.matching, config.augment, config.average) == (False, (), 0)
 
 
 def test_what_is_given_goes_before_the_presets(script):
-    for preset, arguments in ((REDUCED, "--data small --reduced"), (BUILT_IN, "")):
+    presets = (
+        (REDUCED, "--data small --reduced"), (PHOTOGRAPHS, "--data small --photographs"),
+        (BUILT_IN, ""),
+    )  # fmt: skip
+    for preset, arguments in presets:
         config = script.settings(arguments)
         assert {**dataclasses.asdict(config), **preset} == dataclasses.asdict(config)
         config = script.settings(arguments, "--width 5 --euclidean penalty --epochs 7")

@@ -26,9 +26,10 @@ BUILT_IN = REDUCED | dict(
 
 # For photographs, on a GPU: shapes that XLA knows, and a verdict that asks for the sentence.
 PHOTOGRAPHS = dict(
-    width=32, words=12, filters=8, vector_size=100, skip_gram=True, word2vec_epochs=20,
+    width=32, words=12, filters=8, vector_size=100, skip_gram=True, word2vec_epochs=50,
     normalisation="filled", matching=True, augment=("color", "translation", "cutout"),
-    average=0.999, adversarial_weight=0.3, batch_size=16, epochs=12, steps_per_epoch=1000,
+    average=0.999, adversarial_weight=0.3, learning_rate=5e-4, batch_size=16, epochs=12,
+    steps_per_epoch=1000,
 )  # fmt: skip
 
 
@@ -201,3 +202,5 @@ class StudyConfig(Config):
         super().check()
         if self.condition == "noise" and self.study == "models":
             raise InputError("--condition noise has no image of its own: gnn cannot learn")
+        if self.matching and self.study == "real":
+            raise InputError("--matching has real images of its own: leave it out")

@@ -1,6 +1,7 @@
 """What is measured on captions that were never trained on: pictures, distances, colours."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -173,12 +174,17 @@ def distances(
 
 
 def by_eyes(
-    pictures: np.ndarray, owners: np.ndarray, images: np.ndarray, seed: int = 0
+    pictures: np.ndarray,
+    owners: np.ndarray,
+    images: np.ndarray,
+    seed: int = 0,
+    cache: Path | None = None,
 ) -> dict[str, float]:
     """How near pictures are to photographs for EfficientNet-Lite0, which has seen neither.
 
     Args:
         pictures, owners, images, seed: see `distances`.
+        cache: folder that keeps the features, see `extract`.
 
     Returns:
         dict: Frechet distance and KID to the photographs, `precision`, `recall`, `density` and
@@ -188,7 +194,7 @@ def by_eyes(
     extractor = eyes_extractor()
     if extractor is None:
         return {}
-    fake, real = (extract(extractor, each) for each in (pictures, images))
+    fake, real = (extract(extractor, each, cache) for each in (pictures, images))
     rows, place = np.unique(owners, return_inverse=True)
     other = rows[derangement(len(rows), seed)][place]
     own, apart = (np.linalg.norm(fake - real[each], axis=1) for each in (owners, other))

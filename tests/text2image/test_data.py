@@ -80,6 +80,26 @@ def test_matching_real_images():
         np.testing.assert_array_equal(reals, np.repeat(images[:, None], 4, axis=1))
 
 
+def test_texts_are_the_first_words_of_sentences_of_the_real_images():
+    seen = set()
+    for _, (_, reals, texts) in sentences(steps=40, texts=True):
+        assert reals.shape == (3, 3, 4, 4, 3) and texts.shape == (3, 3, 6)
+        shown = numbers(reals.reshape(-1, 4, 4, 3))
+        for image, text in zip(shown, texts.reshape(-1, 6), strict=True):
+            possible = {
+                (number, count): TABLE[words[:count]].mean(axis=0)
+                for number in np.flatnonzero(OWNERS == image)
+                for words in [IDS[number][IDS[number] != 0]]
+                for count in range(1, len(words) + 1)
+            }
+            seen |= {
+                key for key, mean in possible.items() if np.allclose(mean, text, atol=1e-6)
+            }
+    assert len(seen) == np.count_nonzero(IDS)  # every beginning of every sentence
+    with pytest.raises(ValueError, match="`texts` is for random real images"):
+        sentences(real="matching", texts=True)
+
+
 @pytest.mark.parametrize("draw", [sentences, *CONDITIONS])
 def test_a_step_is_a_function_of_seed_and_number(draw):
     if draw is not sentences:

@@ -144,6 +144,100 @@ def test_passes_of_a_step():
         assert calls == ([3], [9] * passes)
 
 
+# Not in the report --------------------------------------------------------------------------
+
+
+def with_texts(batch, seed=4):
+    (vectors, mask), (images, reals) = batch
+    texts = np.random.default_rng(seed).normal(size=(*mask.shape, 2)).astype(np.float32)
+    return (vectors, mask), (images, reals, texts)
+
+
+def matching_stub(**options):
+    """As `stub`, with a discriminator that is linear in mean colours and text."""
+    gan = stub()
+    images, texts = keras.Input((8, 8, 3)), keras.Input((2,))
+    x = keras.layers.GlobalAveragePooling2D()(images)
+    logits = keras.layers.Dense(1)(keras.layers.Concatenate()([x, texts]))
+    gan = TextToImage(gan.network, keras.Model([images, texts], logits), **options)
+    gan.compile(*(keras.optimizers.SGD(0.0) for _ in range(2)), run_eagerly=True)
+    return gan
+
+
+def test_matching_aware_losses_by_hand():
+    gan, mask = matching_stub(), MASK
+    batch = with_texts(batch_of(reals=4))
+    (vectors, _), (_, reals, texts) = batch
+    kernel, bias = gan.discriminator.get_weights()
+
+    def realness_of(images, texts):
+        inputs = np.concatenate([images.mean(axis=(1, 2), dtype=np.float64), texts], axis=1)
+        return 1 / (1 + np.exp(-(inputs @ kernel[:, 0] + bias)))
+
+    outputs = gan.network(batch[0]).numpy()[mask]  # of all words, the last ones too
+    so_far = np.concatenate([
+        np.cumsum(row[words], axis=0) / np.arange(1, words.sum() + 1)[:, None]
+        for row, words in zip(vectors, mask, strict=True)
+    ])  # fmt: skip
+    # packed: the words, then the first ones again up to all 12 slots; the text of the next
+    own = texts[mask]
+    last = own[(12 - 1) % len(own)]
+    wrong = np.concatenate([[last], own[:-1]])
+    drawn = realness_of(outputs, so_far)
+    expected = -np.log(realness_of(reals[mask], own)).mean()
+    expected -= np.log(1 - realness_of(reals[mask], wrong)).mean() / 2
+    expected -= np.log(1 - drawn).mean() / 2
+    found = figures(gan, batch)
+    assert found["discriminator_loss"] == pytest.approx(expected, rel=1e-4)
+    assert found["adversarial"] == pytest.approx(-np.log(drawn).mean(), rel=1e-4)
+
+
+def test_matching_is_not_for_blurred_images():
+    with pytest.raises(ValueError, match="`blurred` is for a discriminator of images alone"):
+        matching_stub(blurred=True)
+
+
+def test_the_discriminator_sees_augmented_images():
+    batch, plain = batch_of(), stub((0.0, 0.0))
+    gan = TextToImage(plain.network, plain.discriminator, augmentations=("color",))
+    gan.compile(*(keras.optimizers.SGD(0.0) for _ in range(2)), run_eagerly=True)
+    found, other = figures(gan, batch), figures(plain, batch)
+    assert found["distance"] == other["distance"]
+    for name in ("discriminator_loss", "adversarial"):
+        assert abs(found[name] - other[name]) > 1e-3
+    again = figures(gan, batch)  # the next step draws others
+    assert again["adversarial"] != found["adversarial"]
+
+
+def test_the_averaged_network_follows_and_draws():
+    plain, batch = stub((0.1, 0.1)), batch_of()
+    gan = TextToImage(plain.network, plain.discriminator, average=0.9)
+    gan.compile(*(keras.optimizers.SGD(0.1) for _ in range(2)), run_eagerly=True)
+    before = gan.network.get_weights()
+    figures(gan, batch)
+    moved = [old + 0.9 * (new - old) for old, new in zip(before, gan.network.get_weights())]
+    for average, expected in zip(gan.averaged.get_weights(), moved, strict=True):
+        np.testing.assert_allclose(average, expected, rtol=1e-5)  # 1 / (1 + 9) is kept
+    np.testing.assert_array_equal(gan(batch[0]), gan.averaged(batch[0]))
+    assert plain.averaged is plain.network
+
+
+@pytest.mark.slow
+def test_all_of_it_compiles_with_shapes_known():
+    network = build_text_to_image(4, 2, 8, 3, filters=2, normalisation="filled")
+    gan = TextToImage(
+        network, build_discriminator(8, 3, 2), augmentations=("color", "translation", "cutout"),
+        average=0.9,
+    )  # fmt: skip
+    gan.compile(*(keras.optimizers.Adam(1e-3) for _ in range(2)), jit_compile=True)
+    before = [variable.numpy() for variable in gan.trainable_variables]
+    batch = tf.nest.map_structure(tf.constant, with_texts(batch_of(reals=4)))
+    gan.fit(tf.data.Dataset.from_tensors(batch).repeat(2), verbose=0)
+    after = [variable.numpy() for variable in gan.trainable_variables]
+    assert all(np.isfinite(values).all() for values in after)
+    assert not any(np.array_equal(*pair) for pair in zip(before, after, strict=True))
+
+
 # Padding ------------------------------------------------------------------------------------
 
 

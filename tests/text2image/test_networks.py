@@ -13,6 +13,7 @@ from keras_gans.text2image.networks import (
     build_generator,
     build_text_to_image,
     pack_words,
+    words_so_far,
 )
 
 KINDS = "refined", "last", "penultimate"
@@ -87,6 +88,15 @@ def test_the_discriminator():
     ]
     leaky = [la for la in discriminator.layers if isinstance(la, keras.layers.LeakyReLU)]
     assert [layer.negative_slope for layer in leaky] == [0.2] * 3
+
+
+def test_a_discriminator_of_texts():
+    discriminator = build_discriminator(16, 2, vector_size=3)
+    assert discriminator.input_shape == [(None, 16, 16, 3), (None, 3)]
+    images, texts = random(2, 16, 16, 3), random(2, 3)
+    logits = discriminator([images, texts])
+    assert logits.shape == (2, 1)
+    assert np.all(np.abs(logits - discriminator([images, texts[::-1]])) > 1e-6)
 
 
 def test_figure_2():
@@ -175,6 +185,27 @@ def test_packing_by_hand(monkeypatch):
         packed, weights = pack_words(values, mask)
         np.testing.assert_array_equal(packed, words + words[:repeats])
         np.testing.assert_array_equal(weights, [1, 1, 1] + [0] * repeats)
+
+
+def test_filled_packing_goes_on_with_the_words():
+    values = np.arange(6).reshape(2, 3)
+    mask = np.array([[False, True, True], [False, False, True]])
+    packed, weights = pack_words(values, mask, filled=True)
+    np.testing.assert_array_equal(packed, [1, 2, 5, 1, 2, 5])
+    np.testing.assert_array_equal(weights, [1, 1, 1, 0, 0, 0])
+
+    @tf.function(input_signature=[tf.TensorSpec((2, 3)), tf.TensorSpec((2, 3), tf.bool)])
+    def traced(values, mask):
+        return pack_words(values, mask, filled=True)[0]
+
+    assert traced.get_concrete_function().output_shapes.as_list() == [6]
+
+
+def test_words_so_far_by_hand():
+    vectors = np.float32([[9, 1, 3, 8], [2, 4, 0, 6]])[..., None]
+    mask = np.array([[False, True, True, True], [True] * 4])
+    found = words_so_far(vectors, mask)[..., 0]
+    np.testing.assert_allclose(found, [[0, 1, 2, 4], [2, 3, 2, 3]], rtol=1e-6)
 
 
 def test_packing_without_words():
