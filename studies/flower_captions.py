@@ -89,7 +89,7 @@ BOTH = (
     "a {petals} {kind} with a {centre} centre",
     "the {kind} is {petals} and its centre is {centre}",
     "{petals} petals around the {centre} centre of a {kind}",
-    "the petals of this {kind} are {petals} and the middle is {centre}",
+    "this {kind} is {petals} with a {centre} middle",
     "a {centre} centre and {petals} petals on a {kind}",
 )
 ONE = (

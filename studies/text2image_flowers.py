@@ -1,7 +1,7 @@
 """Do pictures of flowers show what their sentences say? A training, and more figures of it.
 
     python -m studies.flower_captions --data DIR --out FOLDER
-    python -m studies.text2image_flowers --data FOLDER --photographs
+    python -m studies.text2image_flowers --data FOLDER --photographs --words 9
 
 The settings are those of train_text2image.py. Sentences of held-out photographs are drawn, and
 

@@ -26,10 +26,9 @@ BUILT_IN = REDUCED | dict(
 
 # For photographs, on a GPU: shapes that XLA knows, and a verdict that asks for the sentence.
 PHOTOGRAPHS = dict(
-    width=32, words=12, filters=8, vector_size=100, skip_gram=True, word2vec_epochs=50,
+    width=32, filters=8, vector_size=100, skip_gram=True, word2vec_epochs=50,
     normalisation="filled", matching=True, augment=("color", "translation", "cutout"),
-    average=0.999, adversarial_weight=0.3, learning_rate=5e-4, batch_size=16, epochs=12,
-    steps_per_epoch=1000,
+    average=0.999, learning_rate=5e-4, batch_size=16, epochs=12, steps_per_epoch=1000,
 )  # fmt: skip
 
 
