@@ -18,6 +18,7 @@ from keras_gans.layers.spectral_norm import SpectralNorm
 from keras_gans.okdgan import augmentation_study, purpose_study
 from keras_gans.okdgan.classifier import build_classifier
 from keras_gans.okdgan.config import BUILT_IN, REDUCED, Config, StudyConfig
+from keras_gans.okdgan.crops import Crops
 from keras_gans.training.schedule import Schedule
 from studies import okdgan as study
 from tests.runs import Process, Script, equal_checkpoints, helps_at_once, read_json, rows
@@ -331,12 +332,22 @@ def test_study_of_purpose(folder, study_script, untrained, tmp_path, monkeypatch
 def test_bad_input(folder, tmp_path, script, monkeypatch, arguments, message):
     shutil.copytree(folder / "photos", tmp_path / "photos")
     (tmp_path / "file").touch()
+    monkeypatch.setattr(train_okdgan.datasets, "weights_file", lambda: None)
     monkeypatch.chdir(tmp_path)
     before = sorted(tmp_path.rglob("*"))
     if "photos" in arguments and "size" not in arguments and "side" not in arguments:
         arguments += " --image-size 16"
     assert message in script.refused(arguments)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_eyes_need_no_classes(monkeypatch):
+    images = np.zeros((4, 16, 16, 3), "u1")
+    crops = Crops("photos", ("crack",), images, np.zeros(4, int), tuple("abcd"))
+    monkeypatch.setattr(train_okdgan.datasets, "weights_file", lambda: "weights.pth")
+    train_okdgan.datasets.check_crops(Config(), crops)
+    with pytest.raises(InputError, match="classes of which a network could learn"):
+        train_okdgan.datasets.check_crops(Config(eyes=False), crops)
 
 
 @pytest.mark.parametrize(

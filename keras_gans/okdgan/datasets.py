@@ -16,6 +16,7 @@ import numpy as np
 from keras_gans.data.folders import check_data_folder, images_in, natural, subfolders
 from keras_gans.errors import InputError, printable
 from keras_gans.files import remembered
+from keras_gans.metrics.efficientnet_lite import weights_file
 from keras_gans.okdgan import codebrim
 from keras_gans.okdgan.config import Config
 from keras_gans.okdgan.crop_list import find_list, list_places, save
@@ -63,7 +64,8 @@ def check_crops(config: Config, crops: Crops) -> None:
             f"{crops.name}: --hold-out {config.hold_out} leaves {len(crops)} crops to train on "
             f"and {len(held_out)} to measure on, 2 are needed of each: change it or --count"
         )
-    if config.inception or config.network or not config.measured:
+    eyes = config.eyes and weights_file()
+    if config.inception or config.network or eyes or not config.measured:
         return
     if len(crops.classes) < 2:
         raise InputError(
