@@ -285,7 +285,7 @@ def test_study_of_purpose(folder, study_script, untrained, tmp_path, monkeypatch
     monkeypatch.setattr(purpose_study, "train_classifier", build)
     monkeypatch.setattr(purpose_study, "GENERATED", 8)
     output = study_script.start(
-        f"purpose --data {folder}/photos {SMALL} --few 5 --classifier-steps 2",
+        f"purpose --data {folder}/photos {SMALL} --students 0 --few 5 --classifier-steps 2",
         f"--seeds 3 --hold-out 0.5 --run-dir {tmp_path}/run",
     )
     assert [(name, config.augment, config.seed) for name, config, _ in untrained] == [
@@ -355,6 +355,7 @@ def test_eyes_need_no_classes(monkeypatch):
     [
         ("rho --students 0", "study rho needs --students"),
         ("augmentation --base sagan", "--base acgan"),
+        ("purpose --students 2", "study purpose has no --students. Received: 2"),
         ("purpose --average 0", "study purpose compares samples with and without --average"),
         ("augmentation --hold-out 0", "study augmentation needs crops held out"),
         ("augmentation --data photos --count 12 --few 20", "10 and 1 are needed: give more"),

@@ -192,7 +192,7 @@ class StudyConfig(Config):
         of_study = {
             "rho": dict(hold_out=0.2),
             "augmentation": few,
-            "purpose": few | dict(seeds=(0, 1, 2, 3, 4), average=0.999),
+            "purpose": few | dict(seeds=(0, 1, 2, 3, 4), average=0.999, students=0),
         }
         steps = dict(classifier_steps=500) if self.data is None else {}
         return of_study[self.study] | super().preset() | steps
@@ -206,6 +206,8 @@ class StudyConfig(Config):
             raise InputError("study rho needs --students, 2 or more. Received: 0")
         if self.study != "rho" and self.base != "acgan":
             raise InputError(f"study {self.study} needs images of a given class: --base acgan")
+        if self.study == "purpose" and self.students:
+            raise InputError(f"study purpose has no --students. Received: {self.students}")
         if self.study == "purpose" and not self.average:
             raise InputError(
                 "study purpose compares samples with and without --average. Received: 0"
