@@ -13,13 +13,13 @@ from keras import layers
 from keras_gans.data.levels import to_float
 from keras_gans.errors import InputError
 from keras_gans.files import replacing
+from keras_gans.layers.diff_augment import augment
 from keras_gans.metrics.features import (
     Extractor,
     eyes_extractor,
     inception_extractor,
     model_extractor,
 )
-from keras_gans.okdgan.augment import augment
 from keras_gans.okdgan.config import Config
 from keras_gans.okdgan.crops import CLASSIFIER_HOLD_OUT, Crops, split
 from keras_gans.okdgan.data import crop_batches
@@ -125,7 +125,7 @@ def train_classifier(
         schedule: of batches of `BATCH`.
         seed: of weights and batches.
         more: further (images, wanted), of which half of each batch then is.
-        ordinary: names of `keras_gans.okdgan.augment.AUGMENTATIONS`, for all it sees.
+        ordinary: names of `layers.diff_augment.AUGMENTATIONS`, for all it sees.
     """
     keras.utils.set_random_seed(seed)
     classifier = build_classifier(images.shape[1], wanted.shape[1])

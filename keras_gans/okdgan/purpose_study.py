@@ -14,8 +14,8 @@ import pandas as pd
 from scipy.spatial.distance import cdist
 
 from keras_gans.data.levels import to_float
+from keras_gans.layers.diff_augment import AUGMENTATIONS
 from keras_gans.metrics.features import Extractor, model_extractor
-from keras_gans.okdgan.augment import AUGMENTATIONS
 from keras_gans.okdgan.augmentation_study import classifier_schedule, generated_crops
 from keras_gans.okdgan.classifier import balanced_accuracy, targets, train_classifier
 from keras_gans.okdgan.config import StudyConfig
