@@ -186,7 +186,9 @@ def main():
         for folder in folders.values():
             folder.mkdir(exist_ok=True)
         for first in [Row("prepare", room, folder) for room, folder in folders.items()]:
-            first.process.communicate()
+            found = first.figures()
+            if first.process.returncode:
+                print(found["problem"])
         rows = {
             room: {row: Row(row, room, folder, config.seconds) for row in ROWS}
             for room, folder in folders.items()

@@ -52,15 +52,16 @@ class Steps(keras.callbacks.Callback):
         known = {id(variable.handle): variable for variable in traced.graph.variables}
         self._inputs = [known.get(id(each), each) for each in traced.captured_inputs]
         self._figures = list(traced.structured_outputs)
-        code = self._step.experimental_get_compiler_ir(batch)
+        code = self._step.experimental_get_compiler_ir(batch)(stage="stablehlo")
+        # no operation of StableHLO's
+        code = re.sub(r"mhlo\.copy (%\w+) :", r"stablehlo.convert \1 :", code)
         updates = re.findall(
-            r"parameter_number = (\d+) : i64}, output_index = array<i64: (\d+)>",
-            code(stage="stablehlo"),
+            r"parameter_number = (\d+) : i64}, output_index = array<i64: (\d+)>", code
         )
         first = len(tf.nest.flatten(batch))
         self._updates = {int(number) - first: int(output) for number, output in updates}
         self.compiled = self.device.client.compile_and_load(
-            code(stage="stablehlo_serialized"),
+            code,
             xla_client.DeviceList((self.device,)),
             xla_client.CompileOptions(),
         )
