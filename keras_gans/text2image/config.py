@@ -85,10 +85,11 @@ class Config:
     layer, or before the generator's last layer."""
     filters: Annotated[int, Within(1, 1024)] = 3
     """Channels of the maps that enter and leave the ConvLSTM."""
-    normalisation: Literal["words", "slots", "filled"] = "words"
+    normalisation: Literal["words", "slots", "filled", "conditional"] = "words"
     """Whose statistics batch normalisation takes: of all words of the batch, or of each place
     in the sentence. The report tried two layouts and found that both work. "filled", ours: as
-    "words", with words again in the place of padding, so that XLA knows all shapes."""
+    "words", with words again in the place of padding, so that XLA knows all shapes.
+    "conditional", ours: and after the ConvLSTM scale and offset depend on the words so far."""
     real: Literal["random", "matching"] = "random"
     """The discriminator's real images: any, or those of the sentence."""
     euclidean: Literal["original", "penalty", "mean", "words"] = "original"
@@ -178,6 +179,8 @@ class Config:
             raise InputError("--blurred is for a discriminator: gnn has none")
         if self.photographs and (self.data is None or self.reduced):
             raise InputError("--photographs needs --data, and is instead of --reduced")
+        if self.normalisation == "conditional" and self.convlstm != "refined":
+            raise InputError("--normalisation conditional is for --convlstm refined")
         if self.matching and (self.blurred or self.real == "matching"):
             raise InputError("--matching has fakes and real images of its own: leave out "
                              "--blurred and --real matching")  # fmt: skip

@@ -131,6 +131,8 @@ def build_text_to_image(
             sentence (length first, place by place); the moving averages then number W.
             "filled", ours: those of all words, of which as many come again as there is
             padding. XLA then knows all shapes, and computes as much as without padding.
+            "conditional", ours: as "filled", and after the ConvLSTM of "refined" scale and
+            offset of batch normalisation depend on the words so far, see `words_so_far`.
 
     Returns:
         Model from [vectors (N, W, D), mask bool (N, W)] to images (N, W, S, S, 3) in [-1, 1],
@@ -141,12 +143,16 @@ def build_text_to_image(
     Raises:
         ValueError: for an `image_size`, `convlstm` or `normalisation` that is not one of these.
     """
-    if normalisation not in ("words", "slots", "filled"):
+    if normalisation not in ("words", "slots", "filled", "conditional"):
         raise ValueError(
-            f'`normalisation` must be "words", "slots" or "filled". Received: {normalisation!r}'
+            '`normalisation` must be "words", "slots", "filled" or "conditional". '
+            f"Received: {normalisation!r}"
         )
+    conditional = normalisation == "conditional"
+    if conditional and convlstm != "refined":
+        raise ValueError(f'"conditional" is for ConvLSTM "refined". Received: {convlstm!r}')
     slots = words if normalisation == "slots" else 0
-    filled = normalisation == "filled"
+    filled = conditional or normalisation == "filled"
     vectors = keras.Input((words, vector_size), name="vectors")
     mask = keras.Input((words,), dtype="bool", name="mask")
     if convlstm == "penultimate":
@@ -168,7 +174,14 @@ def build_text_to_image(
     if convlstm == "refined":
         x = PackWords(filled)(x, mask)
         x = layers.Conv2DTranspose(filters, 5, padding="same", use_bias=False)(x)
-        x = layers.ReLU()(_normalised(x, places, slots))
+        x = _normalised(x, places, slots)
+        if conditional:
+            said = PackWords(filled)(words_so_far(vectors, mask), mask)
+            scale, offset = (
+                layers.Reshape((1, 1, filters))(layers.Dense(filters)(said)) for _ in range(2)
+            )
+            x = x * (1 + scale) + offset
+        x = layers.ReLU()(x)
         x = layers.Conv2DTranspose(3, 5, padding="same", activation="tanh", dtype=last)(x)
         x = UnpackWords(dtype=last)(x, mask)
     elif convlstm == "penultimate":
@@ -215,9 +228,9 @@ def words_so_far(vectors: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     Returns:
         float32 (..., W, D); 0 where there was no word yet.
     """
-    words = tf.cast(mask, vectors.dtype)[..., None]
-    sums, counts = tf.cumsum(vectors * words, axis=-2), tf.cumsum(words, axis=-2)
-    return sums / tf.maximum(counts, 1)
+    words = ops.expand_dims(ops.cast(mask, "float32"), -1)
+    sums, counts = ops.cumsum(vectors * words, axis=-2), ops.cumsum(words, axis=-2)
+    return sums / ops.maximum(counts, 1.0)
 
 
 def _packing(mask, filled):

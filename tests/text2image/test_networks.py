@@ -166,6 +166,21 @@ def test_bad_image_size(build, size):
         build(size)
 
 
+def test_conditional_normalisation_asks_for_the_words_so_far():
+    network = build_text_to_image(3, 2, 8, 2, filters=4, normalisation="conditional")
+    vectors, mask = random(2, 3, 2), np.array([[True] * 3, [False, True, True]])
+    dense = [layer for layer in network.layers if isinstance(layer, keras.layers.Dense)]
+    assert [layer.kernel.shape for layer in dense] == [(2, 4)] * 2
+    before = network([vectors, mask]).numpy()
+    dense[1].kernel.assign(dense[1].kernel + 1)  # the offset
+    changed = np.abs(network([vectors, mask]) - before).max(axis=(2, 3, 4))
+    assert (changed[mask] > 1e-4).all() and not changed[~mask].any()
+    plain = build_text_to_image(3, 2, 8, 2, filters=4, normalisation="filled")
+    assert network.count_params() == plain.count_params() + 2 * (2 * 4 + 4)
+    with pytest.raises(ValueError, match="Received: 'last'"):
+        build_text_to_image(3, 2, 8, 2, "last", normalisation="conditional")
+
+
 def test_bad_convlstm():
     with pytest.raises(ValueError, match="Received: convlstm='first'"):
         build_text_to_image(2, 3, 8, 2, convlstm="first")
