@@ -24,6 +24,7 @@ from keras_gans.training.device import set_up, start, xla
 import keras
 import numpy as np
 
+from keras_gans.data.on_disk import subset
 from keras_gans.data.order import spread
 from keras_gans.export.generator import export_generator
 from keras_gans.files import write_json
@@ -84,7 +85,7 @@ def train_labels_only(config, folder, images, labelled, labels):
     keras.utils.set_random_seed(config.seed)
     schedule = config.schedule(len(images.train_images))
     views = Views(1, config.translate, config.mirror, config.strong)
-    shown = images.train_images[labelled]
+    shown = subset(images.train_images, labelled)
     batch = labelled_batches(shown, labels, config.batch_size, config.seed, views)
     network = built_in(config.precision, build_classifier, config, images)
     initialize_from_data(network, batch(np.int64(0))[0])

@@ -116,11 +116,16 @@ def test_labels_are_balanced_and_half_of_them_wrong(folder):
 
 
 @pytest.mark.slow
-def test_resume_after_sigkill_equals_the_run_never_interrupted(folder, script):
+@pytest.mark.parametrize("limit", ["", "--memory-limit 0"])
+def test_resume_after_sigkill_equals_the_run_never_interrupted(folder, script, limit):
+    """The pictures in memory, or from then on in a file."""
+    parts = f"parts{len(limit)}"
+    shutil.copytree(folder / "parts", folder / parts)
     arguments = [f"--data {folder}/small", SMALL, FULL]
-    assert not (folder / "parts" / "labels-only").exists()
-    again = [*arguments, "--run-dir parts --resume"]
-    output = Process("train_frgan", folder, "parts", *again).finish()
+    assert not (folder / parts / "labels-only").exists()
+    again = [*arguments, f"--run-dir {parts} --resume {limit}"]
+    output = Process("train_frgan", folder, parts, *again).finish()
+    assert ("kept in a temporary file" in output) == bool(limit)
     goes_on = re.search(r"frgan: 3 epochs of 3 steps, going on after epoch (\d)", output)
     assert 1 <= int(goes_on[1]) < 3
     for part, optimizers in (
@@ -128,7 +133,7 @@ def test_resume_after_sigkill_equals_the_run_never_interrupted(folder, script):
         ("labels-only", ["optimizer"]),
     ):
         theirs = equal_checkpoints(
-            *(folder / name / part / "checkpoints" for name in ("parts", "whole"))
+            *(folder / name / part / "checkpoints" for name in (parts, "whole"))
         )
         for name in optimizers:
             assert sum(key.startswith(f"{name}/") for key in theirs) > 10
@@ -138,10 +143,10 @@ def test_resume_after_sigkill_equals_the_run_never_interrupted(folder, script):
             assert len({kernel.tobytes() for kernel in kernels}) >= 4  # and Adam's moments
         logs = [pd.DataFrame(rows(folder / name / part / "metrics.jsonl"))
                 .drop(columns=["seconds", "images_per_second"], errors="ignore")
-                for name in ("parts", "whole")]  # fmt: skip
+                for name in (parts, "whole")]  # fmt: skip
         pd.testing.assert_frame_equal(*logs)
     for name in ("result.json", "labelled.json", "samples/epoch-003.png"):
-        assert (folder / "parts" / name).read_bytes() == (folder / "whole" / name).read_bytes()
+        assert (folder / parts / name).read_bytes() == (folder / "whole" / name).read_bytes()
 
     changed = [*arguments, f"--run-dir {folder}/whole --resume --translate 1"]
     assert "--translate was 2, now 1" in script.refused(*changed)

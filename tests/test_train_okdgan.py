@@ -115,24 +115,29 @@ def test_what_a_run_shows_and_leaves(folder):
 
 
 @pytest.mark.slow
-def test_resume_after_sigkill_equals_the_run_never_interrupted(folder, script):
+@pytest.mark.parametrize("limit", ["", "--memory-limit 0"])
+def test_resume_after_sigkill_equals_the_run_never_interrupted(folder, script, limit):
+    """The pictures in memory, or from then on in a file."""
+    parts = f"parts{len(limit)}"
+    shutil.copytree(folder / "parts", folder / parts)
     arguments = [f"--data {folder}/photos", SMALL, FULL]
-    assert not (folder / "parts" / "table.csv").exists()
-    arguments = [*arguments, "--run-dir parts --resume"]
-    output = Process("train_okdgan", folder, "parts", *arguments).finish()
+    assert not (folder / parts / "table.csv").exists()
+    arguments = [*arguments, f"--run-dir {parts} --resume {limit}"]
+    output = Process("train_okdgan", folder, parts, *arguments).finish()
+    assert ("kept in a temporary file" in output) == bool(limit)
     goes_on = re.search(r"students: 3 epochs of 2 steps, going on after epoch (\d)", output)
     assert 1 <= int(goes_on[1]) < 3
     theirs = equal_checkpoints(
-        *(folder / name / "students" / "checkpoints" for name in ("parts", "whole"))
+        *(folder / name / "students" / "checkpoints" for name in (parts, "whole"))
     )
     for name in ("g_optimizer", "d_optimizer", "c_optimizer"):
         assert sum(key.startswith(f"{name}/") for key in theirs) > 10
     logs = [pd.DataFrame(rows(folder / name / "students" / "metrics.jsonl"))
             .drop(columns=["seconds", "images_per_second"], errors="ignore")
-            for name in ("parts", "whole")]  # fmt: skip
+            for name in (parts, "whole")]  # fmt: skip
     pd.testing.assert_frame_equal(*logs)
     for name in ("result.json", "crops.csv", "samples.png", "nearest.png", "table.csv"):
-        assert (folder / "parts" / name).read_bytes() == (folder / "whole" / name).read_bytes()
+        assert (folder / parts / name).read_bytes() == (folder / "whole" / name).read_bytes()
 
     changed = [*arguments, f"--run-dir {folder}/whole --rho 1"]
     assert "--rho was 0.1, now 1.0" in script.refused(*changed)

@@ -159,15 +159,20 @@ def test_word_vectors_are_of_the_training_captions_alone(folder):
 
 
 @pytest.mark.slow
-def test_resume_after_sigkill_equals_the_run_never_interrupted(folder, script):
+@pytest.mark.parametrize("limit", ["", "--memory-limit 0"])
+def test_resume_after_sigkill_equals_the_run_never_interrupted(folder, script, limit):
+    """The pictures in memory, or from then on in a file."""
+    parts = f"parts{len(limit)}"
+    shutil.copytree(folder / "parts", folder / parts)
     arguments = [f"--data {folder}/small", SMALL]
-    assert not (folder / "parts" / "result.json").exists()
-    again = [*arguments, "--run-dir parts --resume"]
-    output = Process("train_text2image", folder, "parts", *again).finish()
+    assert not (folder / parts / "result.json").exists()
+    again = [*arguments, f"--run-dir {parts} --resume {limit}"]
+    output = Process("train_text2image", folder, parts, *again).finish()
+    assert ("kept in a temporary file" in output) == bool(limit)
     goes_on = re.search(r"full: 3 epochs of 2 steps, going on after epoch (\d)", output)
     assert 1 <= int(goes_on[1]) < 3
     theirs = equal_checkpoints(
-        *(folder / name / "full" / "checkpoints" for name in ("parts", "whole"))
+        *(folder / name / "full" / "checkpoints" for name in (parts, "whole"))
     )
     for name in ("g_optimizer", "d_optimizer"):
         assert sum(key.startswith(f"{name}/") for key in theirs) > 10
@@ -175,11 +180,11 @@ def test_resume_after_sigkill_equals_the_run_never_interrupted(folder, script):
         pd.DataFrame(rows(folder / name / "full" / "metrics.jsonl")).drop(
             columns=["seconds", "images_per_second"]
         )
-        for name in ("parts", "whole")
+        for name in (parts, "whole")
     ]
     pd.testing.assert_frame_equal(*logs)
     for name in ("result.json", "table.csv", "words.png", "samples/epoch-003.png"):
-        assert (folder / "parts" / name).read_bytes() == (folder / "whole" / name).read_bytes()
+        assert (folder / parts / name).read_bytes() == (folder / "whole" / name).read_bytes()
 
     changed = [*arguments, f"--run-dir {folder}/whole --resume --filters 3"]
     assert "--filters was 2, now 3" in script.refused(*changed)

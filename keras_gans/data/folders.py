@@ -3,6 +3,7 @@
 import os
 import re
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +13,8 @@ from rich.progress import track
 
 from keras_gans.data.images import SUFFIXES
 from keras_gans.errors import InputError
+
+AHEAD = 64  # files read before their turn; bounds the memory
 
 
 def natural(name: str) -> tuple:
@@ -118,7 +121,7 @@ def in_threads(read: Callable, items: Sequence, description: str = "reading") ->
         description: what the bar says.
 
     Yields:
-        results, in the order of the items.
+        results, in the order of the items. At most `AHEAD` of them wait to be taken.
     """
     console = Console(stderr=True)
     # a thread that silences warnings itself may leave it so: undone here after them all
@@ -126,9 +129,19 @@ def in_threads(read: Callable, items: Sequence, description: str = "reading") ->
         warnings.simplefilter("ignore")
         try:
             yield from track(
-                pool.map(read, items), description, len(items), console=console,
+                _in_order(pool, read, items), description, len(items), console=console,
                 transient=True, disable=not console.is_terminal,
             )  # fmt: skip
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def _in_order(pool, read, items):
+    waiting = deque()
+    for item in items:
+        waiting.append(pool.submit(read, item))
+        if len(waiting) > AHEAD:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()

@@ -8,6 +8,7 @@ from PIL import Image
 
 from keras_gans.data.folders import in_threads
 from keras_gans.data.images import open_photo, read_photo
+from keras_gans.data.on_disk import OnDisk, empty
 from keras_gans.data.pixels import Pixels, Rows, as_linear, on_all_cores, read_linear
 from keras_gans.data.srgb import linear_to_srgb
 from keras_gans.data.write import quantize
@@ -30,20 +31,23 @@ def read_levels(path: Path) -> np.ndarray:
     return quantize(linear_to_srgb(as_linear(picture)), np.uint8)
 
 
-def read_squares(paths: Sequence[Path], image_size: int) -> np.ndarray:
+def read_squares(
+    paths: Sequence[Path], image_size: int, memory_limit: int | None = None
+) -> np.ndarray | OnDisk:
     """Reads photographs as squares of one size, several at a time, with a bar on a terminal.
 
     Args:
         paths: list of N files.
         image_size: side S, see `fitted_square`.
+        memory_limit: MiB from which on they are kept on disk.
 
     Returns:
         uint8 (N, S, S, 3), sRGB, in the order of the paths.
 
     Raises:
-        InputError: a file cannot be read.
+        InputError: a file cannot be read, or as `OnDisk`.
     """
-    images = np.empty((len(paths), image_size, image_size, 3), np.uint8)
+    images = empty((len(paths), image_size, image_size, 3), memory_limit)
     read = in_threads(lambda path: fitted_square(read_photo(path)[0], image_size), paths)
     for index, image in enumerate(read):
         images[index] = image

@@ -114,6 +114,9 @@ class Config:
     export: Path | None = Path("saved_models")
     """Models go to EXPORT/frgan-classifier/VERSION and EXPORT/frgan-generator/VERSION, those of
     built-in digits to names with -synthetic; None exports nothing."""
+    memory_limit: Annotated[int | None, Within(0, 10**8)] = None
+    """If the images in folders take more MiB than this, they lie in a temporary file (in
+    TMPDIR, or else /var/tmp), and a batch is read at a time. None keeps them in memory."""
     replicas: Annotated[int, Within(1, 64)] = 1
     """To try a distributed training out: replicas on this machine's CPU. Several GPUs,
     TF_CONFIG and Slurm make replicas without it, see docs/scale.md; BATCH_SIZE is that of all

@@ -7,7 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from keras_gans.data.levels import to_float
+from keras_gans.data.on_disk import OnDisk, subset
 from keras_gans.data.order import endless_order
+from keras_gans.data.pipeline import gatherer
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Views:
 
 
 def semi_supervised_batches(
-    images: np.ndarray,
+    images: np.ndarray | OnDisk,
     labelled: np.ndarray,
     labels: np.ndarray,
     batch_size: int,
@@ -53,7 +55,7 @@ def semi_supervised_batches(
         function of a step's number to ((labelled float32 (B, S, S, C), labels (B,)), views
         float32 (V, B, S, S, C)), in [-1, 1].
     """
-    draw_labelled = _drawer(images[labelled], batch_size, [seed, 0])
+    draw_labelled = _drawer(subset(images, labelled), batch_size, [seed, 0])
     draw_unlabelled = _drawer(images, batch_size, [seed, 1])
     labels = tf.constant(labels)
 
@@ -71,7 +73,11 @@ def semi_supervised_batches(
 
 
 def labelled_batches(
-    images: np.ndarray, labels: np.ndarray, batch_size: int, seed: int, views: Views = Views()
+    images: np.ndarray | OnDisk,
+    labels: np.ndarray,
+    batch_size: int,
+    seed: int,
+    views: Views = Views(),
 ) -> Callable:
     """Batches for the baseline: the labelled half of `semi_supervised_batches`.
 
@@ -164,12 +170,12 @@ def _reflected(indices, size):
 
 def _drawer(images, batch_size, seed):
     """A function step -> (images, their indices): all in turn, each pass in a new order."""
-    pixels = tf.constant(images)
+    gather = gatherer(images)
 
     def draw(step):
         positions = step * batch_size + tf.range(batch_size, dtype=tf.int64)
         indices = endless_order(positions, len(images), seed)
-        return tf.gather(pixels, indices), indices
+        return gather(indices), indices
 
     return draw
 

@@ -3,7 +3,6 @@
 All of a set is read and checked before any training.
 """
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from keras_gans.data.folders import (
     natural,
     subfolders,
 )
+from keras_gans.data.on_disk import sha256, subset
 from keras_gans.data.squares import read_squares
 from keras_gans.errors import InputError, printable
 from keras_gans.files import remembered
@@ -41,7 +41,9 @@ def load(config: Config) -> LabelledImages:
     else:
         if config.download:
             download_svhn(config.data, config.extra)
-        images = load_labelled_images(config.data, config.image_size, config.extra)
+        images = load_labelled_images(
+            config.data, config.image_size, config.extra, config.memory_limit
+        )
     for count in config.label_counts():
         draw_labelled(images.train_labels, count, images.classes, config.seed)
     return images
@@ -58,7 +60,7 @@ def labelled_subset(
     Raises:
         InputError: they were drawn from other images.
     """
-    digest = hashlib.sha256(images.train_images)
+    digest = sha256(images.train_images)
     digest.update(images.train_labels)
 
     def draw():
@@ -82,7 +84,7 @@ def labelled_subset(
 
 
 def load_labelled_images(
-    path: Path, image_size: int = 32, extra: bool = False
+    path: Path, image_size: int = 32, extra: bool = False, memory_limit: int | None = None
 ) -> LabelledImages:
     """Loads a set of images, in whichever of the two layouts it is.
 
@@ -93,6 +95,7 @@ def load_labelled_images(
         path: the folder.
         image_size: side in pixels of the images returned.
         extra: whether SVHN's `extra_32x32.mat` is used too, without its labels.
+        memory_limit: see `load_folders`.
 
     Returns:
         `LabelledImages`.
@@ -111,13 +114,15 @@ def load_labelled_images(
             f"{path}: extra images are SVHN's; images without label belong in unlabelled/, "
             "where they are always used"
         )
-    return load_folders(path, image_size)
+    return load_folders(path, image_size, memory_limit)
 
 
 # Folders ----------------------------------------------------------------------------------
 
 
-def load_folders(path: Path, image_size: int = 32) -> LabelledImages:
+def load_folders(
+    path: Path, image_size: int = 32, memory_limit: int | None = None
+) -> LabelledImages:
     """Loads photographs from `train/CLASS/`, `test/CLASS/` and, if it is there, `unlabelled/`.
 
     Photographs may have any size: the largest square of the middle is reduced or enlarged.
@@ -127,6 +132,7 @@ def load_folders(path: Path, image_size: int = 32) -> LabelledImages:
     Args:
         path: folder.
         image_size: side of the images returned.
+        memory_limit: MiB of images from which on they are kept on disk, see `data/on_disk.py`.
 
     Returns:
         `LabelledImages` named after the folder; classes in the order of their names, numbers
@@ -156,14 +162,14 @@ def load_folders(path: Path, image_size: int = 32) -> LabelledImages:
         more = list_images(path / "unlabelled")
         files[0] += more
         labels[0] = np.concatenate([labels[0], np.full(len(more), -1)])
-    images = read_squares(files[0] + files[1], image_size)
+    images = read_squares(files[0] + files[1], image_size, memory_limit)
     count = len(files[0])
     return LabelledImages(
         printable(path.resolve().name),
         tuple(map(printable, names)),
-        images[:count],
+        subset(images, slice(count)),
         labels[0],
-        images[count:],
+        subset(images, slice(count, None)),
         labels[1],
     )
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from keras_gans.data.on_disk import OnDisk, subset
 from keras_gans.errors import InputError
 
 
@@ -22,9 +23,9 @@ class LabelledImages:
 
     name: str
     classes: tuple[str, ...]
-    train_images: np.ndarray
+    train_images: np.ndarray | OnDisk
     train_labels: np.ndarray
-    test_images: np.ndarray
+    test_images: np.ndarray | OnDisk
     test_labels: np.ndarray
 
     @property
@@ -35,7 +36,8 @@ class LabelledImages:
     @property
     def contrast(self) -> float:
         """Mean standard deviation of one training image in [-1, 1] (of 10,000 at most)."""
-        some = self.train_images[:: len(self.train_images) // 10_000 + 1]
+        images = self.train_images
+        some = subset(images, slice(None, None, len(images) // 10_000 + 1))
         return float(np.mean([image.std() for image in some])) / 127.5
 
 

@@ -11,6 +11,7 @@ import tensorflow as tf
 from keras import layers
 
 from keras_gans.data.levels import to_float
+from keras_gans.data.on_disk import subset
 from keras_gans.errors import InputError
 from keras_gans.files import replacing
 from keras_gans.layers.diff_augment import augment
@@ -101,7 +102,7 @@ def balanced_accuracy(classifier: keras.Model, images: np.ndarray, labels: np.nd
     """
     wanted = targets(labels, classifier.output_shape[1])
     shares = [
-        accuracy(classifier, images[labels == label], wanted[labels == label])
+        accuracy(classifier, subset(images, labels == label), wanted[labels == label])
         for label in np.unique(labels)
     ]
     return float(np.mean(shares))
@@ -196,10 +197,12 @@ def extractor_for(config: Config, folder: Path, crops: Crops) -> tuple[Extractor
     wanted = targets(crops.labels, len(crops.classes))
     schedule = Schedule(BATCH, -(-len(trained) // BATCH), config.classifier_epochs)
     classifier = train_classifier(
-        folder / "classifier", crops.images[trained], wanted[trained], schedule, config.seed
-    )
+        folder / "classifier", subset(crops.images, trained), wanted[trained], schedule,
+        config.seed,
+    )  # fmt: skip
     seen, unseen = (
-        accuracy(classifier, crops.images[part], wanted[part]) for part in (trained, held_out)
+        accuracy(classifier, subset(crops.images, some), wanted[some])
+        for some in (trained, held_out)
     )
     print(
         f"{classifier.name}: {unseen:.1f} % of {len(held_out)} held-out crops right, "

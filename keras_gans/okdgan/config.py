@@ -116,6 +116,9 @@ class Config:
     """Generators go to EXPORT/okd-sagan-generator/VERSION (the best student) and
     EXPORT/okd-sagan-student-2/VERSION (the others), those of built-in surfaces to names with
     -synthetic; None exports nothing."""
+    memory_limit: Annotated[int | None, Within(0, 10**8)] = None
+    """If the crops take more MiB than this, they lie in a temporary file (in
+    TMPDIR, or else /var/tmp), and a batch is read at a time. None keeps them in memory."""
     replicas: Annotated[int, Within(1, 64)] = 1
     """To try a distributed training out: replicas on this machine's CPU. Several GPUs,
     TF_CONFIG and Slurm make replicas without it, see docs/scale.md; BATCH_SIZE is that of all

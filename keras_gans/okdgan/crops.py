@@ -1,11 +1,11 @@
 """Square crops of photographs: the container, parts by photo, labels."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from keras_gans.data.on_disk import OnDisk, sha256, subset
 from keras_gans.errors import InputError
 
 CLASSIFIER_HOLD_OUT = 0.2  # of the photos, for the accuracy of a classifier trained on the rest
@@ -54,7 +54,7 @@ class Crops:
 
     name: str
     classes: tuple
-    images: np.ndarray
+    images: np.ndarray | OnDisk
     labels: np.ndarray | None
     sources: tuple
     places: np.ndarray | None = None
@@ -75,8 +75,8 @@ class Crops:
         chosen = np.arange(len(self))[selection]
 
         def of(values):
-            if values is None or isinstance(values, np.ndarray):
-                return None if values is None else values[chosen]
+            if values is None or not isinstance(values, tuple):
+                return None if values is None else subset(values, chosen)
             return tuple(values[i] for i in chosen)
 
         return Crops(
@@ -142,7 +142,7 @@ def single_labels(crops: Crops, seed: int = 0) -> np.ndarray:
 
 def digest(crops: Crops) -> str:
     """SHA-256 of pixels, classes and labels, as hex digits."""
-    content = hashlib.sha256(crops.images)
+    content = sha256(crops.images)
     content.update(" ".join(crops.classes).encode())
     if crops.labels is not None:
         content.update(np.ascontiguousarray(crops.labels))

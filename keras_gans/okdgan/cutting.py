@@ -7,6 +7,7 @@ from PIL import Image
 
 from keras_gans.data.folders import in_threads
 from keras_gans.data.images import UPRIGHT, open_stored, photo_size
+from keras_gans.data.on_disk import empty
 from keras_gans.data.pixels import Pixels, as_linear
 from keras_gans.data.srgb import linear_to_srgb
 from keras_gans.data.write import quantize
@@ -95,6 +96,7 @@ def read_crops(
     path: Path,
     name: str,
     size: int,
+    memory_limit: int | None = None,
 ) -> Crops:
     """Reads the crops that were chosen, each photo once.
 
@@ -105,6 +107,7 @@ def read_crops(
         path: the set's folder.
         name: the set's name.
         size: side of the crops returned.
+        memory_limit: MiB from which on they are kept on disk.
 
     Returns:
         `Crops`.
@@ -112,7 +115,7 @@ def read_crops(
     by_file = {}
     for number, (area, _) in enumerate(chosen):
         by_file.setdefault(area.file, []).append(number)
-    images = np.empty((len(chosen), size, size, 3), np.uint8)
+    images = empty((len(chosen), size, size, 3), memory_limit)
 
     def cut(file):
         numbers = by_file[file]

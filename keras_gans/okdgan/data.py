@@ -6,11 +6,13 @@ import numpy as np
 import tensorflow as tf
 
 from keras_gans.data.levels import to_float
+from keras_gans.data.on_disk import OnDisk
 from keras_gans.data.order import endless_order
+from keras_gans.data.pipeline import gatherer
 
 
 def crop_batches(
-    images: np.ndarray,
+    images: np.ndarray | OnDisk,
     batch_size: int,
     seed: int,
     labels: np.ndarray | None = None,
@@ -37,13 +39,13 @@ def crop_batches(
             "`images` must not be empty, `labels` as many. "
             f"Received: {len(images)}, {None if labels is None else len(labels)}"
         )
-    pixels = tf.constant(images)
+    gather = gatherer(images)
     classes = None if labels is None else tf.constant(labels)
 
     def batch(step):
         positions = step * batch_size + tf.range(batch_size, dtype=tf.int64)
         indices = endless_order(positions, len(images), [seed, 0])
-        x = tf.gather(pixels, indices)
+        x = gather(indices)
         if mirror:
             key = tf.stack([tf.constant(seed, tf.int64), step])
             turned = tf.random.stateless_uniform([batch_size, 1, 1, 1], key) < 0.5

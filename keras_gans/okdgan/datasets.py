@@ -42,7 +42,7 @@ def load(config: Config) -> Crops:
     else:
         crops = load_crops(
             config.data, config.count, config.image_size, config.seed, config.classes,
-            config.side,
+            config.side, config.memory_limit,
         )  # fmt: skip
         if crops.labels is not None and crops.labels.ndim == 1:  # leaves out empty classes
             found, labels = np.unique(crops.labels, return_inverse=True)
@@ -88,7 +88,7 @@ def stored(config: Config, folder: Path, crops: Crops | None) -> Crops:
     """
     drawn, places = folder / "crops.json", folder / "crops.csv"
     if crops is None and drawn.exists() and config.data is not None:
-        crops = load_list(places, config.data, config.image_size)
+        crops = load_list(places, config.data, config.image_size, config.memory_limit)
     crops = crops or load(config)
     if not drawn.exists() and crops.places is not None:
         save(crops, places)
@@ -103,6 +103,7 @@ def load_crops(
     seed: int = 0,
     classes: tuple[str, ...] | None = None,
     side: int | None = None,
+    memory_limit: int | None = None,
 ) -> Crops:
     """Loads crops from a folder, in whichever of these layouts it is.
 
@@ -132,6 +133,7 @@ def load_crops(
             crops with several classes, those named count; crops with none of them are left.
         side: side in pixels of the squares in the photos, instead of the above. A square so
             small may miss what the label of its area speaks of.
+        memory_limit: MiB of crops from which on they are kept on disk, see `data/on_disk.py`.
 
     Returns:
         `Crops`, sorted by photo. It is named after the folder; "CODEBRIM" if it has the
@@ -164,16 +166,19 @@ def load_crops(
     areas, known = _of_classes(areas, known, classes, path)
     check_sizes(areas, side or size)
     chosen = draw_places(areas, count, size, side if known or side else size, seed)
-    return _printable(read_crops(chosen, known, several, path, name, size))
+    return _printable(read_crops(chosen, known, several, path, name, size, memory_limit))
 
 
-def load_list(path: Path, folder: Path, size: int = 64) -> Crops:
+def load_list(
+    path: Path, folder: Path, size: int = 64, memory_limit: int | None = None
+) -> Crops:
     """Makes the crops of a list again.
 
     Args:
         path: CSV file that `save` wrote.
         folder: that of the photos, as it was given to `load_crops`.
         size: side in pixels of the crops returned.
+        memory_limit: see `load_crops`.
 
     Returns:
         `Crops`, equal to those saved, if the photos are the same; classes without a crop are
@@ -186,7 +191,7 @@ def load_list(path: Path, folder: Path, size: int = 64) -> Crops:
     areas, known, several = list_places(Path(path), folder, size, links=True)
     check_sizes(areas, size)
     chosen = [(area, area.box[:3]) for area in areas]
-    return _printable(read_crops(chosen, known, several, folder, name, size))
+    return _printable(read_crops(chosen, known, several, folder, name, size, memory_limit))
 
 
 def _printable(crops):

@@ -13,7 +13,13 @@ from keras_gans.metrics.frechet import frechet_distance, kid
 from keras_gans.metrics.manifold import WIDER, manifold_figures
 from keras_gans.okdgan.config import Config
 from keras_gans.okdgan.crops import Crops
-from keras_gans.okdgan.memorisation import CHECKED, copy_threshold, diversity, nearest_crops
+from keras_gans.okdgan.memorisation import (
+    CHECKED,
+    AndMirrored,
+    copy_threshold,
+    diversity,
+    nearest_crops,
+)
 from keras_gans.okdgan.report import COLUMNS, sample_rows
 
 SUBSETS, SUBSET_SIZE = 100, 1000  # of KID
@@ -93,7 +99,7 @@ def measure_gans(
     threshold = copy_threshold(crops.images, crops.sources, seed)
     known = crops.images  # to a GAN that saw mirror images, those too
     if config.mirror:
-        known = np.concatenate([known, known[:, :, ::-1]])
+        known = AndMirrored(known)
     measured, nearest = {}, []
     shown = [crops.images[np.linspace(0, len(crops) - 1, COLUMNS).astype(int)]]
     for name, gan in gans.items():

@@ -4,10 +4,33 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import distance
 
+from keras_gans.data.on_disk import OnDisk
+
 CHECKED = 1000  # samples, or real crops, that are looked at
 NEARER = 0.01  # share of real crops that are as near to another photo's crop
 SIDE = 32  # of the reduced images that are compared
 IMAGES, CROPS = 40, 2000  # compared at once; bounds the memory
+
+
+class AndMirrored:
+    """Crops, and then the same mirrored left to right, as `nearest_crops` takes them.
+
+    Args:
+        crops: uint8 (M, S, S, C).
+    """
+
+    def __init__(self, crops: np.ndarray | OnDisk):
+        self.crops = crops
+
+    def __len__(self):
+        return 2 * len(self.crops)
+
+    def __getitem__(self, chosen):
+        places = np.arange(len(self))[chosen]
+        mirrored = places >= len(self.crops)
+        found = self.crops[places % len(self.crops)]
+        found[mirrored] = found[mirrored][:, :, ::-1]
+        return found
 
 
 def nearest_crops(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from keras_gans.data.on_disk import OnDisk, subset
 from keras_gans.data.order import spread
 from keras_gans.errors import InputError
 from keras_gans.text2image.captions import count_words
@@ -25,7 +26,7 @@ class CaptionedImages:
     """
 
     name: str
-    images: np.ndarray
+    images: np.ndarray | OnDisk
     captions: tuple[tuple[str, ...], ...]
     split: np.ndarray
     files: tuple[str, ...]
@@ -42,8 +43,8 @@ class CaptionedImages:
         taken = {}
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, np.ndarray):
-                taken[field.name] = value[chosen]
+            if isinstance(value, (np.ndarray, OnDisk)):
+                taken[field.name] = subset(value, chosen)
             elif isinstance(value, tuple):
                 taken[field.name] = tuple(value[i] for i in chosen)
         return dataclasses.replace(self, **taken)
@@ -61,7 +62,7 @@ class CaptionedImages:
     def some_captions(self, count: int) -> tuple[list[str], np.ndarray]:
         """The first captions of at most `count` images, evenly spread, and these images."""
         chosen = self.take(spread(len(self), count))
-        return [first for first, *_ in chosen.captions], chosen.images
+        return [first for first, *_ in chosen.captions], np.asarray(chosen.images)
 
 
 def describe(images: CaptionedImages) -> str:

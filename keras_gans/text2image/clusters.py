@@ -83,8 +83,7 @@ def vgg16_features(
         InputError: as `build_vgg16`.
         ValueError: no images, or of another shape or type.
     """
-    images = np.asarray(images)
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3 or not len(images):
+    if images.dtype != np.uint8 or images.shape[3:] != (3,) or not len(images):
         raise ValueError(
             f"images must be uint8 (N, H, W, 3). Received: {images.dtype} {images.shape}"
         )

@@ -133,6 +133,9 @@ class Config:
     export: Path | None = Path("saved_models")
     """The model goes to EXPORT/text2image/VERSION, dcgan and gnn to EXPORT/text2image-dcgan and
     -gnn, those of built-in flowers to names with -synthetic; None exports nothing."""
+    memory_limit: Annotated[int | None, Within(0, 10**8)] = None
+    """If the images take more MiB than this, they lie in a temporary file (in
+    TMPDIR, or else /var/tmp), and a batch is read at a time. None keeps them in memory."""
     replicas: Annotated[int, Within(1, 64)] = 1
     """To try a distributed training out: replicas on this machine's CPU. Several GPUs,
     TF_CONFIG and Slurm make replicas without it, see docs/scale.md; BATCH_SIZE is that of all

@@ -8,7 +8,9 @@ import tensorflow as tf
 from scipy import sparse
 
 from keras_gans.data.levels import to_float
+from keras_gans.data.on_disk import OnDisk
 from keras_gans.data.order import endless_order
+from keras_gans.data.pipeline import gatherer
 from keras_gans.text2image.networks import words_so_far
 
 CONDITIONS = ("word2vec", "sentence", "captions", "noise")
@@ -28,7 +30,7 @@ class Sentences:
         ValueError: nothing to draw from, ids or owners out of range, a sentence without words.
     """
 
-    images: np.ndarray
+    images: np.ndarray | OnDisk
     ids: np.ndarray
     owners: np.ndarray
     table: np.ndarray
@@ -47,9 +49,9 @@ class Sentences:
         if not np.any(ids, axis=1).all():
             raise ValueError("a sentence without words")
 
-    def tensors(self) -> tuple[tf.Tensor, ...]:
-        """Images, ids, owners and table."""
-        return tuple(map(tf.constant, (self.images, self.ids, self.owners, self.table)))
+    def tensors(self) -> tuple:
+        """What gives images by their places, see `gatherer`; ids, owners and table."""
+        return gatherer(self.images), *map(tf.constant, (self.ids, self.owners, self.table))
 
 
 def sentence_batches(
@@ -89,7 +91,7 @@ def sentence_batches(
         raise ValueError(f"`real` must be random or matching. Received: {real!r}")
     if texts and real == "matching":
         raise ValueError("`texts` is for random real images. Received: matching")
-    pixels, ids, owners, table = sentences.tensors()
+    gather, ids, owners, table = sentences.tensors()
     if reals is None:
         reals = ids.shape[1] if texts else max(ids.shape[1] - 1, 1)
 
@@ -102,8 +104,8 @@ def sentence_batches(
         elif real == "matching":
             compared = tf.repeat(matching[:, None], reals, axis=1)
         else:
-            compared = _in_turn(step, [batch_size, reals], len(pixels), [seed, 1])
-        shown = to_float(tf.gather(pixels, matching)), to_float(tf.gather(pixels, compared))
+            compared = _in_turn(step, [batch_size, reals], len(sentences.images), [seed, 1])
+        shown = to_float(gather(matching)), to_float(gather(compared))
         if texts:
             said = tf.gather(ids, others)
             scores = tf.random.stateless_uniform(tf.shape(said), [seed, step])
@@ -148,7 +150,7 @@ def vector_batches(
     if condition == "captions":
         parts = sentences.ids, sentences.owners, sentences.table
         means = tf.constant(caption_means(*parts, count, sentence))
-    pixels, ids, owners, table = sentences.tensors()
+    gather, ids, owners, table = sentences.tensors()
     by_caption = condition in ("word2vec", "sentence")
 
     def batch(step):
@@ -170,7 +172,7 @@ def vector_batches(
             scores = tf.random.stateless_uniform(tf.shape(words), key)
             chosen = tf.argmax(tf.where(words != 0, scores, -1.0), axis=1)
             vectors = tf.gather(table, tf.gather(words, chosen, axis=1, batch_dims=1))
-        return vectors, to_float(tf.gather(pixels, shown))
+        return vectors, to_float(gather(shown))
 
     return batch
 

@@ -4,13 +4,13 @@ All captions are read before the first image, and all images before any training
 """
 
 import dataclasses
-import hashlib
 import json
 from pathlib import Path
 
 import numpy as np
 
 from keras_gans.data.folders import check_data_folder, images_in, list_images
+from keras_gans.data.on_disk import sha256
 from keras_gans.data.squares import read_squares
 from keras_gans.errors import InputError, printable
 from keras_gans.files import remembered
@@ -48,7 +48,9 @@ def load(config: Config) -> tuple[CaptionedImages, Vocabulary | None]:
 
         images = synthetic_flowers(config.flowers, config.seed, config.image_size)
     else:
-        images = load_captioned_images(config.data, config.image_size, config.seed, config.tag)
+        images = load_captioned_images(
+            config.data, config.image_size, config.seed, config.tag, config.memory_limit
+        )
     check_images(images)
     if config.vectors is None:
         return images, None
@@ -84,7 +86,7 @@ def check_unchanged(folder: Path, images: CaptionedImages) -> None:
     Raises:
         InputError: they are not.
     """
-    digest = hashlib.sha256(images.images)
+    digest = sha256(images.images)
     digest.update(json.dumps([images.captions, images.split.tolist()]).encode())
     remembered(folder / "images.json", lambda: len(images), digest.hexdigest())
 
@@ -141,7 +143,11 @@ def stored_vocabulary(
 
 
 def load_captioned_images(
-    folder: Path, image_size: int = 64, seed: int = 0, tag: str | None = None
+    folder: Path,
+    image_size: int = 64,
+    seed: int = 0,
+    tag: str | None = None,
+    memory_limit: int | None = None,
 ) -> CaptionedImages:
     """Loads images and their captions from a folder, in whichever of these layouts it is.
 
@@ -173,6 +179,7 @@ def load_captioned_images(
         tag: keeps the images that have it among their `tags` (separated by `;`) in
             `index.csv`; without this file, those that have it as a word of a caption. `None`
             keeps all. The part of an image does not depend on it.
+        memory_limit: MiB of images from which on they are kept on disk, see `data/on_disk.py`.
 
     Returns:
         `CaptionedImages`, sorted by file name.
@@ -198,7 +205,7 @@ def load_captioned_images(
             raise InputError(f"{folder}: no {part} images{also}: add some, or split anew")
     return CaptionedImages(
         printable(name),
-        read_squares(paths, image_size),
+        read_squares(paths, image_size, memory_limit),
         tuple(captions[path] for path in paths),
         split,
         tuple(printable(path.relative_to(folder).as_posix()) for path in paths),

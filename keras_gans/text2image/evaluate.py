@@ -132,7 +132,7 @@ def distances(
     Raises:
         ValueError: other shapes or types, or captions of fewer than two images.
     """
-    pictures, images, owners = np.asarray(pictures), np.asarray(images), np.asarray(owners)
+    pictures, owners = np.asarray(pictures), np.asarray(owners)
     for name, values in (("pictures", pictures), ("images", images)):
         if values.dtype != np.uint8 or values.shape[1:] != pictures.shape[1:]:
             raise ValueError(

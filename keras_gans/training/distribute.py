@@ -12,13 +12,15 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from keras_gans import replicas
-from keras_gans.data.pipeline import step_dataset
+from keras_gans.data.on_disk import sha256
+from keras_gans.data.pipeline import reading, step_dataset
 from keras_gans.errors import InputError
 from keras_gans.training.run_folder import comparable
 from keras_gans.training.schedule import Schedule
@@ -251,12 +253,13 @@ def agree(model: keras.Model, batch: Callable, schedule: Schedule, first: int) -
 
 def data_digest(batch: Callable) -> str:
     """SHA-256 of all that a function of the step gives batches from, and of its first batch."""
-    found = hashlib.sha256()
-    traced = tf.function(batch).get_concrete_function(tf.TensorSpec([], tf.int64))
-    data = [each for each in traced.captured_inputs if each.dtype != tf.resource]
-    for each in (*data, *tf.nest.flatten(batch(tf.constant(0, tf.int64)))):
-        found.update(np.ascontiguousarray(each.numpy()).tobytes())
-    return found.hexdigest()
+    with reading(0, 1) as on_disk:
+        traced = tf.function(batch).get_concrete_function(tf.TensorSpec([], tf.int64))
+        first = tf.nest.flatten(batch(tf.constant(0, tf.int64)))
+    known = [each for each in traced.captured_inputs if each.dtype != tf.resource]
+    values = (np.ascontiguousarray(each.numpy()) for each in (*known, *first))  # one by one
+    found = sorted(sha256(each).digest() for each in chain(values, on_disk.values()))
+    return hashlib.sha256(b"".join(found)).hexdigest()
 
 
 def train(
@@ -288,7 +291,8 @@ def train(
         _team.run(step)
 
     def shares(step):
-        whole = batch(step)
+        with reading(_team.worker, _team.workers):
+            whole = batch(step)
         return tuple(_share(model, whole, number) for number in _team.own)
 
     shown = is_chief() and sys.stdout.isatty()

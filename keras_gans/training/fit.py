@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from errno import EACCES, EDQUOT, EFBIG, EIO, ENOSPC, EROFS
@@ -11,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from keras_gans.data.pipeline import step_dataset
-from keras_gans.errors import OutputError
+from keras_gans.errors import InputError, OutputError
 from keras_gans.training import distribute
 from keras_gans.training.callbacks import MetricsLog, Speed, StopOnNaN
 from keras_gans.training.checkpoint import EpochCheckpoint
@@ -88,10 +89,13 @@ def fit(
 
 @contextlib.contextmanager
 def _disk_reported(folder):
-    """A disk that is full becomes one line. The run stays, to go on when there is room."""
+    """A disk that fails becomes one line. The run stays, to go on when there is room."""
     try:
         yield
     except (OSError, tf.errors.OpError) as error:
+        pictures = re.search(r"InputError: (.+)", str(error))  # while a batch was read
+        if pictures:
+            raise InputError(f"{pictures[1]}, then go on with --resume") from None
         known = (os.strerror(code) for code in (ENOSPC, EDQUOT, EFBIG, EROFS, EIO, EACCES))
         reason = next((text for text in known if text in str(error)), None)
         if reason is None:

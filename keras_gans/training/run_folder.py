@@ -18,7 +18,7 @@ from keras_gans.errors import InputError
 from keras_gans.files import numbered, read_json, remove_leftovers, write_json
 
 # where things lie and what is allowed, not what is computed
-NOT_SETTINGS = ("resume", "run_dir", "export", "trust_vectors", "replicas")
+NOT_SETTINGS = ("resume", "run_dir", "export", "trust_vectors", "replicas", "memory_limit")
 
 
 class RunFolder:
