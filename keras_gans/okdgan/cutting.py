@@ -118,11 +118,12 @@ def read_crops(
     images = empty((len(chosen), size, size, 3), memory_limit)
 
     def cut(file):
-        numbers = by_file[file]
-        return numbers, _cut(file, [chosen[number][1] for number in numbers], size)
+        places = [chosen[number][1] for number in by_file[file]]
+        for number, crop in zip(by_file[file], _cut(file, places, size)):
+            images[number] = crop
 
-    for numbers, crops in in_threads(cut, list(by_file)):
-        images[numbers] = crops
+    for _ in in_threads(cut, list(by_file)):
+        pass
     areas = [area for area, _ in chosen]
     files = tuple(area.file.relative_to(path).as_posix() for area in areas)
     parts = tuple(area.part or "" for area in areas)
@@ -154,8 +155,8 @@ def _cut(file, places, size):
         places: list of (x, y, side).
         size: side of the result.
 
-    Returns:
-        list of uint8 (size, size, 3).
+    Yields:
+        uint8 (size, size, 3).
     """
     stored, orientation = open_stored(file, min(side for *_, side in places) / size)
     if isinstance(stored, Pixels):
@@ -164,7 +165,6 @@ def _cut(file, places, size):
         image = Image.fromarray(quantize(linear_to_srgb(as_linear(stored)), np.uint8))
     width, _ = photo_size(file)
     scale = image.width / width
-    crops = []
     for x, y, side in places:
         if side == size and scale == 1:
             crop = image.crop((x, y, x + side, y + side))
@@ -174,5 +174,4 @@ def _cut(file, places, size):
             crop = image.resize((size, size), Image.Resampling.LANCZOS, box)
         if orientation in UPRIGHT:
             crop = crop.transpose(UPRIGHT[orientation])
-        crops.append(np.asarray(crop))
-    return crops
+        yield np.asarray(crop)

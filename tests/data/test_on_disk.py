@@ -1,13 +1,17 @@
 import os
 import resource
 import shutil
+import subprocess
+import sys
 from collections import namedtuple
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from keras_gans.data.on_disk import OnDisk, empty, sha256, subset
 from keras_gans.errors import InputError
+from tests.runs import REPOSITORY
 
 
 def some(count=10):
@@ -121,3 +125,21 @@ def test_a_file_that_was_cut():
     assert kept[4].shape == (3, 4, 3)
     with pytest.raises(InputError, match=r"cannot be read \(Input/output error\)"):
         kept[4:6]
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_set(tmp_path):
+    """Crops of 256 MiB with a limit of 32, a tenth of them, and all of them in memory."""
+    noise = np.random.default_rng(0).integers(0, 256, (4, 500, 500, 3), np.uint8)
+    for number, pixels in enumerate(noise):
+        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
+
+    def memory(count, limit):
+        program = [sys.executable, "-m", "tests.data.memory_run"]
+        words = [*program, str(tmp_path), str(count), str(limit)]
+        done = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return int(done.stdout.splitlines()[-1])
+
+    few, many, in_memory = memory(546, 0), memory(5460, 32), memory(5460, 1000)
+    assert many < few + 64 and many + 256 < in_memory, (few, many, in_memory)
