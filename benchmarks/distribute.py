@@ -1,19 +1,24 @@
 """Distributed training: what one and two workers do here, and on paper what many GPUs would.
 
-    python -m benchmarks.distribute            about 3 minutes on 2 cores
-    python -m benchmarks.distribute --steps 0  the calculation alone
+    python -m benchmarks.distribute              6 minutes at most
+    python -m benchmarks.distribute --seconds 0  the calculation alone
 
-Measured is DSCNN at the paper's size. The calculation counts, for the paper's networks and its
-batch on each GPU, the multiplications of a step and the bytes that the replicas exchange.
+Measured are the models of the built-in runs (DSCNN's is the paper's). Two workers on this
+machine talk over the loopback: what goes over it is counted, so nothing else should. The
+calculation counts, for the paper's networks and its batch on each GPU, the multiplications of a
+step and the bytes that the replicas exchange.
 """
 
+import itertools
 import json
 import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from keras_gans.training.device import start
 
@@ -24,8 +29,8 @@ import tyro
 from rich.console import Console
 
 from benchmarks.common import new_table
+from benchmarks.precision import ROOMS
 from keras_gans.defectgan import networks as defectgan
-from keras_gans.dscnn.model import compile_dscnn
 from keras_gans.dscnn.networks import build_dscnn
 from keras_gans.frgan import networks as frgan
 from keras_gans.okdgan import networks as okdgan
@@ -34,6 +39,7 @@ from keras_gans.training import distribute
 from keras_gans.training.schedule import Schedule
 
 SPEED = 20e12  # assumed floating-point operations a second of a GPU on such small networks
+LONGEST = 110  # seconds of each of the three measurements of all models
 # replicas, bandwidth of the slowest link in the ring (bytes a second), seconds a collective
 CLUSTERS = {
     "8 GPUs, NVLink": (8, 230e9, 30e-6),
@@ -45,10 +51,12 @@ CLUSTERS = {
 class Config:
     """Times one and two workers; prints two tables."""
 
-    steps: int = 30
-    """Steps of DSCNN that are timed."""
+    seconds: float = 5.0
+    """For which each model is trained by one thread; two workers do as many steps. 0 leaves
+    the measurement out."""
     task: str = ""
-    """For the benchmark itself: what its processes are to do."""
+    """For the benchmark itself: what its processes are to do, and how many steps."""
+    steps: tuple[int, ...] = ()
     replicas: int = 1
 
 
@@ -149,61 +157,105 @@ def on_paper(console):
 # Measured -----------------------------------------------------------------------------------
 
 
+class Clock(keras.callbacks.Callback):
+    """Times the steps after the first, which traces, and what goes over the loopback by then.
+
+    Args:
+        seconds: after which the training is ended; `None` for its own end.
+    """
+
+    def __init__(self, seconds):
+        super().__init__()
+        self.seconds, self.seen = seconds, []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.seen.append((time.perf_counter(), sent()))
+        if self.seconds and self.seen[-1][0] > self.seen[0][0] + self.seconds:
+            self.model.stop_training = True
+
+    @property
+    def figures(self):
+        """Steps, steps a second and bytes a step."""
+        steps = len(self.seen) - 1
+        seconds, count = np.subtract(self.seen[-1], self.seen[0])
+        return steps, steps / seconds, count / steps
+
+
+def sent():
+    """Bytes that went over the loopback since the machine started; 0 where none tells."""
+    try:
+        lines = Path("/proc/net/dev").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(each.split()[9]) for each in lines if each.split()[0] == "lo:"), 0)
+
+
 def train(config):
-    """Steps a second of DSCNN, printed by the chief."""
+    """Trains all models for some steps; the chief prints a line of each."""
     start(config)
-    keras.utils.set_random_seed(0)
-    network = build_dscnn()
-    compile_dscnn(network, 1e-3)
-    random = np.random.default_rng(0)
-    x = tf.constant(random.uniform(0.1, 1, (128, 64, 64, 3)), tf.float32)
-    y = tf.constant(random.uniform(0.1, 1, (128, 3)), tf.float32)
-    times = []
-    clock = keras.callbacks.LambdaCallback(
-        on_train_batch_end=lambda batch, logs: times.append(time.perf_counter())
-    )
-    schedule = Schedule(128, config.steps + 1, 1)
-    if distribute.team():
-        distribute.train(network, lambda step: (x, y), schedule, 0, [clock])
-    else:
-        data = tf.data.Dataset.from_tensors((x, y)).repeat()
-        network.fit(data, steps_per_epoch=schedule.steps, verbose=0, callbacks=[clock])
-    if distribute.is_chief():
-        print("rate", config.steps / (times[-1] - times[0]))
+    tf.config.experimental.enable_op_determinism()  # as the scripts do
+    for name, steps in itertools.zip_longest(ROOMS, config.steps):
+        if distribute.team() and steps is None:  # one thread was not done in time
+            break
+        keras.utils.set_random_seed(0)
+        model, batch = ROOMS[name]()
+        batch = tf.nest.map_structure(lambda each: each[: len(each) // 2 * 2], batch)
+        if distribute.team():
+            clock = Clock(None)
+            schedule = Schedule(2, steps + 1, 1)
+            distribute.train(model, lambda step, batch=batch: batch, schedule, 0, [clock])
+        else:
+            clock = Clock(config.seconds)
+            data = tf.data.Dataset.from_tensors(batch).repeat()
+            model.fit(data, steps_per_epoch=10**6, verbose=0, callbacks=[clock])
+        if distribute.is_chief():
+            print("measured", *clock.figures, flush=True)
 
 
-def rate(config, workers, threads):
-    """Steps a second of so many workers with so many threads each."""
+def rates(config, workers, threads, steps=()):
+    """Of each model (steps, steps a second, bytes a step), with so many workers and threads.
+
+    Those that are not done within `LONGEST` are left out.
+    """
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(workers)]
     names = [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
     for each in sockets:
         each.close()
     limits = dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"), str(threads))
     command = [sys.executable, "-m", "benchmarks.distribute", "--task", "train"]
+    command += ["--seconds", str(config.seconds), "--steps", *map(str, steps)]
     processes = []
     for number in range(workers):
         task = {"type": "worker", "index": number}
         told = {"TF_CONFIG": json.dumps({"cluster": {"worker": names}, "task": task})}
         processes.append(
             subprocess.Popen(
-                [*command, "--steps", str(config.steps)], stdout=subprocess.PIPE, text=True,
-                env=os.environ | limits | told,
+                command, stdout=subprocess.PIPE, text=True, env=os.environ | limits | told
             )
-        )  # fmt: skip
-    [line] = [line for line in processes[0].communicate()[0].splitlines() if "rate" in line]
+        )
+    late = threading.Timer(LONGEST, lambda: [process.kill() for process in processes])
+    late.start()
+    lines = processes[0].communicate()[0].splitlines()
     for process in processes:
         process.wait()
-    return float(line.split()[1])
+    late.cancel()
+    lines = [line.split() for line in lines if line.startswith("measured")]
+    return [(int(steps), float(rate), float(count)) for _, steps, rate, count in lines]
 
 
 def measured(console, config):
-    table = new_table("DSCNN, 128 patches of 64x64 a step", "steps a second")
-    for title, workers, threads in (
-        ("one process, 1 thread", 1, 1),
-        ("one process, 2 threads", 1, 2),
-        ("two workers, 1 thread each", 2, 1),
-    ):
-        table.add_row(title, f"{rate(config, workers, threads):.2f}")
+    table = new_table(
+        "Steps a second, at the size of the built-in runs", "1 thread", "2 threads",
+        "2 workers, 1 thread each", "workers / threads", "MB sent a worker and step",
+    )  # fmt: skip
+    one = rates(config, 1, 1)
+    two = rates(config, 1, 2)
+    workers = rates(config, 2, 1, [each[0] for each in one])
+    for name, *each in itertools.zip_longest(ROOMS, one, two, workers):
+        cells = ["-" if found is None else f"{found[1]:.2f}" for found in each]
+        if None not in each:
+            cells += [f"{each[2][1] / each[1][1]:.2f}", f"{each[2][2] / 2e6:.1f}"]
+        table.add_row(name, *cells)
     console.print(table)
     load = os.getloadavg()[0]
     console.print(f"load of the machine at the end: {load:.1f}, {os.cpu_count()} cores")
@@ -214,7 +266,7 @@ def main(config):
         train(config)
         return
     console = Console()
-    if config.steps:
+    if config.seconds:
         measured(console, config)
     on_paper(console)
 

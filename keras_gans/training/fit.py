@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from keras_gans.data.pipeline import step_dataset
-from keras_gans.errors import InputError, OutputError
+from keras_gans.errors import OutputError
 from keras_gans.training import distribute
 from keras_gans.training.callbacks import MetricsLog, Speed, StopOnNaN
 from keras_gans.training.checkpoint import EpochCheckpoint
@@ -46,7 +46,7 @@ def fit(
 
     Raises:
         InputError: see `EpochCheckpoint.restore` and `distribute.agree`.
-        OutputError: the disk is full. What was saved stays.
+        OutputError: a disk is full or fails. What was saved stays.
     """
     steps_per_epoch, epochs = schedule.steps_per_epoch, schedule.epochs
     optimizers = getattr(model, "optimizers", None) or {"optimizer": model.optimizer}
@@ -95,7 +95,7 @@ def _disk_reported(folder):
     except (OSError, tf.errors.OpError) as error:
         pictures = re.search(r"InputError: (.+)", str(error))  # while a batch was read
         if pictures:
-            raise InputError(f"{pictures[1]}, then go on with --resume") from None
+            raise OutputError(f"{pictures[1]}, then go on with --resume") from None
         known = (os.strerror(code) for code in (ENOSPC, EDQUOT, EFBIG, EROFS, EIO, EACCES))
         reason = next((text for text in known if text in str(error)), None)
         if reason is None:

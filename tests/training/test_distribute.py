@@ -1,5 +1,6 @@
 """Replicas and workers against one device with the same global batch."""
 
+import itertools
 import json
 import os
 import socket
@@ -10,13 +11,14 @@ import time
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from keras_gans.dscnn.config import Config
 from keras_gans.errors import InputError
 from keras_gans.training import distribute
 from keras_gans.training.run_folder import comparable
 from keras_gans.training.schedule import Schedule
-from tests.runs import REPOSITORY, checkpoint_values, rows
+from tests.runs import REPOSITORY, checkpoint_values, equal_checkpoints, rows
 from tests.training.replica_runs import FIVE, layers_on_shares, train
 
 
@@ -269,3 +271,25 @@ def test_a_killed_worker_and_how_it_goes_on(scenes):
         assert [row["epoch"] for row in log] == [*range(1, 13)]
         assert log[:done] == logs[0][:done]
         assert log[done]["loss"] == pytest.approx(logs[0][done]["loss"], rel=0.01)
+
+
+@pytest.mark.slow
+def test_workers_whose_pictures_are_in_memory_and_on_disk(tmp_path):
+    """The second reads its share from a file, and the training ends with the same bits."""
+    random = np.random.default_rng(0)
+    for part, kind, number in itertools.product(("train", "test"), ("bolt", "nut"), range(6)):
+        path = tmp_path / "images" / part / kind / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(random.integers(0, 256, (16, 16, 3), "u1")).save(path)
+    words = (
+        f"{REPOSITORY}/train_frgan.py --data images --image-size 16 --width 2 --latent 3 "
+        "--generator-width 2 --labels 6 --batch-size 4 --epochs 2 --steps-per-epoch 3 "
+        "--no-baseline --export None"
+    )
+    for name, limit in (("memory", "None"), ("disk", "0")):
+        limits = (["--memory-limit", "None"], ["--memory-limit", limit])
+        finish(*(
+            run(*words.split(), "--run-dir", name, *each, environment=task, folder=tmp_path)
+            for each, task in zip(limits, cluster(2))
+        ))  # fmt: skip
+    equal_checkpoints(*(tmp_path / name / "frgan/checkpoints" for name in ("memory", "disk")))

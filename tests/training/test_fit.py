@@ -1,3 +1,4 @@
+import os
 import resource
 
 import keras
@@ -5,6 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_gans.data.on_disk import OnDisk
+from keras_gans.data.pipeline import gatherer
 from keras_gans.errors import OutputError
 from keras_gans.training.fit import fit
 from keras_gans.training.schedule import Schedule
@@ -53,3 +56,20 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_later(tmp_path, limit, caps
         np.testing.assert_array_equal(ours, theirs)
     log = (tmp_path / "full" / "metrics.jsonl").read_text().splitlines()
     assert len(log) == 3
+
+
+def test_pictures_that_cannot_be_read_are_one_line(tmp_path):
+    model = keras.Sequential([keras.Input((2, 2, 3)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse", jit_compile=False)
+    kept = OnDisk((8, 2, 2, 3))
+    kept[:] = np.zeros(kept.shape, np.uint8)
+    gather = gatherer(kept)
+
+    def batch(step):
+        x = tf.cast(gather(step + tf.range(1, dtype=tf.int64)), tf.float32)
+        return x, x[..., :1]
+
+    os.truncate(kept._file.fileno(), 5 * 12)
+    with pytest.raises(OutputError, match=r"cannot be read \(Input/output.* with --resume$"):
+        fit(tmp_path / "cut", model, batch, Schedule(1, 8, 1))
+    fit(tmp_path / "whole", model, batch, Schedule(1, 5, 1))
