@@ -3,7 +3,12 @@ import pytest
 from scipy import ndimage
 
 from keras_gans.okdgan import memorisation
-from keras_gans.okdgan.memorisation import copy_threshold, diversity, nearest_crops
+from keras_gans.okdgan.memorisation import (
+    AndMirrored,
+    copy_threshold,
+    diversity,
+    nearest_crops,
+)
 
 
 def photo(seed, size=96):
@@ -76,3 +81,12 @@ def test_diversity_by_hand():
     assert diversity(0.5 * real + 7, real) == pytest.approx(0.5)
     assert diversity(np.ones((4, 2)), real) == 0
     assert np.isnan(diversity(real, np.ones((3, 2))))
+
+
+def test_crops_and_then_the_same_mirrored():
+    crops = np.random.default_rng(0).integers(0, 256, (5, 4, 4, 3), np.uint8)
+    expected, both = np.concatenate([crops, crops[:, :, ::-1]]), AndMirrored(crops)
+    assert len(both) == 10
+    for chosen in (slice(None), slice(3, 8), np.array([9, 0, 6])):
+        np.testing.assert_array_equal(both[chosen], expected[chosen])
+    np.testing.assert_array_equal(crops, expected[:5])
