@@ -54,8 +54,7 @@ def build_classifier(config, images):
 def train_frgan(config, folder, images, labelled, labels):
     """FR-GAN, trained; goes on where the run stopped."""
     keras.utils.set_random_seed(config.seed)
-    count = len(images.train_images)
-    schedule = config.schedule(count)
+    schedule = config.schedule(len(images.train_images))
     views = Views(1 + config.consistency, config.translate, config.mirror, config.strong)
     batch = semi_supervised_batches(
         images.train_images, labelled, labels, config.batch_size, config.seed, views
