@@ -51,7 +51,8 @@ def few_crops(crops: Crops, test: Crops, count: int, seed: int) -> Crops:
             )
         drawn.append(rng.permutation(found)[:each])
     drawn = np.sort(np.concatenate(drawn))
-    return replace(crops.take(drawn), labels=labels[drawn])
+    few = crops.take(drawn)
+    return replace(few, images=np.asarray(few.images), labels=labels[drawn])
 
 
 def generated_crops(

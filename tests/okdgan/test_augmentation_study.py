@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pandas as pd
 import pytest
 
+from keras_gans.data.on_disk import OnDisk
 from keras_gans.errors import InputError
 from keras_gans.okdgan import augmentation_study as study
 from keras_gans.okdgan.config import StudyConfig
@@ -36,6 +39,14 @@ def test_few_crops_are_equally_many_of_each_class():
     several = make_crops([[True, True]] * 10 + [[False, True]])
     few = study.few_crops(several, several, 4, seed=0)
     assert few.labels.tolist().count(0) == 2 and len(set(few.sources)) == 4
+
+
+def test_few_crops_lie_in_memory():
+    crops = make_crops([0] * 5 + [1] * 5, 7)
+    kept = OnDisk(crops.images.shape)
+    kept[:] = crops.images
+    few = study.few_crops(replace(crops, images=kept), make_crops([0, 1]), 4, 0)
+    assert isinstance(few.images, np.ndarray) and few.images.ravel().tolist() == [7] * 4
 
 
 @pytest.mark.parametrize(
