@@ -113,7 +113,9 @@ def _glyph(font, digit, weight):
     width = max(round(image.width * GLYPH / image.height), 1)
     image = image.resize((width, GLYPH), Image.Resampling.BOX)
     pixels = Image.fromarray(np.pad(np.asarray(image), MARGIN))
-    return np.asarray(pixels.filter(ImageFilter.MaxFilter(2 * weight + 1)))
+    if weight:  # a filter of one pixel ends the process under Pillow 12.3
+        pixels = pixels.filter(ImageFilter.MaxFilter(2 * weight + 1))
+    return np.asarray(pixels)
 
 
 def _coverage(rng, labels, fonts, size):
