@@ -5,7 +5,6 @@ import functools
 import keras
 import tensorflow as tf
 
-
 SLICED = bool(tf.config.list_physical_devices("GPU"))
 
 

@@ -103,9 +103,9 @@ def fit(model: keras.Model, *args, callbacks=(), **options):
 
 
 _fit = keras.Model.fit
+jax.config.update("jax_enable_x64", True)  # there are counters of 64 bits
 
 if __name__ == "__main__":
-    jax.config.update("jax_enable_x64", True)  # there are counters of 64 bits
     max_pool.SLICED = True
     keras.Model.fit = fit
     print(f"steps through JAX: {jax.devices()[0].device_kind}")
