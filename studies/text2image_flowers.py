@@ -11,7 +11,8 @@ The settings are those of train_text2image.py. Sentences of held-out photographs
   training;
 - looked at as `flower_captions.flower_colours` looked at the photographs.
 
-Nothing is exported; the network is `network.keras`.
+Nothing is exported; the network is `network.keras`. What these figures can reach at all says
+`--twins`: without a training it measures other photographs of which the same was said.
 """
 
 from keras_gans.program import command_line, report_input_errors
@@ -29,6 +30,8 @@ class FlowersConfig(Config):
 
     export: Path | None = None
     """Nothing is exported."""
+    twins: bool = False
+    """Train nothing; measure photographs in training with the same words, as if drawn."""
 
     def check(self) -> None:
         """Finds settings that do not go together, before anything is loaded or written."""
@@ -63,7 +66,7 @@ from keras_gans.text2image.captioned_images import PARTS
 from keras_gans.text2image.evaluate import by_eyes, derangement, distances, draw
 from keras_gans.text2image.report import draw_sentences, word_grid
 from keras_gans.training.run_folder import RunFolder
-from studies.flower_captions import flower_colours
+from studies.flower_captions import SENTENCES, flower_colours
 from train_text2image import SHOWN, train
 
 GRID = 40  # held-out captions of which pictures and photographs are shown
@@ -131,23 +134,36 @@ def against_other_kinds(pictures, owners, photos, kinds, seed) -> dict[str, floa
     return {"nearer_kind": nearer(own, apart), "diversity": float(spreads[0] / spreads[1])}
 
 
+def twins(asked: pd.DataFrame, known: pd.DataFrame, seed: int) -> np.ndarray:
+    """For each row of words a photograph with the same, as far as there is one: int (M,)."""
+    rng, chosen = np.random.default_rng(seed), []
+    for words in asked.to_numpy():
+        same = np.cumprod(known.to_numpy() == words, axis=1).sum(axis=1)  # kind, petals, centre
+        chosen.append(rng.choice(np.flatnonzero(same == same.max())))
+    return np.array(chosen)
+
+
 def measure(config, network, folder, images, vocabulary) -> dict[str, float]:
     """All figures of sentences kept from training; leaves pictures in the run's folder."""
     trained, held_out = (images.take(images.split == part) for part in PARTS)
     captions, owners = held_out.sentences()
     measured = spread(len(captions), config.score_captions)
     captions, owners = [captions[number] for number in measured], owners[measured]
-    pictures = draw_sentences(config, network, vocabulary, captions)
+    words = words_of(config.data, held_out.files)
+    kinds, asked = words.kind.to_numpy(), words.loc[owners].reset_index(drop=True)
+    if config.twins:
+        same = twins(asked, words_of(config.data, trained.files), config.seed)
+        pictures = trained.images[same]
+    else:
+        pictures = draw_sentences(config, network, vocabulary, captions)
     shown = spread(len(captions), GRID)
     beside = {"drawn": pictures[shown], "photographs": held_out.images[owners[shown]]}
     samples_beside(folder / "pictures.png", beside)
-    if config.model == "full":
+    if config.model == "full" and not config.twins:
         some, real = held_out.some_captions(2 * SHOWN)
         by_word = draw(network, vocabulary.vectors, vocabulary.encode(some, config.words))
         word_grid(folder / "words.png", some, by_word, real)
 
-    words = words_of(config.data, held_out.files)
-    kinds, asked = words.kind.to_numpy(), words.loc[owners].reset_index(drop=True)
     figures = distances(pictures, owners, held_out.images, trained.images, config.seed)
     figures |= colours_as_asked(pictures, pd.Series(captions), asked, config.seed)
     flat = [each.reshape(len(each), -1) / 127.5 for each in (pictures, held_out.images)]
@@ -179,11 +195,14 @@ def main(config):
         print(f"run: {folder.path}")
         set_up(config.deterministic)
         images, vocabulary = datasets.prepare(config, folder.path, images, vectors)
-        parts = (images.take(images.split == part) for part in PARTS)
-        network = train(config, folder.path, *parts, vocabulary)
-        network.save(folder.path / "network.keras")
+        network = None
+        if not config.twins:
+            parts = (images.take(images.split == part) for part in PARTS)
+            network = train(config, folder.path, *parts, vocabulary)
+            network.save(folder.path / "network.keras")
         figures = measure(config, network, folder.path, images, vocabulary)
-        steps = config.schedule(len(images.sentences()[0])).steps
+        captions = np.sum(images.split == "train") * SENTENCES
+        steps = 0 if config.twins else config.schedule(captions).steps
         write_json(folder.path / "result.json", figures | {"steps": steps, "seed": config.seed})
         show(
             f"{images.name}: {figures['captions']} captions kept from training",

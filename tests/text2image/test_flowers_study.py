@@ -15,6 +15,7 @@ from studies.text2image_flowers import (
     against_other_kinds,
     agreement,
     colours_as_asked,
+    twins,
 )
 from tests.runs import Script
 
@@ -132,6 +133,16 @@ def test_nearer_to_their_own_photograph_than_to_one_of_another_kind():
     assert swapped["nearer_kind"] == 0
 
 
+def test_twins_have_the_same_words_as_far_as_there_are_some():
+    known = pd.DataFrame(
+        [("a", "red", ""), ("b", "red", "dark"), ("b", "red", ""), ("b", "pink", "")]
+    )
+    asked = known.iloc[[1, 2]]
+    assert twins(asked, known, 0).tolist() == [1, 2]
+    asked = pd.DataFrame([("a", "pink", ""), ("b", "red", "yellow")])
+    assert {tuple(twins(asked, known, seed)) for seed in range(20)} == {(0, 1), (0, 2)}
+
+
 @pytest.mark.slow
 def test_the_study_trains_and_measures(captioned, tmp_path, monkeypatch, capsys):
     def features(images):
@@ -152,6 +163,11 @@ def test_the_study_trains_and_measures(captioned, tmp_path, monkeypatch, capsys)
     assert 0 <= figures["nearer_kind_colours"] <= 100 and figures["steps"] == 2
     for name in ("pictures.png", "words.png", "network.keras"):
         assert (tmp_path / "run" / name).stat().st_size > 500
+
+    script.start(f"--data {captioned} --image-size 16 --twins --run-dir {tmp_path}/twins")
+    figures = pd.read_json(tmp_path / "twins" / "result.json", typ="series")
+    assert figures["kind"] == 100 and figures["petals"] > 90 and figures["steps"] == 0
+    assert not (tmp_path / "twins" / "network.keras").exists()
 
 
 def test_bad_input_of_the_study(tmp_path, monkeypatch, capsys):
