@@ -75,7 +75,7 @@ class Config:
 # What is measured -------------------------------------------------------------------------
 
 
-def train_keras(folder, size, batch, unroll=False, pipeline=False):
+def train_keras(folder, size, batch, unroll=False, pipeline=False, **settings):
     """`fit` on one batch that is in memory; or on the batches of train_text2image.py."""
     from keras_gans.quiet import tensorflow as tf  # isort: skip
 
@@ -85,7 +85,7 @@ def train_keras(folder, size, batch, unroll=False, pipeline=False):
     from keras_gans.text2image.data import Sentences, sentence_batches
     from keras_gans.text2image.model import TextToImage
 
-    gan = TextToImage(*build_networks(size, unroll=unroll))
+    gan = TextToImage(*build_networks(size, unroll=unroll, **settings))
     optimizers = (keras.optimizers.Adam(LEARNING_RATE, BETA_1) for _ in range(2))
     gan.compile(*optimizers, jit_compile=False)
     batches = tf.data.Dataset.from_tensors(random_batch(size, batch)).repeat()
