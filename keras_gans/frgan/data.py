@@ -10,6 +10,9 @@ from keras_gans.data.levels import to_float
 from keras_gans.data.on_disk import OnDisk, subset
 from keras_gans.data.order import endless_order
 from keras_gans.data.pipeline import gatherer
+from keras_gans.layers.diff_augment import augment
+
+STRONG = ("color", "cutout")  # of `AUGMENTATIONS`
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class Views:
         translate: pixels by which an image is moved at most, each way in each direction.
         mirror: whether images are mirrored left to right at random (not for digits).
         strong: whether labelled images, and the second view of the others, get other colours
-            and a hole as well, see `change_strongly`. The first view, which the generator's
+            and a hole as well, see `STRONG`. The first view, which the generator's
             images are told from, does not.
     """
 
@@ -127,39 +130,10 @@ def view(images: tf.Tensor, translate: int, mirror: bool, key: tf.Tensor) -> tf.
     return tf.gather(images, columns, axis=2, batch_dims=1)
 
 
-def change_strongly(images: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
-    """Changes brightness, saturation and contrast of every image, and cuts a square out.
-
-    By as much as DiffAugment does (Zhao et al. 2020, https://arxiv.org/abs/2006.10738): up to
-    0.5 is added, colours and contrast are multiplied by 0 to 2 and 0.5 to 1.5, and a square of
-    half a side, part of which may be beyond the border, becomes 0.
-
-    Args:
-        images: float32 (N, S, S, C) in [-1, 1].
-        key: int64 (2,), of which the draw is a function.
-
-    Returns:
-        float32 (N, S, S, C); values may be beyond [-1, 1].
-    """
-    count, size = tf.shape(images)[0], images.shape[1]
-    draw = tf.random.stateless_uniform([3, count, 1, 1, 1], key)
-    images += draw[0] - 0.5
-    grey = tf.reduce_mean(images, axis=3, keepdims=True)
-    images = grey + 2 * draw[1] * (images - grey)
-    mean = tf.reduce_mean(images, axis=[1, 2, 3], keepdims=True)
-    images = mean + (0.5 + draw[2]) * (images - mean)
-    start = tf.random.stateless_uniform(
-        [2, count, 1], key + [0, 1 << 41], -(size // 4), size - size // 4 + 1, dtype=tf.int32
-    )
-    rows, columns = tf.unstack((tf.range(size) >= start) & (tf.range(size) < start + size // 2))
-    hole = rows[:, :, None, None] & columns[:, None, :, None]
-    return tf.where(hole, 0.0, images)
-
-
 def _view(images, views, key, strongly):
     """A random view, float32 in [-1, 1]."""
     images = to_float(view(images, views.translate, views.mirror, key))
-    return change_strongly(images, key + [0, 1 << 42]) if strongly else images
+    return augment(images, key + [0, 1 << 42], STRONG) if strongly else images
 
 
 def _reflected(indices, size):

@@ -8,7 +8,6 @@ from keras_gans.data.levels import to_float
 from keras_gans.data.pipeline import step_dataset
 from keras_gans.frgan.data import (
     Views,
-    change_strongly,
     labelled_batches,
     semi_supervised_batches,
     view,
@@ -115,27 +114,6 @@ def test_a_view_is_a_function_of_its_key():
     np.testing.assert_array_equal(view(images, 3, True, key(5, 7)), first)
     for other in (key(5, 8), key(6, 7)):
         assert (view(images, 3, True, other).numpy() != first).any(axis=(1, 2, 3)).mean() > 0.8
-
-
-def test_a_strong_change_keeps_the_image_but_for_a_square():
-    """Outside it the mean of the channels is a line of what it was."""
-    image = np.random.default_rng(0).uniform(-1, 1, (8, 8, 3)).astype(np.float32)
-    images = np.stack([image] * 100)
-    found = change_strongly(images, key(2, 3)).numpy()
-    hole = (found == 0).all(axis=3)
-    rows, columns = hole.any(axis=2), hole.any(axis=1)
-    np.testing.assert_array_equal(hole, rows[:, :, None] & columns[:, None, :])
-    sides = {tuple(side) for side in zip(rows.sum(1).tolist(), columns.sum(1).tolist())}
-    assert sides == {(y, x) for y in (2, 3, 4) for x in (2, 3, 4)}  # half a side, or cut off
-    grey, factors = image.mean(axis=2), []
-    for one, cut in zip(found, hole):
-        before, after = grey[~cut], one.mean(axis=2)[~cut]
-        line = np.polyfit(before, after, 1)
-        np.testing.assert_allclose(after, np.polyval(line, before), atol=1e-5)
-        factors.append(line[0])
-    assert 0.5 <= min(factors) < 0.6 and 1.4 < max(factors) <= 1.5
-    np.testing.assert_array_equal(change_strongly(images, key(2, 3)), found)
-    assert (change_strongly(images, key(2, 4)).numpy() != found).any(axis=(1, 2, 3)).all()
 
 
 # Batches ------------------------------------------------------------------------------------
