@@ -1,5 +1,6 @@
 """What the tests of the training scripts share: a run is read, waited for, killed."""
 
+import contextlib
 import functools
 import json
 import multiprocessing
@@ -99,17 +100,44 @@ def read_json(*parts):
     return json.loads(path.joinpath(*names).read_text())
 
 
-class Script:
-    """A script or a study in this process.
+def sooner(module, monkeypatch):
+    """Lets a script run in this process.
 
     Without repeatable bits: TensorFlow would keep them switched on. GANs without
     graphs: the few steps of a test are done sooner than traced.
     """
+    monkeypatch.setattr(module, "set_up", lambda deterministic: None)
+    compile_eager = functools.partialmethod(StepModel.compile, run_eagerly=True)
+    monkeypatch.setattr(StepModel, "compile", compile_eager)
+
+
+def run_here(module, folder, name, *arguments):
+    """A run in this process, in a folder; what it prints goes to NAME.out there."""
+    words = " ".join(map(str, arguments)).split()
+    with pytest.MonkeyPatch.context() as patch, (folder / f"{name}.out").open("w") as out:
+        sooner(module, patch)
+        patch.chdir(folder)
+        with contextlib.redirect_stdout(out):
+            module.main(command_line(module.Config, words))
+
+
+def killed(module, folder, training, *arguments):
+    """A run in a process, whose folder is `whole`, that was never interrupted.
+
+    `parts`: what a SIGKILL after the first checkpoint of a training would have left of it.
+    """
+    process = Process(module, folder, "whole", *arguments, "--run-dir whole")
+    process.wait_for((folder / "whole" / training / "checkpoints" / "checkpoint").exists)
+    process.copy("whole", "parts")
+    process.finish()
+    return folder
+
+
+class Script:
+    """A script or a study in this process, as `sooner` says."""
 
     def __init__(self, module, config_class, monkeypatch, capsys):
-        monkeypatch.setattr(module, "set_up", lambda deterministic: None)
-        compile_eager = functools.partialmethod(StepModel.compile, run_eagerly=True)
-        monkeypatch.setattr(StepModel, "compile", compile_eager)
+        sooner(module, monkeypatch)
         self.module, self.config_class, self.capsys = module, config_class, capsys
 
     def settings(self, *arguments):

@@ -14,7 +14,15 @@ from keras_gans.defectgan.config import Config
 from keras_gans.defectgan.detectors import Found
 from keras_gans.training.settings import command_line
 from studies import defectgan as study
-from tests.runs import Process, Script, equal_checkpoints, read_json, rows
+from tests.runs import (
+    Process,
+    Script,
+    equal_checkpoints,
+    killed,
+    read_json,
+    rows,
+    run_here,
+)
 
 SMALL = (
     "--image-size 32 --reduce 2 --channels 1 --width 2 --blocks 1 --critic-width 2 --epochs 3 "
@@ -54,19 +62,13 @@ def start(monkeypatch, *arguments):
     train_defectgan.main(command_line(Config))
 
 
-def test_resume_after_sigkill_equals_the_run_never_interrupted(
-    tmp_path, data, monkeypatch, capsys
-):
+@pytest.mark.slow
+def test_resume_after_sigkill_equals_the_run_never_interrupted(tmp_path, data):
     arguments = [f"--data {data}", SMALL]
-    process = Process("train_defectgan", tmp_path, "whole", *arguments, "--run-dir whole")
-    # what a SIGKILL in the midst of the second epoch would leave
-    process.wait_for((tmp_path / "whole/defectgan/checkpoints/checkpoint").exists)
-    process.copy("whole", "parts")
+    killed("train_defectgan", tmp_path, "defectgan", *arguments)
     assert not (tmp_path / "parts" / "segnet").exists()
     again = [*arguments, "--run-dir parts --resume"]
     resumed = Process("train_defectgan", tmp_path, "parts", *again).finish()
-    output = process.finish()
-    assert "testing 5 + 2" in output and "training 3 defective + 4 free" in output
     goes_on = re.search(r"defectgan: 3 epochs of 4 steps, going on after epoch (\d+)", resumed)
     assert 1 <= int(goes_on[1]) < 3
     for training, epochs in (("defectgan", 3), ("segnet", 10), ("cam", 10)):
@@ -89,23 +91,33 @@ def test_resume_after_sigkill_equals_the_run_never_interrupted(
     found = [(tmp_path / name / "detections.csv").read_text() for name in ("whole", "parts")]
     assert found[0] == found[1]
 
-    # what a finished run must hold, and how it refuses other settings
+
+def test_what_a_run_shows_and_leaves(tmp_path, data, monkeypatch, capsys):
+    arguments = [
+        f"--data {data}",
+        SMALL,
+        "--epochs 2 --steps-per-epoch 2 --segnet-steps 3 --cam-steps 3",
+    ]
+    run_here(train_defectgan, tmp_path, "whole", *arguments, "--run-dir whole")
+    output = (tmp_path / "whole.out").read_text()
+    assert "testing 5 + 2" in output and "training 3 defective + 4 free" in output
+    whole = read_json(tmp_path, "whole", "result.json")
     assert list(whole["methods"]) == ["DefectGAN", "SegNet", "CAM", "CAM, half maximum"]
     assert {"miou_scratch", "miou_stain"} <= set(whole["methods"]["DefectGAN"])
     assert whole["hold_out"] == "stain" and whole["cleaning"]["defective_images"] == 5
     detections = pd.read_csv(tmp_path / "whole" / "detections.csv", keep_default_na=False)
     assert detections["type"].value_counts().to_dict() == {"stain": 4, "": 2, "scratch": 1}
     log = rows(tmp_path / "whole" / "defectgan" / "metrics.jsonl")
-    assert log[0]["loss"] > 0 and log[0]["critic_loss"] > 0
+    assert log[0]["loss"] == 0 < log[1]["loss"] and log[0]["critic_loss"] > 0
     assert {"cycle", "identity", "change", "change_ng", "change_p", "likeness"} <= set(log[0])
-    pictures = [f"samples/epoch-00{number}.png" for number in (1, 2, 3)]
+    pictures = [f"samples/epoch-00{number}.png" for number in (1, 2)]
     for name in (*pictures, "detections.png"):
         assert (tmp_path / "whole" / name).read_bytes().startswith(b"\x89PNG")
     settings = json.loads((tmp_path / "whole" / "config.json").read_text())["settings"]
     assert settings["pool"] == 3 and settings["calibration"]["reach"] == 12
     assert list((tmp_path / "whole" / "defectgan" / "tensorboard").rglob("events*"))
     with pytest.raises(SystemExit) as exit_:
-        start(monkeypatch, *arguments, f"--run-dir {tmp_path}/parts --resume --cycle-weight 5")
+        start(monkeypatch, *arguments, f"--run-dir {tmp_path}/whole --resume --cycle-weight 5")
     assert exit_.value.code == 2
     assert "--cycle-weight was 10.0, now 5.0" in capsys.readouterr().err
 

@@ -20,12 +20,21 @@ from keras_gans.frgan.labelled_images import LabelledImages
 from keras_gans.training.schedule import Schedule
 from studies import frgan as study
 from studies import frgan_tables as tables
-from tests.runs import Process, Script, equal_checkpoints, helps_at_once, read_json, rows
+from tests.runs import (
+    Process,
+    Script,
+    equal_checkpoints,
+    helps_at_once,
+    killed,
+    read_json,
+    rows,
+    run_here,
+)
 
 SCRIPT = train_frgan.__file__
 SMALL = (
     "--image-size 16 --width 2 --generator-width 2 --latent 3 --labels 6 --batch-size 4 "
-    "--epochs 3 --steps-per-epoch 3 --ramp-epochs 2 --export None"
+    "--epochs 3 --steps-per-epoch 2 --ramp-epochs 2 --export None"
 )
 FULL = "--average 0.9 --label-noise 0.5"
 
@@ -50,17 +59,11 @@ def write_images(folder, seed=0):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """`small`: images; `whole`: a run that was never interrupted, with all that there is.
-
-    `parts`: what a SIGKILL after its first checkpoint would have left of it.
-    """
+    """`small`: images; `whole`: a run with all that there is."""
     path = tmp_path_factory.mktemp("frgan")
     write_images(path / "small")
     arguments = f"--data {path}/small", SMALL, FULL, "--run-dir whole"
-    process = Process("train_frgan", path, "whole", *arguments)
-    process.wait_for((path / "whole/frgan/checkpoints/checkpoint").exists)
-    process.copy("whole", "parts")
-    process.finish()
+    run_here(train_frgan, path, "whole", *arguments)
     return path
 
 
@@ -81,7 +84,7 @@ def test_what_a_run_shows_and_leaves(folder):
     output = (folder / "whole.out").read_text()
     assert "small: 3 classes (bolt, nut, washer), 16x16" in output
     assert "training 6 labelled + 24 unlabelled, testing 12" in output
-    assert "frgan: 3 epochs of 3 steps" in output
+    assert "frgan: 3 epochs of 2 steps" in output
     assert re.search(r"labels only +6 +\d", output) and re.search(r"FR-GAN +6 +\d", output)
 
     whole = folder / "whole"
@@ -117,16 +120,17 @@ def test_labels_are_balanced_and_half_of_them_wrong(folder):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("limit", ["", "--memory-limit 0"])
-def test_resume_after_sigkill_equals_the_run_never_interrupted(folder, script, limit):
+def test_resume_after_sigkill_equals_the_run_never_interrupted(
+    folder, tmp_path, script, limit
+):
     """The pictures in memory, or from then on in a file."""
-    parts = f"parts{len(limit)}"
-    shutil.copytree(folder / "parts", folder / parts)
     arguments = [f"--data {folder}/small", SMALL, FULL]
+    folder, parts = killed("train_frgan", tmp_path, "frgan", *arguments), "parts"
     assert not (folder / parts / "labels-only").exists()
     again = [*arguments, f"--run-dir {parts} --resume {limit}"]
     output = Process("train_frgan", folder, parts, *again).finish()
     assert ("kept in a temporary file" in output) == bool(limit)
-    goes_on = re.search(r"frgan: 3 epochs of 3 steps, going on after epoch (\d)", output)
+    goes_on = re.search(r"frgan: 3 epochs of 2 steps, going on after epoch (\d)", output)
     assert 1 <= int(goes_on[1]) < 3
     for part, optimizers in (
         ("frgan", ["g_optimizer", "d_optimizer"]),

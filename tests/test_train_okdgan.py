@@ -21,7 +21,16 @@ from keras_gans.okdgan.config import BUILT_IN, REDUCED, Config, StudyConfig
 from keras_gans.okdgan.crops import Crops
 from keras_gans.training.schedule import Schedule
 from studies import okdgan as study
-from tests.runs import Process, Script, equal_checkpoints, helps_at_once, read_json, rows
+from tests.runs import (
+    Process,
+    Script,
+    equal_checkpoints,
+    helps_at_once,
+    killed,
+    read_json,
+    rows,
+    run_here,
+)
 
 SMALL = (
     "--image-size 16 --width 2 --latent 3 --attention --students 2 --batch-size 4 --steps 6 "
@@ -46,17 +55,11 @@ def write_photos(folder, seed=0):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """`photos`; `whole`: a run that was never interrupted, with all that there is.
-
-    `parts`: what a SIGKILL after its first checkpoint would have left of it.
-    """
+    """`photos`; `whole`: a run with all that there is."""
     path = tmp_path_factory.mktemp("okdgan")
     write_photos(path / "photos")
     arguments = f"--data {path}/photos", SMALL, FULL, "--run-dir whole"
-    process = Process("train_okdgan", path, "whole", *arguments)
-    process.wait_for((path / "whole/students/checkpoints/checkpoint").exists)
-    process.copy("whole", "parts")
-    process.finish()
+    run_here(train_okdgan, path, "whole", *arguments)
     return path
 
 
@@ -116,11 +119,12 @@ def test_what_a_run_shows_and_leaves(folder):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("limit", ["", "--memory-limit 0"])
-def test_resume_after_sigkill_equals_the_run_never_interrupted(folder, script, limit):
+def test_resume_after_sigkill_equals_the_run_never_interrupted(
+    folder, tmp_path, script, limit
+):
     """The pictures in memory, or from then on in a file."""
-    parts = f"parts{len(limit)}"
-    shutil.copytree(folder / "parts", folder / parts)
     arguments = [f"--data {folder}/photos", SMALL, FULL]
+    folder, parts = killed("train_okdgan", tmp_path, "students", *arguments), "parts"
     assert not (folder / parts / "table.csv").exists()
     arguments = [*arguments, f"--run-dir {parts} --resume {limit}"]
     output = Process("train_okdgan", folder, parts, *arguments).finish()

@@ -29,6 +29,7 @@ from tests.runs import (
     Script,
     equal_checkpoints,
     helps_at_once,
+    killed,
     read_json,
     rows,
 )
@@ -65,12 +66,7 @@ def folder(tmp_path_factory):
     """
     path = tmp_path_factory.mktemp("text2image")
     write_images(path / "small")
-    arguments = f"--data {path}/small", SMALL, "--run-dir whole"
-    process = Process("train_text2image", path, "whole", *arguments)
-    process.wait_for((path / "whole/full/checkpoints/checkpoint").exists)
-    process.copy("whole", "parts")
-    process.finish()
-    return path
+    return killed("train_text2image", path, "full", f"--data {path}/small", SMALL)
 
 
 @pytest.fixture
@@ -158,8 +154,9 @@ def test_word_vectors_are_of_the_training_captions_alone(folder):
     assert not {"unheard", "word", "an"} & set(words)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("limit", ["", "--memory-limit 0"])
+@pytest.mark.parametrize(
+    "limit", ["", pytest.param("--memory-limit 0", marks=pytest.mark.slow)]
+)
 def test_resume_after_sigkill_equals_the_run_never_interrupted(folder, script, limit):
     """The pictures in memory, or from then on in a file."""
     parts = f"parts{len(limit)}"
