@@ -165,13 +165,18 @@ def helps_at_once(*command):
     program = (
         "import sys, runpy\n"
         "sys.modules.update(tensorflow=None, keras=None)\n"  # an import of them now fails
-        "module, sys.argv = sys.argv[1], sys.argv[1:]\n"
+        "module, *words = sys.argv[1:]\n"
         "run = runpy.run_path if module.endswith('.py') else runpy.run_module\n"
-        "run(module, run_name='__main__')\n"
+        "for argument, code in ('--help', 0), ('--seed=-1', 2):\n"
+        "    sys.argv = [module, *words, argument]\n"
+        "    try:\n"
+        "        run(module, run_name='__main__')\n"
+        "    except SystemExit as exit_:\n"
+        "        assert exit_.code == code, (argument, exit_.code)\n"
+        "    else:\n"
+        "        assert code == 0, argument\n"
     )
-    for argument, code in (("--help", 0), ("--seed=-1", 2)):
-        words = [sys.executable, "-c", program, *command, argument]
-        done = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True)
-        assert done.returncode == code, done.stderr
-        assert "Traceback" not in done.stderr
+    words = [sys.executable, "-c", program, *command]
+    done = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True)
+    assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
     return True

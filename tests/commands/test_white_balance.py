@@ -358,10 +358,11 @@ def test_failing_halfway_leaves_complete_files_only(tmp_path, capsys, model, goo
     assert {path.name for path in out.iterdir()} == {"a_good.png", "a_good_map.png"}
 
 
-def test_command_line_reports_one_line_and_exit_code_2(tmp_path, good, model):
+def test_command_line_reports_one_line_and_exit_code_2(tmp_path):
+    good = write_photo(tmp_path / "good.png", grey_scene(64, 80))
     path = bad_photo(tmp_path / "deep.png", "truncated")
     command = [sys.executable, "-m", "keras_gans", "white-balance", str(good), str(path)]
-    command += ["--out", str(tmp_path / "out"), "--model", str(model)]
+    command += ["--out", str(tmp_path / "out")]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr.startswith(f"keras_gans: error: {path}: truncated")

@@ -8,7 +8,7 @@ from tests.defectgan.fakes import identity, negative
 TILE = 16
 
 
-@pytest.mark.parametrize("reduce", [1, 2, 5])
+@pytest.mark.parametrize("reduce", [1, pytest.param(2, marks=pytest.mark.slow), 5])
 def test_the_change_of_a_reduced_image_is_enlarged(rng, reduce):
     images = rng.integers(0, 256, (2, 33, 24, 3), np.uint8)
     same = Cleaner(identity(3), View(TILE, reduce=reduce))

@@ -124,7 +124,7 @@ def iou(network, images, masks):
     return (found & masks).sum() / (found | masks).sum()
 
 
-@pytest.mark.parametrize("balanced", [False, True])
+@pytest.mark.parametrize("balanced", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_a_small_training_learns(balanced):
     keras.utils.set_random_seed(0)
     steps = 50

@@ -81,7 +81,7 @@ def test_skip_connection_reaches_the_output():
 @pytest.mark.parametrize("variant", [{}, {"skip": True}, {"separable": False}])
 def test_variants_train(variant):
     rng = np.random.default_rng(0)
-    network = build_dscnn(32, **variant)
+    network = build_dscnn(32, 2, **variant)
     compile_dscnn(network, 1e-3)
     network.run_eagerly = True
     x = rng.random((8, 32, 32, 3), np.float32)

@@ -118,7 +118,7 @@ def test_it_starts_like_convlstm2d():
 # Loops and graphs ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("mask", [None, FRONT])
+@pytest.mark.parametrize("mask", [pytest.param(None, marks=pytest.mark.slow), FRONT])
 def test_looped_and_unrolled_are_the_same(mask):
     results = []
     for unroll in (False, True):

@@ -167,7 +167,7 @@ def small_critic(**kwargs):
     )
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("jit_compile", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_step_with_gradient_penalty_in_a_compiled_function(jit_compile):
     critic = small_critic()
     images = tf.random.stateless_normal((2, 8, 8, 3), seed=(0, 1))

@@ -151,7 +151,7 @@ def test_initialize_a_whole_model_from_data():
     assert_same(before, network.get_weights())
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("jit_compile", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_fit_and_file_round_trip(tmp_path, jit_compile):
     network = small_network()
     network.compile("sgd", "mse", jit_compile=jit_compile)

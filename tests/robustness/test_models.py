@@ -4,6 +4,7 @@ Three outcomes are allowed: the right value, one line that names the file or the
 is documented to be accepted.
 """
 
+import functools
 import json
 import os
 import shutil
@@ -47,35 +48,62 @@ def little_generator(labels):
     return keras.Model([z, label] if labels else z, x)
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory):
-    """Signatures by model and name: the shipped models, and little networks of other rooms."""
-    base, found = tmp_path_factory.mktemp("models"), {}
+# whose checks another model of the quick tests has too
+SECOND = "dscnn-photos", "classifier", "generator"
+
+
+def first(values):
+    """Parameters of tests, (model, ...): those of the second models are slow tests."""
+    slow = pytest.mark.slow
+    return [pytest.param(*each, marks=slow) if each[0] in SECOND else each for each in values]
+
+
+def export_little(name, folder):
+    """A little network of a room."""
     with pytest.MonkeyPatch.context() as patch:  # what a phone gets is tested elsewhere
-        for module, name in (
+        for module, convert in (
             (keras_gans.export.generator, "convert"),
             (keras_gans.frgan.export, "convert_classifier"),
             (keras_gans.text2image.export, "convert_text_to_image"),
         ):
-            patch.setattr(module, name, lambda *_: b"")
+            patch.setattr(module, convert, lambda *_: b"")
             patch.setattr(module, "write_models", lambda *_: {})
-        images = keras.Input((4, 4, 3))
-        logits = keras.layers.Dense(2)(keras.layers.Flatten()(images))
-        export_classifier(keras.Model(images, logits), LABELS, base / "classifier", {}, None)
-        export_generator(little_generator(False), base / "generator", {})
-        export_generator(little_generator(True), base / "labelled", {}, "normal", LABELS)
-        vectors = keras.Input((4,))
-        picture = keras.layers.Reshape((2, 2, 3))(keras.layers.Dense(12)(vectors))
-        words = Vocabulary(("", "<unknown>", "red", "grün"), np.eye(4, dtype=np.float32))
-        network = keras.Model(vectors, picture)
-        export_text_to_image(network, words, base / "drawer", {}, length=3)
-    for folder in [*base.iterdir(), *(p for p in SHIPPED.iterdir() if p.is_dir())]:
-        found[folder.name] = tf.saved_model.load(folder / "1").signatures
-    return found
+        if name == "classifier":
+            images = keras.Input((4, 4, 3))
+            logits = keras.layers.Dense(2)(keras.layers.Flatten()(images))
+            export_classifier(keras.Model(images, logits), LABELS, folder, {}, None)
+        elif name == "generator":
+            export_generator(little_generator(False), folder, {})
+        elif name == "labelled":
+            export_generator(little_generator(True), folder, {}, "normal", LABELS)
+        elif name == "drawer":
+            vectors = keras.Input((4,))
+            picture = keras.layers.Reshape((2, 2, 3))(keras.layers.Dense(12)(vectors))
+            words = Vocabulary(("", "<unknown>", "red", "grün"), np.eye(4, dtype=np.float32))
+            network = keras.Model(vectors, picture)
+            export_text_to_image(network, words, folder, {}, length=3)
+
+
+LITTLE = "classifier", "generator", "labelled", "drawer"
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """A function from a model, shipped or little, to its signatures by name."""
+    base = tmp_path_factory.mktemp("models")
+
+    @functools.cache
+    def signatures(name):
+        folder = base / name if name in LITTLE else SHIPPED / name
+        if name in LITTLE:
+            export_little(name, folder)
+        return tf.saved_model.load(folder / "1").signatures
+
+    return signatures
 
 
 def call(served, model, name, **arrays):
-    signature = served[model][name]
+    signature = served(model)[name]
     taken = signature.structured_input_signature[1]
     return signature(
         **{each: tf.constant(array, taken[each].dtype) for each, array in arrays.items()}
@@ -206,7 +234,7 @@ BAD = [
 SIGNATURES = sorted({(model, name) for model, name, *_ in BAD})
 
 
-@pytest.mark.parametrize("model, name", SIGNATURES)
+@pytest.mark.parametrize("model, name", first(SIGNATURES))
 def test_a_signature_refuses(served, model, name):
     for *which, arrays, text in BAD:  # in one test: a new seed makes TensorFlow compile anew
         if which == [model, name]:
@@ -215,8 +243,10 @@ def test_a_signature_refuses(served, model, name):
             assert text in error.value.message, arrays
 
 
+@pytest.mark.slow
 def test_every_signature_of_every_model_is_tried(served):
-    every = {(model, name) for model, signatures in served.items() for name in signatures}
+    models = [*LITTLE, *(path.name for path in SHIPPED.iterdir() if path.is_dir())]
+    every = {(model, name) for model in models for name in served(model)}
     assert {each for each in every - set(SIGNATURES) if each[0] != "dscnn-photos"} == set()
 
 
@@ -236,11 +266,11 @@ GOOD = [
 ]
 
 
-def test_a_signature_answers_what_is_at_its_limits(served):
-    for model, name, arrays in GOOD:
-        for value in call(served, model, name, **arrays).values():
-            assert 0 not in value.shape
-            assert value.dtype == tf.string or np.isfinite(value.numpy().astype(float)).all()
+@pytest.mark.parametrize("model, name, arrays", first(GOOD))
+def test_a_signature_answers_what_is_at_its_limits(served, model, name, arrays):
+    for value in call(served, model, name, **arrays).values():
+        assert 0 not in value.shape
+        assert value.dtype == tf.string or np.isfinite(value.numpy().astype(float)).all()
 
 
 @pytest.mark.parametrize("precision", ["float32", "float16", "int8"])

@@ -260,7 +260,9 @@ def test_padding_contributes_nothing(euclidean):
     assert_same(results[0][1], results[1][1])
 
 
-@pytest.mark.parametrize("euclidean", ["original", "mean"])
+@pytest.mark.parametrize(
+    "euclidean", [pytest.param("original", marks=pytest.mark.slow), "mean"]
+)
 def test_sentences_of_one_word(euclidean):
     """Nothing is left for the discriminator: the distance alone counts."""
     mask = np.arange(4) == np.full((3, 1), 3)
@@ -296,7 +298,10 @@ def test_the_network_sees_the_new_discriminator():
     assert found == pytest.approx(-np.mean(np.log(realness(gan, generated))), rel=1e-5)
 
 
-@pytest.mark.parametrize("convlstm", ["refined", "last", "penultimate"])
+@pytest.mark.parametrize(
+    "convlstm",
+    ["refined", *(pytest.param(k, marks=pytest.mark.slow) for k in ("last", "penultimate"))],
+)
 def test_a_real_step_moves_every_variable_and_repeats(convlstm):
     results = []
     for _ in range(2):

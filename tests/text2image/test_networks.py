@@ -17,6 +17,7 @@ from keras_gans.text2image.networks import (
 )
 
 KINDS = "refined", "last", "penultimate"
+FIRST = ["refined", *(pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS[1:])]
 LENGTHS = 2, 5, 3
 MASK = np.arange(5) >= 5 - np.array(LENGTHS)[:, None]
 
@@ -252,7 +253,14 @@ def test_images_and_blanks(kind):
         assert (images[MASK].std(axis=(1, 2, 3)) > 0.01).all() and np.abs(images).max() <= 1
 
 
-@pytest.mark.parametrize("kind, unroll", [("refined", True), *((k, False) for k in KINDS)])
+@pytest.mark.parametrize(
+    "kind, unroll",
+    [
+        ("refined", True),
+        ("refined", False),
+        *(pytest.param(kind, False, marks=pytest.mark.slow) for kind in KINDS[1:]),
+    ],
+)
 def test_padding_in_front_changes_no_image(kind, unroll):
     vectors, mask = random(2, 3, 6), np.ones((2, 3), bool)
     expected = small(kind, words=3)([vectors, mask])
@@ -266,7 +274,9 @@ def test_padding_in_front_changes_no_image(kind, unroll):
     np.testing.assert_allclose(alone[0], expected[1], atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["refined", "penultimate"])
+@pytest.mark.parametrize(
+    "kind", ["refined", pytest.param("penultimate", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("normalisation", ["words", "slots"])
 def test_whose_statistics_normalise(kind, normalisation):
     """Other last words change the pictures before them only through common statistics."""
@@ -284,7 +294,7 @@ def test_whose_statistics_normalise(kind, normalisation):
     assert np.isfinite(still).all() and not still.numpy()[~MASK].any()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", FIRST)
 def test_in_training_padding_is_in_no_statistics(kind, monkeypatch):
     """The same words, with much padding and with none: the same images and averages."""
     monkeypatch.setattr(networks, "BLOCK", 1)
@@ -360,7 +370,7 @@ def test_gradients_reach_every_weight_and_no_padding(kind):
     np.testing.assert_array_equal(np.any(to_vectors, axis=2), MASK)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", FIRST)
 def test_through_a_keras_file(tmp_path, kind):
     network = small(kind)
     network.save(tmp_path / "network.keras")

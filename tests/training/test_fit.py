@@ -40,7 +40,8 @@ class DiskFull(keras.callbacks.Callback):
             resource.setrlimit(resource.RLIMIT_FSIZE, (self.limit, resource.RLIM_INFINITY))
 
 
-@pytest.mark.parametrize("limit", [100, 5_000])  # no log; a log, but no checkpoint
+# no log; a log, but no checkpoint
+@pytest.mark.parametrize("limit", [pytest.param(100, marks=pytest.mark.slow), 5_000])
 def test_a_full_disk_is_one_line_and_the_run_goes_on_later(tmp_path, limit, capsys):
     unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:

@@ -1,5 +1,6 @@
 """Every model as a Keras user expects it: saved, loaded, evaluated, in each precision."""
 
+import itertools
 import json
 import subprocess
 import sys
@@ -89,7 +90,17 @@ def test_a_fresh_process_loads_them(trained):
         assert sums == pytest.approx([float(np.sum(v)) for v in model.variables], rel=1e-6)
 
 
-@pytest.mark.parametrize("name", MODELS)
+# whose classes, or what is special about them, others of the quick tests have too
+SECOND = "distillation", "acgan", "dcgan", "cam"
+
+
+def first(names):
+    """Parameters of tests: all names, of which the second ones are slow tests."""
+    slow = pytest.mark.slow
+    return [pytest.param(name, marks=slow) if name in SECOND else name for name in names]
+
+
+@pytest.mark.parametrize("name", first(MODELS))
 def test_a_loaded_model_goes_on_as_the_saved_one(name, trained):
     model, batch, path, _ = trained(name)
     loaded = keras.models.load_model(path)
@@ -105,7 +116,7 @@ def test_a_loaded_model_goes_on_as_the_saved_one(name, trained):
     assert_same(model, loaded)
 
 
-@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("name", first(STEPS))
 def test_evaluation_changes_nothing(name, trained):
     model, batch, *_ = trained(name)
     before = [v.numpy() for v in state(model)]
@@ -130,7 +141,7 @@ def test_evaluation_gives_the_losses_of_a_step():
         assert history[f"val_{name}"] == pytest.approx(history[name], rel=1e-5)
 
 
-@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("name", first(STEPS))
 def test_summary_counts_the_parameters(name, trained):
     model, lines = trained(name)[0], []
     model.summary(print_fn=lambda text, **_: lines.append(text), line_length=120)
@@ -144,7 +155,8 @@ def test_a_missing_optimizer():
         model.compile(*tiny.optimizers(1))
 
 
-QUICK, HALVES = ("gnn", "dscnn", "labels-only", "segnet"), ("bfloat16", "float16")
+HALVES = "bfloat16", "float16"
+QUICK = {("gnn", "float16"), *((name, "bfloat16") for name in ("gnn", "dscnn", "segnet"))}
 
 
 # Precision ----------------------------------------------------------------------------------
@@ -153,12 +165,8 @@ QUICK, HALVES = ("gnn", "dscnn", "labels-only", "segnet"), ("bfloat16", "float16
 @pytest.mark.parametrize(
     "name, precision",
     [
-        *((name, precision) for name in QUICK for precision in HALVES),
-        *(
-            pytest.param(name, precision, marks=pytest.mark.slow)
-            for name in sorted({*MODELS} - {*QUICK})
-            for precision in HALVES
-        ),
+        pytest.param(*each, marks=[pytest.mark.slow] * (each not in QUICK))
+        for each in itertools.product(MODELS, HALVES)
     ],
 )
 def test_a_step_in_half_precision(name, precision, trained):

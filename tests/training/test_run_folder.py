@@ -67,7 +67,9 @@ def test_named_folder_must_be_new(tmp_path):
 
 def test_second_process_in_the_same_folder(tmp_path):
     script = (
-        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "import sys, types; sys.path.insert(0, sys.argv[1])\n"
+        "alone = types.SimpleNamespace(is_chief=lambda: True)  # which imports TensorFlow\n"
+        "sys.modules['keras_gans.training.distribute'] = alone\n"
         "from test_run_folder import *\n"
         "from keras_gans.training import run_folder\n"
         "run_folder.environment = dict  # it would import TensorFlow\n"
