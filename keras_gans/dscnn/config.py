@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from keras_gans.errors import InputError
 from keras_gans.files import check_folder
 from keras_gans.training.schedule import Schedule
-from keras_gans.training.settings import Precision, Within
+from keras_gans.training.settings import Precision, Replicas, Within
 
 
 @dataclass(frozen=True)
@@ -113,18 +113,12 @@ class Config:
 
     seed: Annotated[int, Within(0, 2**31 - 1)] = 0
     precision: Precision = "float32"
-    """What the networks compute in while they train; weights, losses and last layers stay
-    float32, and so does what is measured and exported. bfloat16 is for GPUs and for processors
-    with AVX512_BF16 or AMX, float16 for GPUs."""
     deterministic: bool = True
     """The same bits from the same seed, and from a run that was resumed."""
     export: Path | None = Path("saved_models")
     """Models go to EXPORT/dscnn/VERSION, those of built-in scenes to EXPORT/dscnn-synthetic,
     of photos to EXPORT/dscnn-photos; None exports nothing."""
-    replicas: Annotated[int, Within(1, 64)] = 1
-    """To try a distributed training out: replicas on this machine's CPU. Several GPUs,
-    TF_CONFIG and Slurm make replicas without it, see docs/scale.md; BATCH_SIZE is that of all
-    together."""
+    replicas: Replicas = 1
     run_dir: Path | None = None
     """The run's folder; by default the next number in runs/train_dscnn, a study's in
     runs/study_dscnn."""

@@ -9,7 +9,7 @@ import tyro
 from keras_gans.errors import InputError
 from keras_gans.files import check_folder
 from keras_gans.training.schedule import Schedule
-from keras_gans.training.settings import Precision, Within
+from keras_gans.training.settings import Precision, Replicas, Within
 
 # What 2 cores train: narrow networks, attention where it costs little; critics, an average, and
 # five times the paper's rates, with which samples show something soon
@@ -107,9 +107,6 @@ class Config:
 
     seed: Annotated[int, Within(0, 10**6)] = 0
     precision: Precision = "float32"
-    """What the networks compute in while they train; weights, losses and last layers stay
-    float32, and so does what is measured and exported. bfloat16 is for GPUs and for processors
-    with AVX512_BF16 or AMX, float16 for GPUs."""
     deterministic: bool = True
     """The same bits from the same seed, and from a run that was resumed."""
     export: Path | None = Path("saved_models")
@@ -119,10 +116,7 @@ class Config:
     memory_limit: Annotated[int | None, Within(0, 10**8)] = None
     """If the crops take more MiB than this, they lie in a temporary file (in
     TMPDIR, or else /var/tmp), and a batch is read at a time. None keeps them in memory."""
-    replicas: Annotated[int, Within(1, 64)] = 1
-    """To try a distributed training out: replicas on this machine's CPU. Several GPUs,
-    TF_CONFIG and Slurm make replicas without it, see docs/scale.md; BATCH_SIZE is that of all
-    together."""
+    replicas: Replicas = 1
     run_dir: Path | None = None
     """The run's folder; by default the next number in runs/train_okdgan, a study's in
     runs/study_okdgan."""

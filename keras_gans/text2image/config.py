@@ -9,7 +9,7 @@ import tyro
 from keras_gans.errors import InputError
 from keras_gans.files import check_folder
 from keras_gans.training.schedule import Schedule
-from keras_gans.training.settings import Precision, Within
+from keras_gans.training.settings import Precision, Replicas, Within
 
 # What 2 cores train: small pictures, few filters, but more maps for the ConvLSTM to work on.
 # The discriminator's verdict must be light: at a tenth of the distance's weight the pictures
@@ -125,9 +125,6 @@ class Config:
 
     seed: Annotated[int, Within(0, 2**31 - 1)] = 0
     precision: Precision = "float32"
-    """What the networks compute in while they train; weights, losses and last layers stay
-    float32, and so does what is measured and exported. bfloat16 is for GPUs and for processors
-    with AVX512_BF16 or AMX, float16 for GPUs."""
     deterministic: bool = True
     """The same bits from the same seed, and from a run that was resumed."""
     export: Path | None = Path("saved_models")
@@ -136,10 +133,7 @@ class Config:
     memory_limit: Annotated[int | None, Within(0, 10**8)] = None
     """If the images take more MiB than this, they lie in a temporary file (in
     TMPDIR, or else /var/tmp), and a batch is read at a time. None keeps them in memory."""
-    replicas: Annotated[int, Within(1, 64)] = 1
-    """To try a distributed training out: replicas on this machine's CPU. Several GPUs,
-    TF_CONFIG and Slurm make replicas without it, see docs/scale.md; BATCH_SIZE is that of all
-    together."""
+    replicas: Replicas = 1
     run_dir: Path | None = None
     """The run's folder; by default the next number in runs/train_text2image, a study's in
     runs/study_text2image."""

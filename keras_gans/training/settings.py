@@ -4,15 +4,14 @@ No TensorFlow is imported here, so that `--help` and a wrong setting are answere
 """
 
 from dataclasses import dataclass, is_dataclass, replace
-from typing import Literal, TypeVar, get_type_hints
+from typing import Annotated, Literal, TypeVar, get_type_hints
 
 import tyro
+from tyro.conf import arg
 
 from keras_gans.errors import InputError, report_input_errors
 
 Config = TypeVar("Config")
-
-Precision = Literal["float32", "bfloat16", "float16"]
 
 
 @dataclass(frozen=True)
@@ -21,6 +20,26 @@ class Within:
 
     low: float
     high: float
+
+
+# settings that all scripts have
+Precision = Annotated[
+    Literal["float32", "bfloat16", "float16"],
+    arg(
+        help="What the networks compute in while they train; weights, losses and last layers "
+        "stay float32, and so does what is measured and exported. bfloat16 is for GPUs and for "
+        "processors with AVX512_BF16 or AMX, float16 for GPUs."
+    ),
+]
+Replicas = Annotated[
+    int,
+    Within(1, 64),
+    arg(
+        help="To try a distributed training out: replicas on this machine's CPU. Several GPUs, "
+        "TF_CONFIG and Slurm make replicas without it, see docs/scale.md; BATCH_SIZE is that "
+        "of all together."
+    ),
+]
 
 
 def check_limits(config, prefix: str = "") -> None:
