@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -112,10 +113,12 @@ def sooner(module, monkeypatch):
 
 
 def run_here(module, folder, name, *arguments):
-    """A run in this process, in a folder; what it prints goes to NAME.out there."""
+    """A run of few steps in this process, in a folder; it prints to NAME.out there."""
     words = " ".join(map(str, arguments)).split()
     with pytest.MonkeyPatch.context() as patch, (folder / f"{name}.out").open("w") as out:
         sooner(module, patch)
+        compile_eager = functools.partialmethod(keras.Model.compile, run_eagerly=True)
+        patch.setattr(keras.Model, "compile", compile_eager)
         patch.chdir(folder)
         with contextlib.redirect_stdout(out):
             module.main(command_line(module.Config, words))

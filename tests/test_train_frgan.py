@@ -431,5 +431,5 @@ def test_what_frgan_is_made_with(script, folder, tmp_path, monkeypatch):
     monkeypatch.setattr(train_frgan, "FRGAN", stop)
     monkeypatch.chdir(tmp_path)
     script.refused(f"--data {folder}/small", SMALL, "--ramp-epochs None --epochs 600")
-    assert found == [pytest.approx(100 / 3), 480, 1.0, False, 0.0, 0]
+    assert found == [pytest.approx(100 / 3), 320, 1.0, False, 0.0, 0]
     assert not list(tmp_path.rglob("labelled.json"))

@@ -34,7 +34,8 @@ def test_known_distances():
     first, second = ((basis * each**2) @ basis.T for each in (s, t))
     expected = ((s - t) ** 2).sum()
     got = frechet_distance(Moments(9, zero, first), Moments(9, zero, second))
-    assert got == pytest.approx(expected, rel=1e-9)
+    # the root of the eigenvalue 0, known to 1e-15, is known to 3e-8
+    assert got == pytest.approx(expected, abs=1e-6)
 
 
 def test_normal_vectors_reach_the_distance_of_their_distributions():
