@@ -17,7 +17,8 @@ def step_dataset(
     """The batches of steps `first_step` to `steps - 1`.
 
     Args:
-        batch: function of the step's number (int64 scalar) to a batch, and of nothing else.
+        batch: function of the step's number (int64 scalar) to a batch, and of nothing else. It
+            is traced as it stands: tensors decide in `tf.cond`, not in `if`.
         first_step: int.
         steps: int, the number of the last step plus one.
         prefetch: batches made ahead.
@@ -25,9 +26,10 @@ def step_dataset(
     Returns:
         `tf.data.Dataset`.
     """
+    as_it_stands = tf.autograph.experimental.do_not_convert(batch)
     return (
         tf.data.Dataset.range(first_step, steps)
-        .map(batch, num_parallel_calls=2, deterministic=True)
+        .map(as_it_stands, num_parallel_calls=2, deterministic=True)
         .prefetch(prefetch)
     )
 

@@ -21,7 +21,7 @@ class Cleaner:
 
     def __init__(self, generator: keras.Model, view: View):
         self.generator, self.view = generator, view
-        self._traced = tf.function(self.clean, input_signature=[self.signature])
+        self._traced = tf.function(self.clean, [self.signature], autograph=False)
 
     @property
     def channels(self) -> int:

@@ -167,7 +167,7 @@ def _traced(network):
     """A network on uint8 images, traced once for all sizes."""
     shape = [None, None, None, network.input_shape[3]]
 
-    @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8)])
+    @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8)], autograph=False)
     def run(images):
         return network(to_float(images), training=False)
 

@@ -55,7 +55,7 @@ def flattened_surfaces(surfaces: Surfaces, radius: int) -> Surfaces:
     """The same `Surfaces` with flattened images; see `flattened`."""
     shape = [1, None, None, surfaces.channels]
 
-    @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8)])
+    @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8)], autograph=False)
     def run(image):
         return flattened(image, radius)[0]
 

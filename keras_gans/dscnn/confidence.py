@@ -61,7 +61,9 @@ def estimate_scenes(
     """(illuminants (N, 3), unit norm, `doubts` (N, D)) of scenes of one patch each."""
     size = network.input_shape[1]
 
-    @tf.function(input_signature=[tf.TensorSpec([None, size, size, 3], tf.float32)])
+    @tf.function(
+        input_signature=[tf.TensorSpec([None, size, size, 3], tf.float32)], autograph=False
+    )
     def run(scenes):
         light, spread = scene_votes(network, scenes)
         return light, doubts(scenes, light, spread)

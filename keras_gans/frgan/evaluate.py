@@ -51,7 +51,9 @@ def traced_classifier(discriminator: keras.Model) -> Callable:
     It is traced once for batches of all sizes, in inference mode.
     """
 
-    @tf.function(input_signature=[tf.TensorSpec(discriminator.input_shape, tf.uint8)])
+    @tf.function(
+        input_signature=[tf.TensorSpec(discriminator.input_shape, tf.uint8)], autograph=False
+    )
     def classify(images):
         return tf.nn.softmax(discriminator(to_float(images), training=False))
 
@@ -73,7 +75,9 @@ def sample(generator: keras.Model, count: int, seed: int, batch_size: int = 500)
         uint8 (count, S, S, C).
     """
 
-    @tf.function(input_signature=[tf.TensorSpec(generator.input_shape, tf.float32)])
+    @tf.function(
+        input_signature=[tf.TensorSpec(generator.input_shape, tf.float32)], autograph=False
+    )
     def generate(z):
         return to_levels(generator(z, training=False))
 

@@ -31,7 +31,7 @@ def traced_drawing(network: keras.Model, last: bool = False) -> Callable:
     """
     vectors, mask = (tf.TensorSpec(each.shape, each.dtype) for each in network.inputs)
 
-    @tf.function(input_signature=[vectors, mask])
+    @tf.function(input_signature=[vectors, mask], autograph=False)
     def drawing(vectors, mask):
         pictures = network([vectors, mask], training=False)
         return to_levels(pictures[:, -1] if last else pictures)
@@ -77,7 +77,9 @@ def draw_vectors(
         uint8 (N, S, S, 3).
     """
 
-    @tf.function(input_signature=[tf.TensorSpec(generator.input_shape, tf.float32)])
+    @tf.function(
+        input_signature=[tf.TensorSpec(generator.input_shape, tf.float32)], autograph=False
+    )
     def drawing(vectors):
         return to_levels(generator(vectors, training=False))
 

@@ -21,7 +21,7 @@ def test_a_small_training_learns():
     network = build_dscnn(32, modules=2, encoding="gamma")
     compile_dscnn(network, cosine_schedule(1e-2, steps))
     patches = draw_patches(scenes, trained, 480, 32, seed=0)
-    batch = training_batches(patches, 32, 0, Augmentation())
+    batch = training_batches(patches, 16, 0, Augmentation())
     network.fit(step_dataset(batch, 0, steps), verbose=0, shuffle=False)
     estimates, maps = estimate_images(network, scenes.take(tested).images)
     truth = scenes.illuminants[tested]
