@@ -120,9 +120,7 @@ def test_labels_are_balanced_and_half_of_them_wrong(folder):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("limit", ["", "--memory-limit 0"])
-def test_resume_after_sigkill_equals_the_run_never_interrupted(
-    folder, tmp_path, script, limit
-):
+def test_resume_after_sigkill_equals_the_run_never_interrupted(folder, tmp_path, script, limit):
     """The pictures in memory, or from then on in a file."""
     arguments = [f"--data {folder}/small", SMALL, FULL, "--epochs 3"]
     folder, parts = killed("train_frgan", tmp_path, "frgan", *arguments), "parts"

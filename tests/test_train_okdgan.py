@@ -119,9 +119,7 @@ def test_what_a_run_shows_and_leaves(folder):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("limit", ["", "--memory-limit 0"])
-def test_resume_after_sigkill_equals_the_run_never_interrupted(
-    folder, tmp_path, script, limit
-):
+def test_resume_after_sigkill_equals_the_run_never_interrupted(folder, tmp_path, script, limit):
     """The pictures in memory, or from then on in a file."""
     arguments = [f"--data {folder}/photos", SMALL, FULL]
     folder, parts = killed("train_okdgan", tmp_path, "students", *arguments), "parts"
