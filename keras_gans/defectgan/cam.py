@@ -17,7 +17,7 @@ from keras_gans.defectgan.segnet import (
     check_stages,
     convolution,
 )
-from keras_gans.layers import MaxPooling2D
+from keras_gans.layers import max_pooling
 
 
 def build_cam(channels: int = 1, width: int = 64, stages: int = 4) -> keras.Model:
@@ -43,7 +43,7 @@ def build_cam(channels: int = 1, width: int = 64, stages: int = 4) -> keras.Mode
     x = images
     for stage in range(stages):
         if stage > 0:
-            x = MaxPooling2D(2, padding="same")(x)
+            x = max_pooling(2, padding="same")(x)
         for _ in range(STAGE_CONVOLUTIONS[stage]):
             x = convolution(x, width * STAGE_FACTORS[stage])
     x = convolution(x, 16 * width)
@@ -83,7 +83,7 @@ def activation_network(network: keras.Model) -> keras.Model:
     """
     images = network.input
     maps = network.get_layer("logits")(network.get_layer("average").input)
-    poolings = sum(isinstance(layer, MaxPooling2D) for layer in network.layers)
+    poolings = sum(isinstance(layer, layers.MaxPooling2D) for layer in network.layers)
     maps = UpsampleToImage(2**poolings, name="maps")([maps, images])
     return keras.Model(images, [maps, network.output], name="activation")
 

@@ -5,7 +5,7 @@ from typing import Literal
 import keras
 from keras import layers, ops
 
-from keras_gans.layers import FusedBatchNormalization, MaxPooling2D
+from keras_gans.layers import FusedBatchNormalization, max_pooling
 
 MODULE_CHANNELS = (16, 32, 64, 128, 256)
 
@@ -84,12 +84,12 @@ def build_dscnn(
         x = layers.ReLU()(normalise(module_convolution(x, channels)))
         x = normalise(module_convolution(x, channels))
         if pool:
-            x = MaxPooling2D(3, strides=2, padding="same")(x)
+            x = max_pooling(3, strides=2, padding="same")(x)
         if skip:
             if pool:
                 # the stride apart from the convolution: the gradient of a 1x1 convolution
                 # with strides corrupts memory in TensorFlow 2.21's oneDNN kernels
-                shortcut = MaxPooling2D(1, strides=2)(shortcut)
+                shortcut = max_pooling(1, strides=2)(shortcut)
             x = layers.Add()([x, normalise(convolution(shortcut, channels, 1))])
     x = layers.Conv2D(
         3, 3, padding="same", kernel_regularizer=keras.regularizers.L2(l2), dtype="float32",

@@ -7,11 +7,11 @@ from keras_gans.layers import (
     Dropout,
     FusedBatchNormalization,
     GaussianNoise,
-    MaxPooling2D,
     SqueezeExcite,
     WeightNormConv2D,
     WeightNormConv2DTranspose,
     WeightNormDense,
+    max_pooling,
 )
 
 
@@ -94,7 +94,7 @@ def build_discriminator(
     for factor in (1, 2):
         for _ in range(3):
             x = _convolution(x, factor * width, 3)
-        x = MaxPooling2D(2)(x)
+        x = max_pooling(2)(x)
         if factor == 2 and se:
             x = SqueezeExcite()(x)
         x = Dropout(dropout)(x)

@@ -3,7 +3,7 @@
 from keras_gans.layers.batch_norm import FusedBatchNormalization
 from keras_gans.layers.conv_lstm import PeepholeConvLSTM2D
 from keras_gans.layers.instance_norm import InstanceNormalization
-from keras_gans.layers.max_pool import MaxPooling2D
+from keras_gans.layers.max_pool import max_pooling
 from keras_gans.layers.max_unpool import IndexedMaxPooling2D, MaxUnpooling2D
 from keras_gans.layers.noise import Dropout, GaussianNoise
 from keras_gans.layers.self_attention import SelfAttention
@@ -28,7 +28,6 @@ __all__ = [
     "GaussianNoise",
     "IndexedMaxPooling2D",
     "InstanceNormalization",
-    "MaxPooling2D",
     "MaxUnpooling2D",
     "PeepholeConvLSTM2D",
     "SelfAttention",
@@ -41,5 +40,6 @@ __all__ = [
     "WeightNormConv2DTranspose",
     "WeightNormDense",
     "initialize_from_data",
+    "max_pooling",
     "update_spectral_norms",
 ]

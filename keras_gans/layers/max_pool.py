@@ -8,8 +8,16 @@ import tensorflow as tf
 SLICED = bool(tf.config.list_physical_devices("GPU"))
 
 
+def max_pooling(
+    size: int, strides: int | None = None, padding: str = "valid"
+) -> keras.layers.MaxPooling2D:
+    """Keras' layer; with a GPU, the one that can train there."""
+    kind = SlicedMaxPooling2D if SLICED else keras.layers.MaxPooling2D
+    return kind(size, strides, padding)
+
+
 @keras.saving.register_keras_serializable(package="keras_gans")
-class MaxPooling2D(keras.layers.MaxPooling2D):
+class SlicedMaxPooling2D(keras.layers.MaxPooling2D):
     """`keras.layers.MaxPooling2D` by `max_pool`. Input: (N, H, W, C)."""
 
     def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:

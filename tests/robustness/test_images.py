@@ -177,7 +177,7 @@ def test_every_orientation_comes_out_upright(tmp_path, number, name):
     else:
         np.testing.assert_allclose(read, expected / 255, atol=1e-6)
     # crops are cut from what is stored, and turned after that; TIFF is stored upright
-    crop = _cut(path, [(0, 0, 8)], 8)[0]
+    [crop] = _cut(path, [(0, 0, 8)], 8)
     assert crop.shape == (8, 8, 3)
     cut = expected[:8, :8] if name.endswith("tif") else stored[:8, :8]
     if not name.endswith("tif") and number > 1:
@@ -218,7 +218,8 @@ def test_float_crops_for_training(tmp_path):
     path = tmp_path / "half.tif"
     tifffile.imwrite(path, np.full((12, 17, 3), 0.5, np.float32), photometric="rgb")
     assert images.photo_size(path) == (17, 12)
-    assert (_cut(path, [(2, 1, 8)], 4)[0] == 188).all()  # 0.5 in sRGB
+    [crop] = _cut(path, [(2, 1, 8)], 4)
+    assert (crop == 188).all()  # 0.5 in sRGB
 
 
 # Metadata -----------------------------------------------------------------------------------
@@ -314,7 +315,7 @@ def test_broken_exif_is_left_out(tmp_path, what, name):
         images.read_grey_or_rgb(path)
     write_image(again, values, **read_metadata(path))
     np.testing.assert_array_equal(images.read_photo(again)[0], expected)
-    assert len(_cut(path, [(0, 0, 8)], 4)) == 1
+    [_] = _cut(path, [(0, 0, 8)], 4)
 
 
 @pytest.mark.parametrize("seed", range(30))
