@@ -31,11 +31,12 @@ SMALL_MARKS = REDUCED | dict(
     cam_steps=300,
 )  # fmt: skip
 
-# Masks by attention, what 2 cores train in minutes
+# Masks by attention, what 2 cores train in 20 minutes; the length by validation items
 ATTENTION = dict(
     channels=None, image_size=96, crops=True, flatten=None, width=12, critic_width=16,
-    candidates=4, patch_share=0.001, margin=2.0, critic_warmup=400, batch_size=2, epochs=8,
-    steps_per_epoch=80, learning_rate=5e-4, critic_learning_rate=3e-4, mirror="both",
+    candidates=4, patch_share=0.001, margin=2.0, critic_warmup=400, batch_size=2, epochs=10,
+    steps_per_epoch=300, average=0.998, learning_rate=5e-4, critic_learning_rate=3e-4,
+    mirror="both",
     calibration=CalibrationRule(quantile=0.998, reach=100, share=0.2, dilation=0),
     baseline_width=16, baseline_batch_size=8, segnet_steps=700, segnet_stages=4,
     cam_steps=300, cam_stages=3,
