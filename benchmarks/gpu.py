@@ -22,7 +22,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Literal
 
-import common  # noqa: F401
+from common import rate, times
 
 ROOMS = {
     "dscnn": ({"batch_size": 128}, 128),
@@ -58,11 +58,10 @@ class Config:
 
 def keras_step(task, folder, arguments):
     """Function that does a step, one that waits for the device, and one of its memory."""
-    import keras_gans.training.device  # noqa: F401
+    from keras_gans.quiet import tensorflow as tf  # isort: skip
 
     import jax
     import keras
-    import tensorflow as tf
 
     from keras_gans.layers import max_pool
     from keras_gans.training.through_jax import Steps
@@ -177,9 +176,10 @@ def show(row, images, found, reference):
     if "problem" in found:
         print(f"  {row:26} {found['problem']}")
         return
-    ratio = found["seconds"] / reference.get("seconds", math.nan)
-    print(f"  {row:26} {1000 * found['seconds']:9.2f} {images / found['seconds']:9.0f} "
-          f"{ratio:6.2f} {found['bytes'] / 2**20:7.0f} {found['ready']:6.0f}")  # fmt: skip
+    seconds = found["seconds"]
+    ratio = times(seconds / reference.get("seconds", math.nan))
+    print(f"  {row:26} {1000 * seconds:9.2f} {rate(seconds / images):>9} {ratio:>6} "
+          f"{found['bytes'] / 2**20:7.0f} {found['ready']:6.0f}")  # fmt: skip
 
 
 def main():

@@ -12,12 +12,11 @@ import re
 import runpy
 import sys
 
-import keras_gans.training.device  # noqa: F401
+from keras_gans.quiet import tensorflow as tf  # isort: skip
 
 import jax
 import keras
 import numpy as np
-import tensorflow as tf
 from jax._src.lib import xla_client  # what compiles StableHLO has no public name
 
 from keras_gans.layers import max_pool
