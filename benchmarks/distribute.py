@@ -29,7 +29,7 @@ import tyro
 from rich.console import Console
 
 from benchmarks.common import new_table
-from benchmarks.precision import ROOMS
+from benchmarks.steps import ROOMS
 from keras_gans.defectgan import networks as defectgan
 from keras_gans.dscnn.networks import build_dscnn
 from keras_gans.frgan import networks as frgan

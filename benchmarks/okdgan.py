@@ -113,7 +113,7 @@ def connect_keras(folder, size, batch):
     tf = import_tensorflow(CORES)
     import keras
 
-    from keras_gans.okdgan.distillation import advance_spectral_norms, apply
+    from keras_gans.okdgan.distillation import advance_spectral_norms
     from keras_gans.okdgan.gan import wgan_gp_loss
 
     connector = build_networks(size)[1]
@@ -127,7 +127,8 @@ def connect_keras(folder, size, batch):
         advance_spectral_norms([connector])
         with tf.GradientTape() as tape:
             loss, _ = wgan_gp_loss(connector, *images, PENALTY, seeds)
-        apply(optimizer, tape, loss, [connector])
+        variables = connector.trainable_variables
+        optimizer.apply(tape.gradient(loss, variables), variables)
         return loss
 
     def train(steps):
