@@ -117,7 +117,7 @@ def draw(path, curves):
     from matplotlib.figure import Figure
 
     picture = Figure(figsize=(4 * len(curves), 4), layout="constrained")
-    axes = picture.subplots(1, len(curves), sharey=True)
+    axes = picture.subplots(1, len(curves), sharex=True, sharey=True)
     for panel, (room, settings) in zip(axes, curves.items()):
         panel.axline((1, 1), (2, 2), color="grey", linestyle=":")
         for setting, points in settings.items():

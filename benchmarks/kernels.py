@@ -94,7 +94,8 @@ def kernels(folder):
         for event in (event for line in plane.lines for event in line.events):
             name, _, kind = plane.event_metadata[event.metadata_id].name.rpartition(":")
             kind = kind.removeprefix("_").removeprefix("MklNative").removeprefix("Mkl")
-            if name and kind.isidentifier() and not kind.endswith(OUTER):
+            inner = name and not name.endswith(":") and not kind.endswith(OUTER)
+            if inner and kind.isidentifier():
                 found[kind] += event.duration_ps / 1e12
     return found
 

@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
-from keras_gans.layers import InstanceNormalization
+from keras_gans.layers import InstanceNormalization, ReflectionPadding2D
 
 
 def build_generator(
@@ -33,14 +33,14 @@ def build_generator(
         Model from images (N, H, W, channels) in [-1, 1] to such images.
     """
     images = keras.Input((image_size, image_size, channels), name="images")
-    x = _reflect(images, 3)
+    x = ReflectionPadding2D(3)(images)
     x = _norm_relu(_conv(width, 7)(x))
     for factor in (2, 4):
         x = _conv(width * factor, 3, strides=2, padding="same")(x)
         x = _norm_relu(x)
     for _ in range(blocks):
-        y = _norm_relu(_conv(width * 4, 3)(_reflect(x, 1)))
-        y = _conv(width * 4, 3)(_reflect(y, 1))
+        y = _norm_relu(_conv(width * 4, 3)(ReflectionPadding2D(1)(x)))
+        y = _conv(width * 4, 3)(ReflectionPadding2D(1)(y))
         x = x + InstanceNormalization()(y)
     for factor in (2, 1):
         x = layers.Conv2DTranspose(
@@ -48,7 +48,9 @@ def build_generator(
         )(x)
         x = _norm_relu(x)
     last = "zeros" if residual else _normal()
-    x = layers.Conv2D(channels, 7, kernel_initializer=last, dtype="float32")(_reflect(x, 3))
+    x = layers.Conv2D(channels, 7, kernel_initializer=last, dtype="float32")(
+        ReflectionPadding2D(3)(x)
+    )
     outputs = ops.tanh(x)
     if residual:
         # halves, whose bits are the same: TFLite's operation from -1 to 1 has no form in ONNX
@@ -168,7 +170,3 @@ def _normal():
 
 def _norm_relu(x):
     return layers.ReLU()(InstanceNormalization()(x))
-
-
-def _reflect(x, border):
-    return ops.pad(x, ((0, 0), (border, border), (border, border), (0, 0)), mode="reflect")

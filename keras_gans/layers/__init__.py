@@ -6,6 +6,7 @@ from keras_gans.layers.instance_norm import InstanceNormalization
 from keras_gans.layers.max_pool import max_pooling
 from keras_gans.layers.max_unpool import IndexedMaxPooling2D, MaxUnpooling2D
 from keras_gans.layers.noise import Dropout, GaussianNoise
+from keras_gans.layers.reflection_pad import ReflectionPadding2D
 from keras_gans.layers.self_attention import SelfAttention
 from keras_gans.layers.slot_batch_norm import SlotBatchNormalization
 from keras_gans.layers.spectral_norm import (
@@ -30,6 +31,7 @@ __all__ = [
     "InstanceNormalization",
     "MaxUnpooling2D",
     "PeepholeConvLSTM2D",
+    "ReflectionPadding2D",
     "SelfAttention",
     "SlotBatchNormalization",
     "SpectralConv2D",
