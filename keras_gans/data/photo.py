@@ -298,15 +298,18 @@ class Levels:
     def on_image(self, image: Image.Image) -> Image.Image:
         """The same with Pillow's, of the mode RGB."""
         done, stored = image.point(self.table), np.asarray(image)
-        white = np.minimum(np.minimum(stored[..., 0], stored[..., 1]), stored[..., 2])
-        columns = white.max(axis=0) >= self.first
+        # columns in which each channel is nearly white somewhere, be it not in one pixel
+        largest = stored.reshape(image.height, -1).max(axis=0).reshape(-1, 3)
+        columns = largest.min(axis=1) >= self.first
         for left in range(0, image.width, TILE):
             part = slice(left, left + TILE)
             if not columns[part].any():
                 continue
-            places = np.nonzero(white[:, part] >= self.first)
+            red, green, blue = np.moveaxis(stored[:, part], -1, 0)
+            white = np.minimum(np.minimum(red, green), blue)
+            places = np.nonzero(white >= self.first)
             levels = stored[:, part][places]
-            rows = white[:, part][places].astype(np.int32)[:, None] - self.first
+            rows = white[places].astype(np.int32)[:, None] - self.first
             tile = np.array(done.crop((left, 0, min(left + TILE, image.width), image.height)))
             tile[places] = self.whites.take((256 * rows + levels) * 3 + [0, 1, 2])
             done.paste(Image.fromarray(tile), (left, 0))
