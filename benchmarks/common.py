@@ -52,6 +52,45 @@ def import_tensorflow(threads):
     return tf
 
 
+def saved_signature(folder, name="serving_default"):
+    """A signature of a SavedModel, whose variables stay alive with it."""
+    import tensorflow as tf
+
+    model = tf.saved_model.load(str(folder))
+    signature = model.signatures[name]
+    signature.model = model
+    return signature
+
+
+def tflite_runner(path, threads=CORES):
+    """The signature of a TFLite file."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    return Interpreter(str(path), num_threads=threads).get_signature_runner()
+
+
+def set_values(module, **values):
+    """Gives parameters of a PyTorch module values of their shape."""
+    import torch
+
+    with torch.no_grad():
+        for name, value in values.items():
+            tensor = getattr(module, name)
+            assert tensor.shape == value.shape, f"{name}: {tensor.shape}, {value.shape}"
+            tensor.copy_(value)
+
+
+def torch_rows(task):
+    """A task of PyTorch in both memory layouts, eager and compiled."""
+    last = {"layout": "channels_last"}
+    return {
+        "PyTorch, eager, contiguous": (task, {}),
+        "PyTorch, eager, channels last": (task, last),
+        "PyTorch, compiled, contiguous": (task, {"compiled": True}),
+        "PyTorch, compiled, channels last": (task, last | {"compiled": True}),
+    }
+
+
 def steps_for_two_seconds(train):
     train(1)
     start = time.perf_counter()

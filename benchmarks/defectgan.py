@@ -34,6 +34,7 @@ from common import (
     share_of_waiting,
     shortened,
     steps_for_two_seconds,
+    tflite_runner,
     times,
 )
 
@@ -195,10 +196,7 @@ def clean_keras(folder, size):
 
 
 def clean_tflite(folder, size):
-    from ai_edge_litert.interpreter import Interpreter
-
-    path = str(folder / f"{size}.tflite")
-    runner = Interpreter(path, num_threads=CORES).get_signature_runner()
+    runner = tflite_runner(folder / f"{size}.tflite")
     images = to_float(photo(size))
     return {"run": lambda: some_grey_levels(runner(images=images)["cleaned"])}, {}
 

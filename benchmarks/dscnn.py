@@ -27,9 +27,11 @@ from common import (
     new_table,
     open_console,
     prepare_folder,
+    saved_signature,
     share_of_waiting,
     shortened,
     steps_for_two_seconds,
+    tflite_runner,
     times,
 )
 
@@ -144,18 +146,13 @@ def estimate_keras(folder, threads):
 
 def estimate_saved_model(folder, threads, signature="illuminant"):
     tf = import_tensorflow(threads)
-    model = tf.saved_model.load(str(folder / "model" / "1"))
-    function = model.signatures[signature]
-    function.model = model  # a signature does not keep its variables alive
+    function = saved_signature(folder / "model" / "1", signature)
     photo = tf.constant(np.load(folder / "photo.npy")[None])
     return {"run": lambda: function(images=photo)[signature].numpy()[0]}, {}
 
 
 def estimate_tflite(folder, threads, precision):
-    from ai_edge_litert.interpreter import Interpreter
-
-    path = str(folder / "model" / f"dscnn-{precision}.tflite")
-    runner = Interpreter(path, num_threads=threads).get_signature_runner()
+    runner = tflite_runner(folder / "model" / f"dscnn-{precision}.tflite", threads)
     photo = np.load(folder / "photo.npy")[None]
     return {"run": lambda: runner(images=photo)["illuminant"][0]}, {}
 

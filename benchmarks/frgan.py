@@ -36,11 +36,15 @@ from common import (
     open_console,
     prepare_folder,
     rate,
+    saved_signature,
+    set_values,
     share_of_waiting,
     shortened,
     step_cells,
     steps_for_two_seconds,
+    tflite_runner,
     times,
+    torch_rows,
 )
 
 SIDE, CLASSES, LATENT = 32, 10, 100
@@ -154,9 +158,7 @@ def classify_keras(folder, size, predict=False):
 
 def classify_saved_model(folder, size):
     tf = import_tensorflow(CORES)
-    model = tf.saved_model.load(str(folder / size / "1"))
-    signature = model.signatures["serving_default"]
-    signature.model = model  # a signature does not keep its variables alive
+    signature = saved_signature(folder / size / "1")
     return classifying(
         lambda images: signature(images=tf.constant(images))["probabilities"].numpy()
     )
@@ -164,10 +166,7 @@ def classify_saved_model(folder, size):
 
 def classify_tflite(folder, size, precision):
     """The files take one image at a time."""
-    from ai_edge_litert.interpreter import Interpreter
-
-    path = str(folder / size / f"{size}-{precision}.tflite")
-    runner = Interpreter(path, num_threads=CORES).get_signature_runner()
+    runner = tflite_runner(folder / size / f"{size}-{precision}.tflite")
 
     def classify(images):
         floats = to_float(images)[:, None]
@@ -267,13 +266,7 @@ TRAINING = {
     OWN_BATCHES: (train_keras, dict(pipeline=True)),
     WITHOUT_CONSISTENCY: (train_keras, dict(consistency=False)),
     WITHOUT_SE: (train_keras, dict(se=False)),
-    "PyTorch, eager, contiguous": (train_torch, {}),
-    "PyTorch, eager, channels last": (train_torch, dict(layout="channels_last")),
-    "PyTorch, compiled, contiguous": (train_torch, dict(compiled=True)),
-    "PyTorch, compiled, channels last": (
-        train_torch,
-        dict(layout="channels_last", compiled=True),
-    ),
+    **torch_rows(train_torch),
 }
 CLASSIFYING = {
     "Keras, graph": (classify_keras, {}),
@@ -281,13 +274,7 @@ CLASSIFYING = {
     "SavedModel": (classify_saved_model, {}),
     "TFLite float32": (classify_tflite, dict(precision="float32")),
     "TFLite int8": (classify_tflite, dict(precision="int8")),
-    "PyTorch, eager, contiguous": (classify_torch, {}),
-    "PyTorch, eager, channels last": (classify_torch, dict(layout="channels_last")),
-    "PyTorch, compiled, contiguous": (classify_torch, dict(compiled=True)),
-    "PyTorch, compiled, channels last": (
-        classify_torch,
-        dict(layout="channels_last", compiled=True),
-    ),
+    **torch_rows(classify_torch),
 }
 LONG = "PyTorch, compiled"
 AGREEMENT = (
@@ -561,16 +548,6 @@ def with_weight_norm(layer, weights, dim=0):
 def mirrored(kernel):
     """A kernel of TensorFlow, (H, W, A, B), as PyTorch's (B, A, H, W), in mirror image."""
     return kernel.flip(0, 1).permute(3, 2, 0, 1)
-
-
-def set_values(module, **values):
-    import torch
-
-    with torch.no_grad():
-        for name, value in values.items():
-            tensor = getattr(module, name)
-            assert tensor.shape == value.shape, f"{name}: {tensor.shape}, {value.shape}"
-            tensor.copy_(value)
 
 
 def torch_images(images, layout):

@@ -42,11 +42,15 @@ from common import (
     open_console,
     prepare_folder,
     rate,
+    saved_signature,
+    set_values,
     share_of_waiting,
     shortened,
     step_cells,
     steps_for_two_seconds,
+    tflite_runner,
     times,
+    torch_rows,
 )
 
 SIDE, LATENT = 64, 128
@@ -188,18 +192,13 @@ def generate_keras(folder, size, predict=False):
 
 def generate_saved_model(folder, size):
     tf = import_tensorflow(CORES)
-    model = tf.saved_model.load(str(folder / size / "1"))
-    signature = model.signatures["serving_default"]
-    signature.model = model  # a signature does not keep its variables alive
+    signature = saved_signature(folder / size / "1")
     return generating(lambda z: signature(z=tf.constant(z))["images"].numpy())
 
 
 def generate_tflite(folder, size, precision):
     """The files make one image at a time."""
-    from ai_edge_litert.interpreter import Interpreter
-
-    path = str(folder / size / f"{size}-{precision}.tflite")
-    runner = Interpreter(path, num_threads=CORES).get_signature_runner()
+    runner = tflite_runner(folder / size / f"{size}-{precision}.tflite")
     return generating(lambda z: np.concatenate([runner(z=row[None])["images"] for row in z]))
 
 
@@ -299,10 +298,7 @@ GENERATING = {
     "SavedModel": (generate_saved_model, {}),
     "TFLite float32": (generate_tflite, dict(precision="float32")),
     "TFLite float16": (generate_tflite, dict(precision="float16")),
-    "PyTorch, eager, contiguous": (generate_torch, {}),
-    "PyTorch, eager, channels last": (generate_torch, LAST),
-    "PyTorch, compiled, contiguous": (generate_torch, dict(compiled=True)),
-    "PyTorch, compiled, channels last": (generate_torch, LAST | dict(compiled=True)),
+    **torch_rows(generate_torch),
 }
 LONG = "PyTorch, compiled"
 AGREEMENT = (
@@ -687,16 +683,6 @@ def divide_by_sigma(network):
 
 def spectral_layers(network):
     return [layer for layer in network.modules() if hasattr(layer, "advance")]
-
-
-def set_values(module, **values):
-    import torch
-
-    with torch.no_grad():
-        for name, value in values.items():
-            tensor = getattr(module, name)
-            assert tensor.shape == value.shape, f"{name}: {tensor.shape}, {value.shape}"
-            tensor.copy_(value)
 
 
 def torch_images(images, layout):

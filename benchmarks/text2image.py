@@ -37,11 +37,15 @@ from common import (
     open_console,
     prepare_folder,
     rate,
+    saved_signature,
+    set_values,
     share_of_waiting,
     shortened,
     step_cells,
     steps_for_two_seconds,
+    tflite_runner,
     times,
+    torch_rows,
 )
 
 WORDS, VECTOR_SIZE = 25, 400
@@ -191,9 +195,7 @@ def draw_keras(folder, size, predict=False):
 def draw_saved_model(folder, size):
     """The one row that is given strings."""
     tf = import_tensorflow(CORES)
-    model = tf.saved_model.load(str(folder / size / "1"))
-    signature = model.signatures["serving_default"]
-    signature.model = model  # a signature does not keep its variables alive
+    signature = saved_signature(folder / size / "1")
     words, _, ids = random_sentences(MANY)
     captions = tf.constant([" ".join(words[number] for number in row if number) for row in ids])
 
@@ -205,10 +207,7 @@ def draw_saved_model(folder, size):
 
 def draw_tflite(folder, size, precision):
     """The files take one sentence at a time."""
-    from ai_edge_litert.interpreter import Interpreter
-
-    path = str(folder / size / f"{size}-{precision}.tflite")
-    runner = Interpreter(path, num_threads=CORES).get_signature_runner()
+    runner = tflite_runner(folder / size / f"{size}-{precision}.tflite")
 
     def draw(vectors, mask):
         sentences = zip(vectors[:, None], mask[:, None])
@@ -286,17 +285,11 @@ def compare(folder):
 LOOP, UNROLLED = "Keras, loop", "Keras, unrolled"
 OWN_BATCHES = "Keras, loop, on the script's batches"
 CONVLSTM2D = "keras.layers.ConvLSTM2D, loop"
-LAYOUTS = {
-    "eager, contiguous": {},
-    "eager, channels last": dict(layout="channels_last"),
-    "compiled, contiguous": dict(compiled=True),
-    "compiled, channels last": dict(layout="channels_last", compiled=True),
-}
 TRAINING = {
     LOOP: (train_keras, {}),
     UNROLLED: (train_keras, dict(unroll=True)),
     OWN_BATCHES: (train_keras, dict(pipeline=True)),
-    **{f"PyTorch, {name}": (train_torch, settings) for name, settings in LAYOUTS.items()},
+    **torch_rows(train_torch),
 }
 CONVLSTM = {
     "ours, loop": (convlstm_keras, {}),
@@ -306,7 +299,7 @@ CONVLSTM = {
     CONVLSTM2D: (convlstm_keras, dict(ours=False)),
     "keras.layers.ConvLSTM2D, unrolled": (convlstm_keras, dict(ours=False, unroll=True)),
     "keras.layers.ConvLSTM2D, loop, XLA": (convlstm_keras, dict(ours=False, xla=True)),
-    **{f"PyTorch, {name}": (convlstm_torch, settings) for name, settings in LAYOUTS.items()},
+    **torch_rows(convlstm_torch),
 }
 DRAWING = {
     LOOP: (draw_keras, {}),
@@ -314,7 +307,7 @@ DRAWING = {
     "SavedModel, from strings": (draw_saved_model, {}),
     "TFLite float32": (draw_tflite, dict(precision="float32")),
     "TFLite float16": (draw_tflite, dict(precision="float16")),
-    **{f"PyTorch, {name}": (draw_torch, settings) for name, settings in LAYOUTS.items()},
+    **torch_rows(draw_torch),
 }
 LONG = "PyTorch, compiled", "ours, unrolled, XLA"
 AGREEMENT = (
@@ -594,16 +587,6 @@ def normalised(weights):
     norm = nn.BatchNorm2d(len(gamma), eps=1e-5, momentum=0.1)
     set_values(norm, weight=gamma, bias=beta, running_mean=mean, running_var=variance)
     return [norm, nn.ReLU()]
-
-
-def set_values(module, **values):
-    import torch
-
-    with torch.no_grad():
-        for name, value in values.items():
-            tensor = getattr(module, name)
-            assert tensor.shape == value.shape, f"{name}: {tensor.shape}, {value.shape}"
-            tensor.copy_(value)
 
 
 def torch_images(images, layout):
