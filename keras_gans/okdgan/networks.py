@@ -62,7 +62,7 @@ def build_generator(
         x = SpectralConv2DTranspose(filters, 4, strides=2, padding="same", use_bias=False)(x)
         x = _norm_relu(x)
         if 4 * 2**step in attention:
-            x = SelfAttention()(x)
+            x = SelfAttention(dtype="float32")(x)
     images = layers.Conv2DTranspose(channels, 4, strides=2, padding="same")(x)
     images = layers.Activation("tanh", dtype="float32", name="images")(images)
     return keras.Model(inputs, images, name="okdgan_generator")
@@ -110,7 +110,7 @@ def build_critic(
         x = convolution(width * 2**step, 4, strides=2, padding="same")(x)
         x = layers.LeakyReLU(0.1)(x)
         if image_size // 2 ** (step + 1) in attention:
-            x = SelfAttention()(x)
+            x = SelfAttention(dtype="float32")(x)
     x = layers.Flatten()(x)
     outputs = layers.Dense(1, dtype="float32", name="score")(x)
     if classes:

@@ -7,6 +7,7 @@ from keras_gans.layers import SelfAttention, SpectralConv2D, update_spectral_nor
 from keras_gans.layers.spectral_norm import SpectralNorm
 from keras_gans.losses import gradient_penalty
 from keras_gans.okdgan.networks import build_critic, build_generator
+from keras_gans.training.precision import computing_in
 
 IMAGES = np.random.default_rng(0).uniform(-1, 1, (3, 16, 16, 3)).astype("float32")
 
@@ -65,6 +66,16 @@ def test_sides_with_attention():
         for bad in ((32,), (4,), (12,)):
             with pytest.raises(ValueError, match=r"\[16, 8\]"):
                 build(32, width=2, attention=bad)
+
+
+def test_attention_computes_in_float32_in_any_precision():
+    with computing_in("bfloat16"):
+        networks = build_generator(16, width=4), build_critic(16, width=4)
+    for network in networks:
+        (attention,) = (each for each in network.layers if isinstance(each, SelfAttention))
+        within = {layer.compute_dtype for layer in (attention, *attention.layers)}
+        assert within == {"float32"}
+        assert "bfloat16" in {layer.compute_dtype for layer in network.layers}
 
 
 @pytest.mark.parametrize("size", [0, 8, 24, 100])
