@@ -24,7 +24,7 @@ from tensorflow.tsl.profiler.protobuf import xplane_pb2
 from benchmarks.common import new_table, open_console
 from benchmarks.steps import ROOMS
 
-OUTER = ("While", "If", "PartitionedCall", "Call")  # kernels that contain others
+OUTER = ("While", "If", "Call")  # kernels that contain others
 FIRST = 7  # kinds of kernels that are named
 
 

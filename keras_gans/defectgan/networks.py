@@ -48,9 +48,8 @@ def build_generator(
         )(x)
         x = _norm_relu(x)
     last = "zeros" if residual else _normal()
-    x = layers.Conv2D(channels, 7, kernel_initializer=last, dtype="float32")(
-        ReflectionPadding2D(3)(x)
-    )
+    x = ReflectionPadding2D(3)(x)
+    x = layers.Conv2D(channels, 7, kernel_initializer=last, dtype="float32")(x)
     outputs = ops.tanh(x)
     if residual:
         # halves, whose bits are the same: TFLite's operation from -1 to 1 has no form in ONNX
