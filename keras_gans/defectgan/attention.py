@@ -11,10 +11,9 @@ import keras
 import tensorflow as tf
 from keras import layers, ops
 
-from keras_gans import replicas
+from keras_gans.defectgan.critics_first import CriticsFirst
 from keras_gans.losses import cycle_consistency, log_adversarial
 from keras_gans.training.average import averaged_copy, move_average
-from keras_gans.training.model import StepModel
 
 START = -3.0  # of the mask's logits: 5 % of everything is changed at first
 
@@ -89,7 +88,7 @@ def build_pooled_discriminator(
 
 
 @keras.saving.register_keras_serializable(package="keras_gans")
-class AttentionGAN(StepModel):
+class AttentionGAN(CriticsFirst):
     """DefectGAN whose generators give masks: `G(x) = m c + (1 - m) x` (ours).
 
     G1 (`cleaner`) takes defects away, G2 (`defecter`) puts them on. One critic stands for D_P
@@ -155,22 +154,6 @@ class AttentionGAN(StepModel):
     def call(self, images, training=False):
         """The images (N, S, S, C) without defects, by G1; its average if not training."""
         return (self.cleaner if training else self.averaged)(images, training=training)
-
-    def step(self, batch, training):
-        """`METRICS`; in evaluation as after the warm-up."""
-        ng, p = batch[:2]
-        if not (self.critic_warmup and training):
-            return self._step(ng, p, training)
-        if replicas.several():
-            return self._warm_up(ng, p) if replicas.phase() else self._step(ng, p, True)
-        return tf.cond(
-            self.d_optimizer.iterations < self.critic_warmup,
-            lambda: self._warm_up(ng, p),
-            lambda: self._step(ng, p, True),
-        )
-
-    def phase(self):
-        return int(self.critic_warmup and self.d_optimizer.iterations < self.critic_warmup)
 
     def _step(self, all_ng, all_p, training):
         ng, p = self._least_clean(all_ng), self._least_clean(all_p)

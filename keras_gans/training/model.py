@@ -122,7 +122,7 @@ class StepModel(keras.Model, ABC):
         names = [
             name
             for cls in type(self).__mro__
-            if issubclass(cls, StepModel) and cls is not StepModel
+            if issubclass(cls, StepModel) and cls is not StepModel and "__init__" in vars(cls)
             for name, parameter in inspect.signature(cls.__init__).parameters.items()
             if name != "self" and parameter.kind is not parameter.VAR_KEYWORD
         ]
