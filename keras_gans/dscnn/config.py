@@ -58,8 +58,9 @@ SHORT = dict(
 PHOTOS = SHORT | dict(
     patches=45_000,
     validation_share=0.0,
-    halved=16,
-    epochs=4,
+    halved=48,
+    epochs=10,
+    learning_rate=6e-3,
     bn_momentum=0.99,
     augmentation=Augmentation(crop=1.0, relight=0.0),
 )
