@@ -5,6 +5,7 @@
 judges all crops of an image together, as its label does (multiple instances).
 """
 
+import math
 from functools import partial
 
 import keras
@@ -15,6 +16,7 @@ from keras_gans.defectgan.critics_first import CriticsFirst
 from keras_gans.losses import cycle_consistency, log_adversarial
 from keras_gans.training.average import averaged_copy, move_average
 
+IDENTITY_WARMUP = 10  # times that of the masks
 START = -3.0  # of the mask's logits: 5 % of everything is changed at first
 
 
@@ -102,6 +104,7 @@ class AttentionGAN(CriticsFirst):
         clean_critic: from `build_pooled_discriminator`; positive for clean.
         candidates: crops of one image. The generators train on the least clean one.
         patch_share: share of the patches that count.
+        cleaned_share: share of a crop's patches that G1 is to clean, each by itself.
         margin: by which a patch must stand out to be as likely a defect as not.
         cycle_weight: lambda of eq. 3.
         mask_weight: of the masks' means (sparsity), from 0 to this over the first
@@ -109,6 +112,8 @@ class AttentionGAN(CriticsFirst):
         binary_weight: of the mean of m (1 - m), 0 where the masks are binary.
         agreement_weight: of the cross-entropy between the mask with which G2 puts a defect on
             and the one with which G1 takes it away.
+        identity_weight: of what G1 changes most in real P, the mean of 1 % of the values; a
+            share of `cycle_weight`, from 0 to this over ten times `mask_warmup`.
         mask_warmup: see `mask_weight`.
         critic_warmup: steps at the start that train the critic alone, on real images.
         average: decay of a moving average of the cleaner's weights, in `averaged`, which cleans
@@ -124,11 +129,13 @@ class AttentionGAN(CriticsFirst):
         clean_critic: keras.Model,
         candidates: int = 4,
         patch_share: float = 0.001,
+        cleaned_share: float = 0.01,
         margin: float = 2.0,
         cycle_weight: float = 10.0,
         mask_weight: float = 3.0,
         binary_weight: float = 0.5,
         agreement_weight: float = 1.0,
+        identity_weight: float = 0.0,
         mask_warmup: int = 60,
         critic_warmup: int = 0,
         average: float = 0.0,
@@ -138,8 +145,10 @@ class AttentionGAN(CriticsFirst):
         self.cleaner, self.defecter, self.clean_critic = cleaner, defecter, clean_critic
         self.average, self.averaged = average, averaged_copy(cleaner, average)
         self.candidates, self.patch_share, self.margin = candidates, patch_share, margin
+        self.cleaned_share = cleaned_share
         self.cycle_weight, self.mask_weight = cycle_weight, mask_weight
         self.binary_weight, self.agreement_weight = binary_weight, agreement_weight
+        self.identity_weight = identity_weight
         self.mask_warmup, self.critic_warmup = mask_warmup, critic_warmup
         # not attributes that Keras tracks: the layers are the generators'
         self._clean, self._spoil = partial(_masked(cleaner)), partial(_masked(defecter))
@@ -159,17 +168,22 @@ class AttentionGAN(CriticsFirst):
         ng, p = self._least_clean(all_ng), self._least_clean(all_p)
         with tf.GradientTape() as tape:
             cleaned, masks = self._clean(ops.concatenate([ng, p]))
-            fake_p = ops.split(cleaned, 2)[0]
+            fake_p, same_p = ops.split(cleaned, 2)
             mask_ng, mask_p = ops.split(masks, 2)
             fake_ng, mask_new = self._spoil(p)
             back_p, mask_back = self._clean(fake_ng)
             back_ng = self._spoil(fake_p)[0]
-            adversarial = log_adversarial(self._defective(fake_p), False)
+            left = self._worst(fake_p, self.cleaned_share)
+            adversarial = left.shape[2] * log_adversarial(left, False)
             adversarial += log_adversarial(self._defective(fake_ng), True)
             cycle = cycle_consistency(p, back_p) + cycle_consistency(ng, back_ng)
             loss = adversarial + self.cycle_weight * cycle
+            if self.identity_weight:
+                weight = self.cycle_weight * self.identity_weight
+                weight *= self._share_of(IDENTITY_WARMUP * self.mask_warmup)
+                loss += weight * most_changed(p, same_p)
             for mask in (mask_ng, mask_p, mask_new):
-                loss += self._mask_share() * self.mask_weight * ops.mean(mask)
+                loss += self._share_of(self.mask_warmup) * self.mask_weight * ops.mean(mask)
             loss += self.binary_weight * (unsure(mask_ng) + unsure(mask_new))
             loss += self.agreement_weight * disagreement(mask_new, mask_back)
         if training:
@@ -200,13 +214,13 @@ class AttentionGAN(CriticsFirst):
 
     def _defective(self, crops, bag=1):
         """How defective each `bag` crops are together, (scales, N / bag), logits."""
+        return ops.mean(self._worst(crops, self.patch_share, bag), axis=2)
+
+    def _worst(self, crops, share, bag=1):
+        """Logits of the share of the patches of each `bag` crops that stand out most."""
         standing = ops.moveaxis(self._standing_out(crops) - self.margin, 3, 0)
-        scales, count = standing.shape[0], ops.shape(crops)[0] // bag
-        standing = ops.reshape(standing, (scales, count, -1))
-        patches = standing.shape[2]
-        return ops.mean(
-            ops.top_k(standing, max(1, round(self.patch_share * patches)))[0], axis=2
-        )
+        count = ops.shape(crops)[0] // bag
+        return largest(ops.reshape(standing, (standing.shape[0], count, -1)), share)
 
     def _least_clean(self, crops):
         """Of every `candidates` crops (N * candidates, S, S, C) that with the worst patch."""
@@ -220,14 +234,26 @@ class AttentionGAN(CriticsFirst):
         logits = self.clean_critic(crops)
         return ops.mean(logits, axis=(1, 2), keepdims=True) - logits
 
-    def _mask_share(self):
+    def _share_of(self, steps):
+        """From 0 to 1 over so many steps of the generators."""
         done = ops.cast(self.g_optimizer.iterations, "float32") + 1
-        return ops.minimum(done / self.mask_warmup, 1.0)
+        return ops.minimum(done / steps, 1.0)
 
 
 def unsure(mask: tf.Tensor) -> tf.Tensor:
     """Mean of m (1 - m): 0 where a mask is binary, 1/4 where all of it is a half."""
     return ops.mean(mask * (1 - mask))
+
+
+def most_changed(images: tf.Tensor, changed: tf.Tensor, share: float = 0.01) -> tf.Tensor:
+    """Mean of the share of each image's values that differ most between the two."""
+    change = ops.reshape(ops.abs(changed - images), (-1, math.prod(images.shape[1:])))
+    return ops.mean(largest(change, share))
+
+
+def largest(values: tf.Tensor, share: float) -> tf.Tensor:
+    """The share of the values along the last axis that are largest, at least one."""
+    return ops.top_k(values, max(1, round(share * values.shape[-1])))[0]
 
 
 def disagreement(made: tf.Tensor, found: tf.Tensor) -> tf.Tensor:

@@ -11,6 +11,7 @@ from keras_gans.defectgan.attention import (
     build_attention_generator,
     build_pooled_discriminator,
     disagreement,
+    most_changed,
     unsure,
 )
 from keras_gans.defectgan.build import build_defectgan
@@ -117,6 +118,42 @@ def test_the_mask_weight_rises(rng):
         gan.g_optimizer.iterations.assign(done)
         loss = float(gan.step(batch, False)[0])
         assert loss == pytest.approx(min((done + 1) / 4, 1) * 3e6 * mean, rel=0.1)
+
+
+def test_most_changed_by_hand():
+    images = np.zeros((2, 10, 10, 2), np.float32)
+    changed = images.copy()
+    changed[0, 0, :3, 0] = [-0.5, 0.25, 0.1]
+    assert float(most_changed(images, changed)) == pytest.approx((0.5 + 0.25) / 2 / 2)
+
+
+def test_each_patch_is_to_be_clean(rng):
+    """Closed masks change nothing: G1's loss is that of the crops as they are."""
+    batch = images_of(rng, 2)
+    off = dict(mask_weight=0.0, binary_weight=0.0, agreement_weight=0.0, cycle_weight=0.0)
+    gan = small_gan(cleaned_share=0.5, **off)
+    for generator in (gan.cleaner, gan.defecter):
+        with_mask_logit(generator, -200.0)
+    ng, p = (gan._least_clean(crops) for crops in batch)
+    logits = gan.clean_critic(ng).numpy()
+    standing = logits.mean(axis=(1, 2, 3), keepdims=True) - logits - gan.margin
+    worst = np.sort(standing.reshape(1, -1))[:, -8:]  # half of 4x4
+    expected = np.log1p(np.exp(worst)).sum()
+    expected += float(log_adversarial(gan._defective(p), True))
+    assert float(gan.step(batch, False)[2]) == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_identity_weight_rises_and_counts_good_images_alone(rng):
+    batch = images_of(rng, 2)
+    plain = small_gan(mask_warmup=2, cycle_weight=5.0)
+    gan = small_gan(mask_warmup=2, cycle_weight=5.0, identity_weight=0.5)
+    good = gan._least_clean(batch[1])
+    change = float(most_changed(good, gan.cleaner(good)))
+    for done, share in ((0, 1 / 20), (9, 0.5), (30, 1)):
+        for each in (plain, gan):
+            each.g_optimizer.iterations.assign(done)
+        more = float(gan.step(batch, False)[0] - plain.step(batch, False)[0])
+        assert more == pytest.approx(share * 2.5 * change, rel=1e-3)
 
 
 def test_a_step_moves_each_network_and_the_warm_up_the_critic_alone(rng):
