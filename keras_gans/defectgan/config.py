@@ -31,7 +31,7 @@ SMALL_MARKS = REDUCED | dict(
     cam_steps=300,
 )  # fmt: skip
 
-# Masks by attention, what 2 cores train in 20 minutes; the length by validation items
+# Masks by attention, what a core with AVX-512 trains in 10 minutes; chosen by validation items
 ATTENTION = dict(
     channels=None, image_size=96, crops=True, flatten=None, width=12, critic_width=16,
     candidates=4, patch_share=0.001, margin=2.0, identity_weight=0.8, critic_warmup=900,

@@ -226,6 +226,9 @@ def test_design_chooses_the_networks():
     )
     gan = build_defectgan(config, 1000)
     assert isinstance(gan, AttentionGAN) and gan.candidates == config.bag == 4
+    assert (gan.identity_weight, gan.critic_warmup) == (0.8, 900)
+    changed = build_defectgan(dataclasses.replace(config, cleaned_share=0.5), 1000)
+    assert (gan.cleaned_share, changed.cleaned_share) == (0.01, 0.5)
     assert config.view.tile == 2 * config.image_size
     paper = Config(channels=1, width=2, blocks=1, critic_width=2)
     assert isinstance(build_defectgan(paper, 1000), DefectGAN) and paper.bag == 1
