@@ -5,8 +5,7 @@ Network", 2019.
 
     python train_defectgan.py                           built-in surfaces, 8 minutes on 2 cores
     python train_defectgan.py --data DIR --reduced      your surfaces, small networks, for CPUs
-    python train_defectgan.py --data DIR --small-marks  marks of some pixels on large images
-    python train_defectgan.py --data DIR --design attention  masks by attention, for CPUs
+    python train_defectgan.py --data DIR --design attention  real surfaces, for CPUs
     python train_defectgan.py --data DIR                the paper's networks, for GPUs
 
 DIR is DAGM 2007, the magnetic tiles, or has the folders positive/ (defect-free), negative/ and

@@ -1,6 +1,6 @@
 """Speed and memory of OKD-SAGAN beside PyTorch, measured in one run on this machine.
 
-    python benchmarks/okdgan.py            30 to 60 minutes on 2 cores; up to 4 GB for each of
+    python benchmarks/okdgan.py            25 to 60 minutes on 2 cores; up to 4 GB for each of
                                            8 rows in training
     python benchmarks/okdgan.py --quick    13 minutes, figures for orientation
 

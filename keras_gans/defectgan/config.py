@@ -23,14 +23,6 @@ REDUCED = dict(
     segnet_steps=800, segnet_stages=4, cam_steps=800, cam_stages=3,
 )  # fmt: skip
 
-# For defects of some pixels on large, unevenly lit images
-SMALL_MARKS = REDUCED | dict(
-    image_size=160, flatten=16, critic="local", margin=2.0, patch_share=0.001, batch_size=2,
-    change_weight=20.0, guided=True, calibration=CalibrationRule(reach=100, share=0.4),
-    critic_warmup=600, epochs=9, relight=0.0, baseline_batch_size=8, segnet_steps=700,
-    cam_steps=300,
-)  # fmt: skip
-
 # Masks by attention, what a core with AVX-512 trains in 10 minutes; chosen by validation items
 ATTENTION = dict(
     channels=None, image_size=96, crops=True, flatten=None, width=12, critic_width=16,
@@ -59,8 +51,6 @@ class Config:
     """Folder of a data set. Without it: built-in synthetic surfaces, reduced settings."""
     reduced: bool = False
     """A small network and our additions to the losses, where not given: for CPUs."""
-    small_marks: bool = False
-    """`--reduced` for defects of some pixels on large, unevenly lit images."""
     design: Literal["paper", "attention"] = "paper"
     """ "attention": the generators give a content and a mask of where it goes, and one critic
     judges the crops of an image together (ours); with its own settings, where not given."""
@@ -176,7 +166,7 @@ class Config:
             return ATTENTION
         if self.data is None:
             return BUILT_IN
-        return SMALL_MARKS if self.small_marks else REDUCED if self.reduced else {}
+        return REDUCED if self.reduced else {}
 
     def check(self) -> None:
         """Finds settings that no type can check, before anything is loaded or written."""

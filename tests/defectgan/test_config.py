@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from keras_gans.defectgan.calibration import CalibrationRule
-from keras_gans.defectgan.config import ATTENTION, BUILT_IN, REDUCED, SMALL_MARKS, Config
+from keras_gans.defectgan.config import ATTENTION, BUILT_IN, REDUCED, Config
 from keras_gans.defectgan.view import View
 from keras_gans.errors import InputError
 from keras_gans.training.settings import check_limits, parse
@@ -33,7 +33,6 @@ def test_the_defaults_are_the_papers():
     "arguments, preset",
     [
         ("--data x --reduced", REDUCED),
-        ("--data x --small-marks", SMALL_MARKS),
         ("--data x --design attention", ATTENTION),
         ("", BUILT_IN),
     ],
@@ -49,7 +48,7 @@ def test_what_is_given_goes_before_the_presets(arguments, preset):
     assert config.calibration == dataclasses.replace(rule, reach=7)
 
 
-@pytest.mark.parametrize("preset", [REDUCED, SMALL_MARKS, ATTENTION, BUILT_IN])
+@pytest.mark.parametrize("preset", [REDUCED, ATTENTION, BUILT_IN])
 def test_presets_leave_steps_for_the_generators(preset):
     config = dataclasses.replace(Config(), **preset)
     check_limits(config)
