@@ -9,6 +9,7 @@ from PIL import Image
 
 import train_dscnn
 from keras_gans.dscnn.config import Config, StudyConfig
+from keras_gans.training.settings import parse
 from studies import dscnn as study
 from tests.runs import Process, Script, equal_checkpoints, helps_at_once, read_json
 
@@ -94,6 +95,15 @@ def test_bad_input(tmp_path, data, arguments, message, monkeypatch, capsys):
     script = Script(train_dscnn, Config, monkeypatch, capsys)
     assert message in script.refused(arguments)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_what_is_given_goes_before_the_presets():
+    config = parse(Config, ["--data", "x", "--any-camera", "--augmentation.mix", "0.2"])
+    assert (config.halved, config.epochs, config.augmentation.cameras) == (48, 10, 0.6)
+    assert config.augmentation.mix == 0.2 and config.augmentation.relight == 0.7
+    config = parse(Config, ["--data", "x", "--photos", "--epochs", "3"])
+    assert (config.halved, config.epochs, config.augmentation.cameras) == (48, 3, 0)
+    assert parse(Config, ["--data", "x"]).halved == 0  # the paper's
 
 
 @pytest.mark.slow
