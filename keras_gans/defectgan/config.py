@@ -95,7 +95,8 @@ class Config:
     """Generated images that each discriminator sees again; CycleGAN has 50."""
     candidates: Annotated[int | None, Within(1, 1000)] = 1
     """Crops drawn for each that the generators train on, the least clean one (ours). None: as
-    many as cover the median image as it is, 4 to 16."""
+    many as cover the median image as it is, 4 to 16. Attention: 1, and BATCH_SIZE doubled,
+    where a crop shows all of an image."""
     patch_share: Annotated[float, Within(1e-6, 1)] = 1.0
     """Share of an image's patches that the adversarial losses look at, the worst (ours)."""
     margin: Annotated[float | None, Within(0, 100)] = None
