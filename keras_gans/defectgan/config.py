@@ -95,8 +95,7 @@ class Config:
     """Generated images that each discriminator sees again; CycleGAN has 50."""
     candidates: Annotated[int | None, Within(1, 1000)] = 1
     """Crops drawn for each that the generators train on, the least clean one (ours). None: as
-    many as cover the median image as it is, 4 to 16. Attention: 1, and BATCH_SIZE doubled,
-    where a crop shows all of an image."""
+    many as cover the median image as it is, 4 to 16."""
     patch_share: Annotated[float, Within(1e-6, 1)] = 1.0
     """Share of an image's patches that the adversarial losses look at, the worst (ours)."""
     margin: Annotated[float | None, Within(0, 100)] = None
@@ -128,7 +127,8 @@ class Config:
     critic_learning_rate: Annotated[float | None, Within(1e-12, 100)] = None
     """By default LEARNING_RATE. In the warm-up it is 1e-3."""
     mirror: Literal["none", "horizontal", "both", "turn"] = "horizontal"
-    """Crops are mirrored at random (as CycleGAN's); "turn" also turns them by 90 degrees."""
+    """Crops are mirrored at random (as CycleGAN's); "turn" also turns them by 90 degrees, for
+    surfaces that look the same then."""
     relight: Annotated[float, Within(0, 1)] = 0.0
     """Strength of random changes of the crops' light, so that the light does not tell the
     classes apart (ours)."""

@@ -34,8 +34,7 @@ def load(config: Config) -> tuple[Surfaces, Config]:
 
     Returns:
         surfaces, and `config` with `channels`, `candidates`, `reduce` and `flatten` chosen by
-        them if None. Where a crop shows all of an image, attention takes one of it, and of
-        twice as many images.
+        them if None.
 
     Raises:
         InputError: as `load_surfaces`; settings that these surfaces do not allow.
@@ -57,10 +56,6 @@ def load(config: Config) -> tuple[Surfaces, Config]:
         reduce=config.reduce
         or chosen_reduction(surfaces, config.image_size, config.crops, config.bag),
     )
-    side = config.reduce * config.image_size
-    if config.bag > 1 and np.median([max(i.shape[:2]) for i in surfaces.images]) <= side:
-        # crops of an image would be copies of it: other images in their place
-        config = replace(config, candidates=1, batch_size=2 * config.batch_size)
     surfaces = surfaces.with_channels(config.channels)
     if config.types:
         surfaces = surfaces.only_types(config.types)

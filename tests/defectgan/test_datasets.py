@@ -481,18 +481,6 @@ def test_chosen_reduction():
     assert of((50, 50), (100, 193), crops=False) == 3
 
 
-@pytest.mark.parametrize("side, candidates, batch_size", [(24, 1, 6), (40, 4, 3)])
-def test_attention_takes_no_copies_of_an_image(tmp_path, side, candidates, batch_size):
-    for kind in ("positive", "negative"):
-        for number in range(4):
-            save(tmp_path / kind / f"{number}.png", 9 * number + side, (side, side))
-    config = Config(
-        tmp_path, design="attention", image_size=32, crops=True, candidates=4, batch_size=3
-    )
-    config = load(config)[1]
-    assert (config.candidates, config.batch_size, config.reduce) == (candidates, batch_size, 1)
-
-
 def test_by_default_training_sees_whole_images():
     """The paper's sizes: 512x512, of which the networks see 256x256, and the defect always."""
     image = np.zeros((512, 512, 1), np.uint8)
