@@ -85,6 +85,7 @@ def test_resume_after_sigkill_equals_the_run_never_interrupted(
         ("--data small.npz --learning-rate -1", "--learning-rate must be"),
         ("--data small.npz --augmentation.crop 0", "--augmentation.crop must be"),
         ("--photos", "--photos needs --data"),
+        ("--photos --any-camera --data small.npz", "leave out --any-camera"),
         ("--data small.npz --halved 1 --patch-size 17", "--halved needs an even --patch-size"),
     ],
 )

@@ -140,8 +140,10 @@ class Config:
 
     def preset(self) -> dict:
         """Defaults that these settings ask for."""
-        if self.photos or self.any_camera:
-            return PHOTOS if self.photos else ANY_CAMERA
+        if self.photos:
+            return PHOTOS
+        if self.any_camera:
+            return ANY_CAMERA
         return {} if self.data else SHORT
 
     def training_schedule(self) -> Schedule:
@@ -154,6 +156,8 @@ class Config:
         """Finds settings that do not go together, before anything is loaded or written."""
         if self.photos and not self.data:
             raise InputError("--photos needs --data, the folder of the photos")
+        if self.photos and self.any_camera:
+            raise InputError("--photos has settings of its own; leave out --any-camera")
         if self.halved and (self.patch_size < 16 or self.patch_size % 2):
             raise InputError(
                 f"--halved needs an even --patch-size from 16 on. Received: {self.patch_size}"
