@@ -34,6 +34,7 @@ from keras_gans.defectgan.evaluate import run_detectors
 from keras_gans.defectgan.export import compare_defectgan, export_defectgan
 from keras_gans.defectgan.networks import build_guided_generator
 from keras_gans.defectgan.tiles import cut_tiles
+from keras_gans.defectgan.warm_up import warm_up
 from keras_gans.export.parity import print_parity
 from keras_gans.training.fit import fit
 from keras_gans.training.precision import built_in, in_float32
@@ -54,6 +55,8 @@ def train_defectgan(config, folder, surfaces, training):
         config.bag,
     )
     monitor = CleaningMonitor(surfaces, config.view, folder / "samples", config.calibration)
+    if config.critic_epochs:
+        warm_up(folder / "critic", gan, batch, schedule, config.critic_epochs)
     fit(folder / "defectgan", gan, batch, schedule, [monitor])
     return gan
 

@@ -12,9 +12,9 @@ import keras
 import tensorflow as tf
 from keras import layers, ops
 
-from keras_gans.defectgan.critics_first import CriticsFirst
 from keras_gans.losses import cycle_consistency, log_adversarial
 from keras_gans.training.average import averaged_copy, move_average
+from keras_gans.training.model import StepModel
 
 IDENTITY_WARMUP = 10  # times that of the masks
 START = -3.0  # of the mask's logits: 5 % of everything is changed at first
@@ -90,14 +90,14 @@ def build_pooled_discriminator(
 
 
 @keras.saving.register_keras_serializable(package="keras_gans")
-class AttentionGAN(CriticsFirst):
+class AttentionGAN(StepModel):
     """DefectGAN whose generators give masks: `G(x) = m c + (1 - m) x` (ours).
 
     G1 (`cleaner`) takes defects away, G2 (`defecter`) puts them on. One critic stands for D_P
     and D_NG. The logit of an image is the mean of the least clean share of its patches, each
     relative to its crop's mean; of a real image all crops count together. Real P and what G2
     made are to be clean, real NG and what G1 made are not. Each scale of the critic judges by
-    itself.
+    itself. The critic should tell real images apart before the generators start: `warm_up`.
 
     Args:
         cleaner, defecter: G1 and G2, from `build_attention_generator`.
@@ -115,7 +115,6 @@ class AttentionGAN(CriticsFirst):
         identity_weight: of what G1 changes most in real P, the mean of 1 % of the values; a
             share of `cycle_weight`, from 0 to this over ten times `mask_warmup`.
         mask_warmup: see `mask_weight`.
-        critic_warmup: steps at the start that train the critic alone, on real images.
         average: decay of a moving average of the cleaner's weights, in `averaged`, which cleans
             when used; 0 for none: `averaged` is the cleaner.
     """
@@ -137,7 +136,6 @@ class AttentionGAN(CriticsFirst):
         agreement_weight: float = 1.0,
         identity_weight: float = 0.0,
         mask_warmup: int = 60,
-        critic_warmup: int = 0,
         average: float = 0.0,
         **kwargs,
     ):
@@ -149,7 +147,7 @@ class AttentionGAN(CriticsFirst):
         self.cycle_weight, self.mask_weight = cycle_weight, mask_weight
         self.binary_weight, self.agreement_weight = binary_weight, agreement_weight
         self.identity_weight = identity_weight
-        self.mask_warmup, self.critic_warmup = mask_warmup, critic_warmup
+        self.mask_warmup = mask_warmup
         # not attributes that Keras tracks: the layers are the generators'
         self._clean, self._spoil = partial(_masked(cleaner)), partial(_masked(defecter))
 
@@ -164,7 +162,8 @@ class AttentionGAN(CriticsFirst):
         """The images (N, S, S, C) without defects, by G1; its average if not training."""
         return (self.cleaner if training else self.averaged)(images, training=training)
 
-    def _step(self, all_ng, all_p, training):
+    def step(self, batch, training):
+        all_ng, all_p = batch[:2]  # `train_on_batch` adds sample weights: no meaning here
         ng, p = self._least_clean(all_ng), self._least_clean(all_p)
         with tf.GradientTape() as tape:
             cleaned, masks = self._clean(ops.concatenate([ng, p]))
@@ -193,7 +192,7 @@ class AttentionGAN(CriticsFirst):
                 move_average(*weights, self.average, self.g_optimizer.iterations)
 
         with tf.GradientTape() as tape:
-            critic_loss = self._real_loss(all_ng, all_p)
+            critic_loss = self.real_loss(all_ng, all_p)
             for fake, defective in ((fake_p, True), (fake_ng, False)):
                 logits = self._defective(tf.stop_gradient(fake))
                 critic_loss += log_adversarial(logits, defective) / 2
@@ -201,14 +200,8 @@ class AttentionGAN(CriticsFirst):
             self.minimize("d_optimizer", critic_loss, tape)
         return loss, critic_loss, adversarial, cycle, ops.mean(mask_ng), ops.mean(mask_p)
 
-    def _warm_up(self, ng, p):
-        with tf.GradientTape() as tape:
-            critic_loss = self._real_loss(ng, p)
-        self.minimize("d_optimizer", critic_loss, tape)
-        nothing = tf.zeros([])
-        return nothing, critic_loss, nothing, nothing, nothing, nothing
-
-    def _real_loss(self, ng, p):
+    def real_loss(self, ng, p):
+        """The critic's, of crops (N * candidates, S, S, C) of each kind; guessed, 2 log 2."""
         loss = log_adversarial(self._defective(ng, self.candidates), True)
         return loss + log_adversarial(self._defective(p, self.candidates), False)
 

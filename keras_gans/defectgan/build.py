@@ -77,6 +77,5 @@ def _attention(config):
         agreement_weight=config.agreement_weight,
         identity_weight=config.identity_weight,
         mask_warmup=config.mask_warmup,
-        critic_warmup=config.critic_warmup,
         average=config.average,
     )

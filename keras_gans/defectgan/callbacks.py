@@ -59,7 +59,7 @@ class CleaningMonitor(keras.callbacks.Callback):
         calibration = calibrate(self.clean, self.watched, self.rule)
         figures = self._figures(calibration)
         logs.update(figures)
-        warming_up = int(self.model.d_optimizer.iterations) <= self.model.critic_warmup
+        warming_up = not int(self.model.g_optimizer.iterations)
         warning = diagnosis(**figures)
         if warning and not warming_up:
             print(f"\nwarning after epoch {epoch + 1}: {warning}")

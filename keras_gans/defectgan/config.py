@@ -26,8 +26,8 @@ REDUCED = dict(
 # Masks by attention, what a core with AVX-512 trains in 10 minutes; chosen by validation items
 ATTENTION = dict(
     channels=None, image_size=96, crops=True, flatten=None, width=12, critic_width=16,
-    candidates=4, patch_share=0.001, margin=2.0, identity_weight=0.8, critic_warmup=900,
-    batch_size=2, epochs=12, steps_per_epoch=300, average=0.998, learning_rate=5e-4,
+    candidates=4, patch_share=0.001, margin=2.0, identity_weight=0.8, critic_epochs=3,
+    batch_size=2, epochs=9, steps_per_epoch=300, average=0.998, learning_rate=5e-4,
     critic_learning_rate=3e-4, mirror="both",
     calibration=CalibrationRule(quantile=0.998, reach=100, share=0.2, dilation=0),
     baseline_width=16, baseline_batch_size=8, segnet_steps=700, segnet_stages=4,
@@ -117,7 +117,10 @@ class Config:
     weak_labels: bool = False
     """The discriminators also learn to tell real NG from real P (ours)."""
     critic_warmup: Annotated[int, Within(0, 10**7)] = 0
-    """First steps, in which the discriminators alone learn that (ours)."""
+    """First steps, in which the discriminators alone learn that (ours); not of attention."""
+    critic_epochs: Annotated[int, Within(0, 10**6)] = 0
+    """Attention: epochs before the others, in which the critic alone learns that; up to five
+    times as many, until it does (ours)."""
 
     batch_size: Annotated[int, Within(1, 10**4)] = 1
     epochs: Annotated[int, Within(1, 10**6)] = 200
@@ -178,6 +181,12 @@ class Config:
                     f"--{name.replace('_', '-')} must be a multiple of {multiple}. "
                     f"Received: {value}"
                 )
+        attention = self.design == "attention"
+        if self.critic_warmup if attention else self.critic_epochs:
+            raise InputError(
+                "--critic-epochs is for --design attention, --critic-warmup for the other. "
+                f"Received: --critic-{'warmup' if attention else 'epochs'}"
+            )
         multiple = 2 ** (self.critic_scales + 1)
         if self.image_size % multiple:
             raise InputError(

@@ -7,15 +7,16 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from keras_gans.defectgan.critics_first import CriticsFirst
+from keras_gans import replicas
 from keras_gans.defectgan.image_pool import ImagePool
 from keras_gans.losses import cycle_consistency, least_squares_adversarial, log_adversarial
+from keras_gans.training.model import StepModel
 
 ADVERSARIAL = {"log": log_adversarial, "least-squares": least_squares_adversarial}
 
 
 @keras.saving.register_keras_serializable(package="keras_gans")
-class DefectGAN(CriticsFirst):
+class DefectGAN(StepModel):
     """CycleGAN between defective images NG and defect-free images P.
 
     G1 (`cleaner`) takes defects away: NG -> P, judged by D_P. G2 (`defecter`) puts them on:
@@ -106,6 +107,22 @@ class DefectGAN(CriticsFirst):
     def call(self, images, training=False):
         """The images (N, S, S, C) without defects, by G1."""
         return self.cleaner(images, training=training)
+
+    def step(self, batch, training):
+        """`METRICS`; in evaluation as after the warm-up, and without pools."""
+        ng, p = batch[:2]  # `train_on_batch` adds sample weights, which have no meaning here
+        if not (self.critic_warmup and training):
+            return self._step(ng, p, training)
+        if replicas.several():
+            return self._warm_up(ng, p) if replicas.phase() else self._step(ng, p, True)
+        return tf.cond(
+            self.d_optimizer.iterations < self.critic_warmup,
+            lambda: self._warm_up(ng, p),
+            lambda: self._step(ng, p, True),
+        )
+
+    def phase(self):
+        return int(self.critic_warmup and self.d_optimizer.iterations < self.critic_warmup)
 
     def _step(self, all_ng, all_p, training):
         ng, p = self._least_clean(all_ng), self._least_clean(all_p)

@@ -58,7 +58,7 @@ def fit(
           + (f", going on after epoch {first}" if first else ""))  # fmt: skip
     log = MetricsLog(folder / "metrics.jsonl")
     log.keep_epochs(first)
-    if first == epochs:
+    if first >= epochs:
         return first
     every = [StopOnNaN(), log]
     if distribute.is_chief():

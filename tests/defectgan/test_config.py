@@ -107,8 +107,14 @@ command_line(Config, ["--help"])
             "must be a multiple of 16 for --critic-scales 3",
         ),
         ("--critic-scales 2 --guided", "--guided needs --critic-scales 1. Received: 2"),
+        ("--critic-warmup 9", "--critic-warmup for the other. Received: --critic-warmup"),
     ],
 )
-def test_scales_of_the_critic_are_refused(arguments, message):
+def test_what_attention_does_not_take(arguments, message):
     with pytest.raises(InputError, match=message):
         parse(Config, ["--data", "x", "--design", "attention", *arguments.split()])
+
+
+def test_critic_epochs_are_for_attention():
+    with pytest.raises(InputError, match="for --design attention.*Received: --critic-epochs"):
+        parse(Config, ["--data", "x", "--critic-epochs", "2"])

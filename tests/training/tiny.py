@@ -66,7 +66,7 @@ def attention(**options):
     gan = AttentionGAN(
         *(build_attention_generator(1, 2) for _ in range(2)),
         build_pooled_discriminator(1, 2, scales=2),
-        candidates=2, patch_share=0.1, average=0.9, critic_warmup=1, **options,
+        candidates=2, patch_share=0.1, average=0.9, **options,
     )  # fmt: skip
     gan.compile(*optimizers(2))
     return gan, (images(4, 16, 16, channels=1), -images(4, 16, 16, channels=1))

@@ -1,0 +1,78 @@
+"""The critic of the attention design learns alone, until it tells the classes apart (ours)."""
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from keras_gans.training.device import xla
+
+import keras
+import tensorflow as tf
+
+from keras_gans.defectgan.attention import AttentionGAN
+from keras_gans.defectgan.config import WARMUP_RATE
+from keras_gans.training.fit import fit
+from keras_gans.training.model import StepModel
+from keras_gans.training.schedule import Schedule
+
+LEARNED = 0.75 * 2 * math.log(2)  # loss on real images; of a critic that guesses, 2 log 2
+LONGEST = 5  # times the least number of epochs
+
+
+class CriticAlone(StepModel):
+    """The critic of an `AttentionGAN`, trained on real images alone."""
+
+    METRICS = ("critic_loss",)
+
+    def __init__(self, gan: AttentionGAN):
+        super().__init__()
+        self.network, self.real_loss = gan.clean_critic, gan.real_loss
+
+    @property
+    def trained(self):
+        return {"g_optimizer": [self.network]}
+
+    def step(self, batch, training):
+        with tf.GradientTape() as tape:
+            loss = self.real_loss(*batch[:2])
+        if training:
+            self.minimize("g_optimizer", loss, tape)
+        return (loss,)
+
+
+def warm_up(
+    folder: Path, gan: AttentionGAN, batch: Callable, schedule: Schedule, epochs: int
+) -> None:
+    """Trains the critic until its loss on real images over an epoch is below `LEARNED`.
+
+    How long that takes differs from set to set, and by chance: small marks among much that is
+    sharp take three times as long as dark spots. Generators that begin before close their
+    masks.
+
+    Args:
+        folder: of this training, see `fit`; one that was stopped goes on.
+        gan: its critic is trained.
+        batch: see `fit`.
+        schedule: of which the epochs are not used.
+        epochs: at least so many; at most `LONGEST` times as many.
+    """
+    critic = CriticAlone(gan)
+    critic.compile(keras.optimizers.Adam(WARMUP_RATE, beta_1=0.5), jit_compile=xla())
+    fit(folder, critic, batch, replace(schedule, epochs=epochs))  # mends the log, if need be
+    done = max(epochs, len(_losses(folder)))
+    while _losses(folder)[-1] >= LEARNED:
+        if done >= LONGEST * epochs:
+            print(
+                f"\nwarning after {done} epochs: the critic hardly tells defective from "
+                "defect-free images; look whether they are sorted, or add more of them"
+            )
+            return
+        done += 1
+        fit(folder, critic, batch, replace(schedule, epochs=done))
+
+
+def _losses(folder):
+    rows = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
+    return [row.get("critic_loss", math.inf) for row in rows]
