@@ -55,9 +55,10 @@ def train_defectgan(config, folder, surfaces, training):
         config.bag,
     )
     monitor = CleaningMonitor(surfaces, config.view, folder / "samples", config.calibration)
+    done = 0
     if config.critic_epochs:
-        warm_up(folder / "critic", gan, batch, schedule, config.critic_epochs)
-    fit(folder / "defectgan", gan, batch, schedule, [monitor])
+        done = warm_up(folder / "critic", gan, batch, schedule, config)
+    fit(folder / "defectgan", gan, lambda step: batch(step + done), schedule, [monitor])
     return gan
 
 

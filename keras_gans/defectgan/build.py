@@ -25,15 +25,21 @@ def build_defectgan(config: Config, steps: int) -> DefectGAN | AttentionGAN:
     """
     keras.utils.set_random_seed(config.seed)
     gan = (_attention if config.design == "attention" else _paper)(config)
-    warmup = config.critic_warmup
-    g_rate = TwoPhases(config.learning_rate, steps - warmup)
-    d_rate = TwoPhases(config.critic_rate, steps - warmup, warmup, WARMUP_RATE)
+    compile_defectgan(gan, config, steps - config.critic_warmup, config.critic_warmup)
+    return gan
+
+
+def compile_defectgan(
+    gan: DefectGAN | AttentionGAN, config: Config, steps: int, warmup: int
+) -> None:
+    """Gives networks new optimizers, for so many steps of the critics alone and of all."""
+    g_rate = TwoPhases(config.learning_rate, steps)
+    d_rate = TwoPhases(config.critic_rate, steps, warmup, WARMUP_RATE)
     gan.compile(
         keras.optimizers.Adam(g_rate, beta_1=0.5),
         keras.optimizers.Adam(d_rate, beta_1=0.5),
         jit_compile=xla(),
     )
-    return gan
 
 
 def _paper(config):

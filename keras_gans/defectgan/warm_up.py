@@ -6,13 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from keras_gans.training.device import xla
-
-import keras
 import tensorflow as tf
 
 from keras_gans.defectgan.attention import AttentionGAN
-from keras_gans.defectgan.config import WARMUP_RATE
+from keras_gans.defectgan.build import compile_defectgan
+from keras_gans.defectgan.config import Config
 from keras_gans.training.fit import fit
 from keras_gans.training.model import StepModel
 from keras_gans.training.schedule import Schedule
@@ -32,19 +30,19 @@ class CriticAlone(StepModel):
 
     @property
     def trained(self):
-        return {"g_optimizer": [self.network]}
+        return {"d_optimizer": [self.network]}
 
     def step(self, batch, training):
         with tf.GradientTape() as tape:
             loss = self.real_loss(*batch[:2])
         if training:
-            self.minimize("g_optimizer", loss, tape)
+            self.minimize("d_optimizer", loss, tape)
         return (loss,)
 
 
 def warm_up(
-    folder: Path, gan: AttentionGAN, batch: Callable, schedule: Schedule, epochs: int
-) -> None:
+    folder: Path, gan: AttentionGAN, batch: Callable, schedule: Schedule, config: Config
+) -> int:
     """Trains the critic until its loss on real images over an epoch is below `LEARNED`.
 
     How long that takes differs from set to set, and by chance: small marks among much that is
@@ -53,24 +51,34 @@ def warm_up(
 
     Args:
         folder: of this training, see `fit`; one that was stopped goes on.
-        gan: its critic is trained.
+        gan: its critic is trained. It is compiled anew: its critic's optimizer goes on, at the
+            rate of the steps that follow.
         batch: see `fit`.
-        schedule: of which the epochs are not used.
-        epochs: at least so many; at most `LONGEST` times as many.
+        schedule: of what follows; these epochs are as long.
+        config: complete settings, with the least number of epochs; `LONGEST` times as many are
+            the most.
+
+    Returns:
+        steps that were done.
     """
-    critic = CriticAlone(gan)
-    critic.compile(keras.optimizers.Adam(WARMUP_RATE, beta_1=0.5), jit_compile=xla())
+    critic, epochs, steps = CriticAlone(gan), config.critic_epochs, schedule.steps
+    compile_defectgan(gan, config, steps, LONGEST * epochs * schedule.steps_per_epoch)
+    critic.compile(None, gan.d_optimizer, jit_compile=gan.jit_compile)
     fit(folder, critic, batch, replace(schedule, epochs=epochs))  # mends the log, if need be
     done = max(epochs, len(_losses(folder)))
-    while _losses(folder)[-1] >= LEARNED:
-        if done >= LONGEST * epochs:
-            print(
-                f"\nwarning after {done} epochs: the critic hardly tells defective from "
-                "defect-free images; look whether they are sorted, or add more of them"
-            )
-            return
+    while _losses(folder)[-1] >= LEARNED and done < LONGEST * epochs:
         done += 1
         fit(folder, critic, batch, replace(schedule, epochs=done))
+    if _losses(folder)[-1] >= LEARNED:
+        print(
+            f"\nwarning after {done} epochs: the critic hardly tells defective from "
+            "defect-free images; look whether they are sorted, or add more of them"
+        )
+    done *= schedule.steps_per_epoch
+    compile_defectgan(gan, config, steps, done)
+    for new, old in zip(gan.d_optimizer.variables, critic.d_optimizer.variables, strict=True):
+        new.assign(old)
+    return done
 
 
 def _losses(folder):

@@ -12,10 +12,15 @@ from keras_gans.defectgan.attention import (
     build_attention_generator,
     build_pooled_discriminator,
 )
+from keras_gans.defectgan.config import Config
 from keras_gans.defectgan.warm_up import LEARNED, warm_up
 from keras_gans.training.schedule import Schedule
 
 SCHEDULE = Schedule(2, 4, 100)
+
+
+def settings(epochs):
+    return Config(design="attention", critic_epochs=epochs, critic_learning_rate=1e-4)
 
 
 def small_gan():
@@ -46,23 +51,28 @@ def losses(folder):
 def test_goes_on_until_the_critic_tells_them_apart(tmp_path):
     gan = small_gan()
     before = gan.clean_critic.get_weights(), gan.cleaner.get_weights()
-    warm_up(tmp_path / "critic", gan, batches(0.8), SCHEDULE, 20)
+    steps = warm_up(tmp_path / "critic", gan, batches(0.8), SCHEDULE, settings(20))
     found = losses(tmp_path / "critic")
     assert 20 <= len(found) < 100 and found[-1] < LEARNED < found[0]
     assert all(loss >= LEARNED for loss in found[19:-1])
     assert not np.array_equal(gan.clean_critic.get_weights()[0], before[0][0])
     for now, then in zip(gan.cleaner.get_weights(), before[1]):
         np.testing.assert_array_equal(now, then)
-    assert int(gan.d_optimizer.iterations) == int(gan.g_optimizer.iterations) == 0
+    assert int(gan.d_optimizer.iterations) == steps == 4 * len(found)
+    assert int(gan.g_optimizer.iterations) == 0
+    assert float(gan.d_optimizer.learning_rate) == pytest.approx(1e-4)  # no longer WARMUP_RATE
+    assert max(np.abs(moment).max() for moment in gan.d_optimizer.variables[2:]) > 0
 
 
 def test_gives_up_with_a_warning_and_goes_on_from_there(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(module, "LONGEST", 2)
     gan, again = small_gan(), small_gan()
-    warm_up(tmp_path / "critic", gan, batches(0), SCHEDULE, 2)  # nothing to be learned
+    warm_up(
+        tmp_path / "critic", gan, batches(0), SCHEDULE, settings(2)
+    )  # nothing to be learned
     assert "warning after 4 epochs: the critic hardly tells" in capsys.readouterr().out
     assert len(losses(tmp_path / "critic")) == 4
-    warm_up(tmp_path / "critic", again, batches(0), SCHEDULE, 2)
+    warm_up(tmp_path / "critic", again, batches(0), SCHEDULE, settings(2))
     assert len(losses(tmp_path / "critic")) == 4
     for one, other in zip(gan.clean_critic.get_weights(), again.clean_critic.get_weights()):
         np.testing.assert_array_equal(one, other)
@@ -72,11 +82,11 @@ def test_a_run_that_was_stopped_ends_like_another(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "LEARNED", 0.0)
     monkeypatch.setattr(module, "LONGEST", 3)
     whole, stopped, resumed = (small_gan() for _ in range(3))
-    warm_up(tmp_path / "whole" / "critic", whole, batches(0.5), SCHEDULE, 1)
+    warm_up(tmp_path / "whole" / "critic", whole, batches(0.5), SCHEDULE, settings(1))
     monkeypatch.setattr(module, "LONGEST", 2)
-    warm_up(tmp_path / "other" / "critic", stopped, batches(0.5), SCHEDULE, 1)
+    warm_up(tmp_path / "other" / "critic", stopped, batches(0.5), SCHEDULE, settings(1))
     monkeypatch.setattr(module, "LONGEST", 3)
-    warm_up(tmp_path / "other" / "critic", resumed, batches(0.5), SCHEDULE, 1)
+    warm_up(tmp_path / "other" / "critic", resumed, batches(0.5), SCHEDULE, settings(1))
     assert losses(tmp_path / "whole" / "critic") == pytest.approx(
         losses(tmp_path / "other" / "critic"), rel=1e-5
     )
