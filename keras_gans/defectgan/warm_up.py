@@ -24,19 +24,19 @@ class CriticAlone(StepModel):
 
     METRICS = ("critic_loss",)
 
-    def __init__(self, gan: AttentionGAN):
-        super().__init__()
-        self.network, self.real_loss = gan.clean_critic, gan.real_loss
+    def __init__(self, gan: AttentionGAN, **kwargs):
+        super().__init__(**kwargs)
+        self.gan = gan
 
     @property
     def trained(self):
-        return {"d_optimizer": [self.network]}
+        return {"g_optimizer": [self.gan.clean_critic]}
 
     def step(self, batch, training):
         with tf.GradientTape() as tape:
-            loss = self.real_loss(*batch[:2])
+            loss = self.gan.real_loss(*batch[:2])
         if training:
-            self.minimize("d_optimizer", loss, tape)
+            self.minimize("g_optimizer", loss, tape)
         return (loss,)
 
 
@@ -63,7 +63,7 @@ def warm_up(
     """
     critic, epochs, steps = CriticAlone(gan), config.critic_epochs, schedule.steps
     compile_defectgan(gan, config, steps, LONGEST * epochs * schedule.steps_per_epoch)
-    critic.compile(None, gan.d_optimizer, jit_compile=gan.jit_compile)
+    critic.compile(gan.d_optimizer, jit_compile=gan.jit_compile)
     fit(folder, critic, batch, replace(schedule, epochs=epochs))  # mends the log, if need be
     done = max(epochs, len(_losses(folder)))
     while _losses(folder)[-1] >= LEARNED and done < LONGEST * epochs:
@@ -76,7 +76,7 @@ def warm_up(
         )
     done *= schedule.steps_per_epoch
     compile_defectgan(gan, config, steps, done)
-    for new, old in zip(gan.d_optimizer.variables, critic.d_optimizer.variables, strict=True):
+    for new, old in zip(gan.d_optimizer.variables, critic.g_optimizer.variables, strict=True):
         new.assign(old)
     return done
 

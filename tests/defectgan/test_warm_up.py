@@ -13,7 +13,7 @@ from keras_gans.defectgan.attention import (
     build_pooled_discriminator,
 )
 from keras_gans.defectgan.config import Config
-from keras_gans.defectgan.warm_up import LEARNED, warm_up
+from keras_gans.defectgan.warm_up import LEARNED, CriticAlone, warm_up
 from keras_gans.training.schedule import Schedule
 
 SCHEDULE = Schedule(2, 4, 100)
@@ -102,3 +102,15 @@ def test_a_critic_that_guesses_is_above_the_limit():
     ng, p = batches(0.5)(tf.constant(0, tf.int64))
     loss = float(gan.real_loss(ng, p))
     assert loss == pytest.approx(2 * math.log(2)) and loss > LEARNED
+
+
+def test_a_copy_for_another_replica_learns_the_same():
+    critic = CriticAlone(small_gan())
+    critic.compile(critic.gan.d_optimizer)
+    copy = CriticAlone.from_config(critic.get_config())
+    copy.compile_from_config(critic.get_compile_config())
+    batch = batches(0.5)(tf.constant(0, tf.int64))
+    figures = [float(each.train_step(batch)["critic_loss"]) for each in (critic, copy)]
+    assert figures[0] == pytest.approx(figures[1], rel=1e-6)
+    for one, other in zip(critic.gan.clean_critic.weights, copy.gan.clean_critic.weights):
+        np.testing.assert_allclose(one, other, atol=1e-6)
