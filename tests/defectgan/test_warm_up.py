@@ -14,6 +14,7 @@ from keras_gans.defectgan.attention import (
 )
 from keras_gans.defectgan.config import Config
 from keras_gans.defectgan.warm_up import LEARNED, CriticAlone, warm_up
+from keras_gans.training.distribute import state_of
 from keras_gans.training.schedule import Schedule
 
 SCHEDULE = Schedule(2, 4, 100)
@@ -109,6 +110,8 @@ def test_a_copy_for_another_replica_learns_the_same():
     critic.compile(critic.gan.d_optimizer)
     copy = CriticAlone.from_config(critic.get_config())
     copy.compile_from_config(critic.get_compile_config())
+    for ours, theirs in zip(state_of(copy), state_of(critic), strict=True):
+        ours.assign(theirs)
     batch = batches(0.5)(tf.constant(0, tf.int64))
     figures = [float(each.train_step(batch)["critic_loss"]) for each in (critic, copy)]
     assert figures[0] == pytest.approx(figures[1], rel=1e-6)
