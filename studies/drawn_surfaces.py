@@ -1,0 +1,189 @@
+"""Two drawn sets of surfaces, unlike those that the designs of DefectGAN were chosen on.
+
+    python -m studies.drawn_surfaces --out drawn
+    python -m studies.defectgan --data drawn/boards --design attention --rows defectgan
+
+`boards` are black and white circuit boards of 320x320 pixels with one to five tiny faults:
+gaps, bridges, notches, spurs, holes and islands. `roads` are grainy grey surfaces of 320x480
+pixels with one or two cracks. Each has 120 defective and 120 other images to train on, 40 and
+40 to test, and masks; every picture is a function of its part and number.
+"""
+
+from keras_gans.program import command_line, report_input_errors
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class DrawnConfig:
+    """Draws both sets."""
+
+    out: Path
+    """Their folder."""
+
+    def preset(self) -> dict:
+        """No other defaults."""
+        return {}
+
+    def check(self) -> None:
+        """The folder is checked when it is written."""
+
+
+if __name__ == "__main__":  # before what takes seconds is imported
+    config = command_line(DrawnConfig)
+
+import numpy as np
+from PIL import Image, ImageDraw
+from scipy import ndimage
+
+from keras_gans.data.write import write_png
+
+PARTS = {"train": 120, "test": 40}
+BOARD, FINER = 320, 2  # pixels; boards are drawn so many times larger
+ROAD = 320, 480
+RIM = 12  # pixels of a board without faults
+# faults: chance to lie where, by the distance to the nearest edge: in copper or beside it
+FAULTS = {
+    "gap": (True, 3, 5, (5, 7)),
+    "bridge": (False, 4, 8, (7, 10)),
+    "notch": (True, 1, 1, (2, 3.5)),
+    "spur": (False, 1, 1, (2, 3.5)),
+    "hole": (True, 4, np.inf, (1.5, 2.5)),
+    "island": (False, 6, np.inf, (2, 4)),
+}
+
+
+def draw_board(rng: np.random.Generator) -> np.ndarray:
+    """A board without faults: bool (BOARD, BOARD), where there is copper."""
+    image = Image.new("L", (BOARD * FINER, BOARD * FINER), 0)
+    draw = ImageDraw.Draw(image)
+    pitch = int(rng.integers(22, 34))
+    across = rng.random() < 0.5
+    for place in np.arange(rng.integers(8, 20), BOARD - 8, pitch):
+        width = int(rng.integers(6, 11))
+        trace = [(x * FINER, y * FINER) for x, y in _trace(rng, place)]
+        trace = trace if across else [(y, x) for x, y in trace]
+        if rng.random() >= 0.85:
+            continue
+        draw.line(trace, fill=255, width=width * FINER, joint="curve")
+        for _ in range(rng.integers(0, 4)):
+            x, y = trace[rng.integers(0, len(trace))]
+            radius = rng.integers(7, 11) * FINER
+            draw.ellipse([x - radius, y - radius, x + radius, y + radius], fill=255)
+            if rng.random() < 0.6:
+                radius = radius // 3
+                draw.ellipse([x - radius, y - radius, x + radius, y + radius], fill=0)
+    for _ in range(rng.integers(0, 3)):
+        x, y = rng.integers(0, BOARD * FINER, 2)
+        width, height = rng.integers(30, 70, 2) * FINER
+        draw.rectangle([x, y, x + width, y + height], fill=255)
+    return np.asarray(image.resize((BOARD, BOARD), Image.Resampling.BILINEAR)) > 127
+
+
+def _trace(rng, place):
+    x, y = 0, place
+    yield x, y
+    while x < BOARD:
+        x += int(rng.integers(40, 140))
+        yield x, y
+        step = int(rng.choice([-1, 1]) * rng.integers(0, 5))
+        x, y = x + abs(step), y + step
+        yield x, y
+        if abs(y - place) > 6:
+            y = place + np.sign(y - place) * 6
+            yield x + 3, y
+
+
+def spoiled_board(rng: np.random.Generator, board: np.ndarray) -> np.ndarray:
+    """The board with faults, not of its outermost pixels."""
+    done = board.copy()
+    inside = np.zeros_like(board)
+    inside[RIM:-RIM, RIM:-RIM] = True
+    depths = {
+        copper: ndimage.distance_transform_edt(board == copper) for copper in (True, False)
+    }
+    y, x = np.mgrid[:BOARD, :BOARD]
+    for _ in range(rng.integers(1, 6)):
+        kind = rng.choice(list(FAULTS))
+        copper, least, most, sizes = FAULTS[kind]
+        possible = np.argwhere(inside & (depths[copper] >= least) & (depths[copper] <= most))
+        size = rng.uniform(*sizes)
+        if not len(possible):
+            continue
+        row, column = possible[rng.integers(len(possible))]
+        angle, radius = np.arctan2(y - row, x - column), np.hypot(y - row, x - column)
+        bumps = 0.25 * np.sin(2 * angle + rng.uniform(0, 6))
+        bumps += 0.2 * np.sin(3 * angle + rng.uniform(0, 6))
+        fault = radius < size * (1 + bumps)
+        if kind == "bridge":
+            length, half = rng.uniform(10, 16), rng.uniform(2, 4)
+            along = (y - row, x - column) if rng.random() < 0.5 else (x - column, y - row)
+            fault = (np.abs(along[0]) < length) & (np.abs(along[1]) < half)
+        done = done & ~fault if copper else done | fault
+    return done
+
+
+def draw_road(rng: np.random.Generator) -> np.ndarray:
+    """A road without cracks: float (ROAD), levels of grey."""
+
+    def grain(sigma):
+        noise = ndimage.gaussian_filter(rng.standard_normal(ROAD), sigma)
+        return noise / noise.std()
+
+    def specks():
+        return 108 * ndimage.gaussian_filter((rng.random(ROAD) < 0.012).astype(float), 1.1)
+
+    road = 130 + rng.normal(0, 10) + 14 * grain(0.8) + 8 * grain(2) + 6 * grain(40)
+    return road - specks() + specks()
+
+
+def cracked_road(rng: np.random.Generator, road: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The road with cracks, and their mask, bool."""
+    height, width = ROAD
+    mask = Image.new("L", (width, height), 0)
+    draw = ImageDraw.Draw(mask)
+    for _ in range(rng.integers(1, 3)):
+        x, y = rng.uniform(0, width), rng.uniform(0, height)
+        angle, thick = rng.uniform(0, 6.28), rng.uniform(1.5, 4.5)
+        for _ in range(rng.integers(30, 110)):
+            angle += rng.normal(0, 0.35)
+            to = x + 5 * np.cos(angle), y + 5 * np.sin(angle)
+            draw.line([x, y, *to], fill=255, width=max(1, round(thick + rng.normal(0, 0.7))))
+            x, y = to
+            if not (0 <= x < width and 0 <= y < height):
+                break
+    mask = np.asarray(mask) > 0
+    soft = ndimage.gaussian_filter(mask.astype(float), 0.8)
+    texture = ndimage.gaussian_filter(rng.standard_normal(ROAD), 1.5)
+    return road - soft * (rng.uniform(35, 60) + 8 * texture / texture.std()), mask
+
+
+def pictures_of(part: int, number: int):
+    """(set, kind of picture, its levels) of one number in a part."""
+    rng = np.random.default_rng([part, number])
+    yield "boards", "positive", 255 * draw_board(rng)
+    good = draw_board(rng)
+    spoiled = spoiled_board(rng, good)
+    yield "boards", "negative", 255 * spoiled
+    yield "boards", "masks", 255 * (spoiled != good)
+    yield "roads", "positive", draw_road(rng)
+    cracked, mask = cracked_road(rng, draw_road(rng))
+    yield "roads", "negative", cracked
+    yield "roads", "masks", 255 * mask
+
+
+@report_input_errors
+def main(config):
+    for part, (name, count) in enumerate(PARTS.items()):
+        for number in range(count):
+            for which, kind, levels in pictures_of(part, number):
+                initial = "p" if kind == "positive" else "n"  # a mask has the name of its image
+                file = config.out / which / name / kind / f"{initial}{number:03d}.png"
+                file.parent.mkdir(parents=True, exist_ok=True)
+                write_png(file, np.clip(levels, 0, 255).astype(np.uint8)[..., None])
+    print(f"drawn: {config.out / 'boards'} {config.out / 'roads'}")
+
+
+if __name__ == "__main__":
+    main(config)

@@ -1,0 +1,33 @@
+import numpy as np
+import pytest
+
+from keras_gans.defectgan.datasets import load_surfaces
+from studies import drawn_surfaces
+from studies.drawn_surfaces import DrawnConfig, main, pictures_of
+
+
+def test_faults_and_cracks_lie_where_the_masks_are():
+    for number in range(6):
+        pictures = {(name, kind): levels for name, kind, levels in pictures_of(0, number)}
+        board, mask = pictures["boards", "negative"], pictures["boards", "masks"] > 0
+        assert set(np.unique(board)) == {0, 255}
+        assert 0 < mask.mean() < 0.02 and not mask[:2].any()
+        road, crack = pictures["roads", "negative"], pictures["roads", "masks"] > 0
+        assert 0 < crack.mean() < 0.1
+        assert road[crack].mean() < road[~crack].mean() - 20
+
+
+def test_a_picture_is_a_function_of_its_part_and_number():
+    first, again, other = (list(pictures_of(0, number)) for number in (1, 1, 2))
+    for one, two, three in zip(first, again, other):
+        np.testing.assert_array_equal(one[2], two[2])
+        assert not np.array_equal(one[2], three[2])
+
+
+@pytest.mark.parametrize("name", ["boards", "roads"])
+def test_the_folders_are_read_as_surfaces(tmp_path, monkeypatch, capsys, name):
+    monkeypatch.setattr(drawn_surfaces, "PARTS", {"train": 3, "test": 1})
+    main(DrawnConfig(tmp_path))
+    surfaces = load_surfaces(tmp_path / name)
+    assert (len(surfaces), surfaces.train.sum(), surfaces.defective.sum()) == (8, 6, 4)
+    assert all(mask is not None for mask, bad in zip(surfaces.masks, surfaces.defective) if bad)
