@@ -14,20 +14,23 @@ from keras_gans.program import command_line, report_input_errors
 from dataclasses import dataclass
 from pathlib import Path
 
+from keras_gans.files import check_folder
+
 
 @dataclass(frozen=True)
 class DrawnConfig:
     """Draws both sets."""
 
     out: Path
-    """Their folder."""
+    """Folder for both."""
 
     def preset(self) -> dict:
         """No other defaults."""
         return {}
 
     def check(self) -> None:
-        """The folder is checked when it is written."""
+        """Finds out whether the folder can be written."""
+        check_folder(self.out)
 
 
 if __name__ == "__main__":  # before what takes seconds is imported
@@ -43,7 +46,7 @@ PARTS = {"train": 120, "test": 40}
 BOARD, FINER = 320, 2  # pixels; boards are drawn so many times larger
 ROAD = 320, 480
 RIM = 12  # pixels of a board without faults
-# faults: chance to lie where, by the distance to the nearest edge: in copper or beside it
+# whether in copper, the least and largest distance of the centre from its edge, and the size
 FAULTS = {
     "gap": (True, 3, 5, (5, 7)),
     "bridge": (False, 4, 8, (7, 10)),
