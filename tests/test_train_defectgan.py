@@ -2,14 +2,17 @@
 
 import json
 import re
+import shutil
 import sys
 
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 import train_defectgan
+from keras_gans.defectgan import warm_up
 from keras_gans.defectgan.config import Config
 from keras_gans.defectgan.detectors import Found
 from keras_gans.training.settings import command_line
@@ -90,6 +93,31 @@ def test_resume_after_sigkill_equals_the_run_never_interrupted(tmp_path, data):
     assert whole == parts
     found = [(tmp_path / name / "detections.csv").read_text() for name in ("whole", "parts")]
     assert found[0] == found[1]
+
+
+def test_attention_trains_its_critic_first_and_goes_on_from_there(tmp_path, data, monkeypatch):
+    monkeypatch.setattr(warm_up, "LONGEST", 2)
+    monkeypatch.setattr(warm_up, "LEARNED", 0.0)  # which no critic reaches
+    arguments = [
+        f"--data {data} --design attention --image-size 32 --reduce 2 --channels 1 --width 2",
+        "--critic-width 2 --critic-epochs 1 --epochs 2 --steps-per-epoch 2 --candidates 2",
+        "--flatten 4 --no-baselines --export None",
+    ]
+    run_here(train_defectgan, tmp_path, "whole", *arguments, "--run-dir whole")
+    assert "warning after 2 epochs: the critic" in (tmp_path / "whole.out").read_text()
+    assert len(rows(tmp_path / "whole" / "critic" / "metrics.jsonl")) == 2
+    reader = tf.train.load_checkpoint(str(tmp_path / "whole" / "defectgan" / "checkpoints"))
+    counted = [
+        int(reader.get_tensor(f"{name}/_iterations/.ATTRIBUTES/VARIABLE_VALUE"))
+        for name in ("g_optimizer", "d_optimizer")
+    ]
+    assert counted == [4, 8]  # the critic's four steps alone, then both
+    shutil.copytree(tmp_path / "whole", tmp_path / "parts")
+    shutil.rmtree(tmp_path / "parts" / "defectgan")
+    run_here(train_defectgan, tmp_path, "parts", *arguments, "--run-dir parts --resume")
+    equal_checkpoints(
+        *(tmp_path / name / "defectgan" / "checkpoints" for name in ("parts", "whole"))
+    )
 
 
 def test_what_a_run_shows_and_leaves(tmp_path, data, monkeypatch, capsys):
