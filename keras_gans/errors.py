@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import os
 import signal
 import sys
 import threading
@@ -44,8 +45,9 @@ def not_installed(error: ModuleNotFoundError) -> str:
 def report_input_errors(main: Callable) -> Callable:
     """Wraps a command's `main`: `InputError` becomes one line on stderr and exit code 2.
 
-    Ctrl-C ends with exit code 130, SIGTERM with 143; what a run has saved stays. Every other
-    exception keeps its traceback: it is a bug.
+    Ctrl-C ends with exit code 130, SIGTERM with 143; what a run has saved stays. Where nobody
+    reads stdout any more, as after `| head`, it ends in silence with 141, as SIGPIPE would end
+    it. Every other exception keeps its traceback: it is a bug.
     """
 
     @functools.wraps(main)
@@ -56,7 +58,13 @@ def report_input_errors(main: Callable) -> Callable:
             with contextlib.suppress(AttributeError, ValueError):  # replaced by another
                 stream.reconfigure(errors="backslashreplace")  # a name never ends a command
         try:
-            return main(*args, **kwargs)
+            result = main(*args, **kwargs)
+            sys.stdout.flush()
+            return result
+        except BrokenPipeError:
+            # what Python still holds back would fail once more at its end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(141)
         except InputError as error:
             end, code = f"error: {printable(error)}", 2
         except ModuleNotFoundError as error:

@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -9,6 +12,7 @@ from keras_gans.commands.results import check_targets, in_parallel
 from keras_gans.errors import InputError
 
 A, B = Path("in/a.png"), Path("in/b.png")
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_targets_of_their_own_pass():
@@ -61,3 +65,15 @@ def test_the_first_error_ends_the_work():
     with pytest.raises(InputError, match="no"):
         list(in_parallel(work, list(range(1000)), [1] * 1000))
     assert len(seen) < 100
+
+
+@pytest.mark.parametrize("command", [["-m", "keras_gans"], ["train_dscnn.py"]])
+def test_nobody_reads_any_more(command):
+    reading, writing = os.pipe()
+    os.close(reading)  # as `| head` does
+    done = subprocess.run(
+        [sys.executable, *command, "--help"],
+        stdout=writing, stderr=subprocess.PIPE, text=True, cwd=ROOT,
+    )  # fmt: skip
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")
