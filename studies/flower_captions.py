@@ -191,11 +191,14 @@ def main(config):
     if not rows:
         raise InputError(f"{config.data}: no images; expected: {expected}")
     images = read_squares([path for path, *_ in rows.values()], config.image_size)
+    config.out.mkdir(parents=True)
+    for name, image in zip(rows, images, strict=True):
+        Image.fromarray(image).save(config.out / name, quality=92)
+    # of what will be read: k-means ends elsewhere where a picture differs by a few levels
+    images = read_squares([config.out / name for name in rows], config.image_size)
     colours = list(in_threads(flower_colours, images, "clustering"))
     rng = np.random.default_rng(config.seed)
-    config.out.mkdir(parents=True)
-    for name, image, words in zip(rows, images, colours, strict=True):
-        Image.fromarray(image).save(config.out / name, quality=92)
+    for name, words in zip(rows, colours, strict=True):
         text = "\n".join(sentences(rows[name][-1], *words, rng))
         (config.out / name).with_suffix(".txt").write_text(f"{text}\n")
     parts = [(name, *known) for name, (_, *known) in rows.items()]

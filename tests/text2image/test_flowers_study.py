@@ -78,6 +78,12 @@ def captioned(tmp_path, monkeypatch, capsys):
     return tmp_path / "made"
 
 
+def test_the_words_are_those_of_the_pictures_that_are_read(captioned):
+    for row in pd.read_csv(captioned / "index.csv", keep_default_na=False).itertuples():
+        with Image.open(captioned / row.image) as image:
+            assert flower_colours(np.asarray(image)) == (row.petals, row.centre)
+
+
 def test_the_folder_is_one_to_train_on(captioned):
     images = load_captioned_images(captioned, 32)
     assert np.bincount(images.split == "train").tolist() == [4, 8]
