@@ -34,7 +34,7 @@ from tests.runs import (
 
 SMALL = (
     "--image-size 16 --width 2 --latent 3 --attention --students 2 --batch-size 4 --steps 6 "
-    "--every 2 --count 12 --score-images 6 --classifier-epochs 1"
+    "--every 2 --count 12 --score-images 6 --classifier-epochs 1 --no-eyes"
 )
 FULL = (
     "--base acgan --no-single --average 0.9 --augment color cutout --mirror --hold-out 0.34 "
