@@ -10,6 +10,7 @@ kind is the folder's name, the words for colours are those of clusters in CIELAB
 
 from keras_gans.program import command_line, report_input_errors
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -174,6 +175,13 @@ def sentences(kind: str, petals: str, centre: str, rng: np.random.Generator) -> 
     return draw(BOTH, 3) + draw(ONE, SENTENCES - 3)
 
 
+def as_jpeg(image: np.ndarray) -> bytes:
+    """A picture, uint8 (S, S, 3), as a file."""
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "JPEG", quality=92)
+    return file.getvalue()
+
+
 @report_input_errors
 def main(config):
     expected = "train/KIND/ and test/KIND/"
@@ -190,15 +198,15 @@ def main(config):
                 rows[name] = path, part, kind
     if not rows:
         raise InputError(f"{config.data}: no images; expected: {expected}")
-    images = read_squares([path for path, *_ in rows.values()], config.image_size)
-    config.out.mkdir(parents=True)
-    for name, image in zip(rows, images, strict=True):
-        Image.fromarray(image).save(config.out / name, quality=92)
+    squares = read_squares([path for path, *_ in rows.values()], config.image_size)
+    files = [as_jpeg(square) for square in squares]
     # of what will be read: k-means ends elsewhere where a picture differs by a few levels
-    images = read_squares([config.out / name for name in rows], config.image_size)
+    images = [np.asarray(Image.open(io.BytesIO(file))) for file in files]
     colours = list(in_threads(flower_colours, images, "clustering"))
     rng = np.random.default_rng(config.seed)
-    for name, words in zip(rows, colours, strict=True):
+    config.out.mkdir(parents=True)
+    for name, file, words in zip(rows, files, colours, strict=True):
+        (config.out / name).write_bytes(file)
         text = "\n".join(sentences(rows[name][-1], *words, rng))
         (config.out / name).with_suffix(".txt").write_text(f"{text}\n")
     parts = [(name, *known) for name, (_, *known) in rows.items()]

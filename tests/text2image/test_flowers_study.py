@@ -63,25 +63,31 @@ def test_sentences_say_what_is_known_in_many_ways():
         assert all((known[0] in text) and "centre" not in text for text in texts)
 
 
-@pytest.fixture
-def captioned(tmp_path, monkeypatch, capsys):
+def caption_flowers(folder):
     """What the script makes of a few flowers: 8 to train and 4 to test on, of two kinds."""
     for part, numbers in (("train", range(4)), ("test", range(4, 6))):
         for kind, colours in (("roses", ("red",)), ("daisy", ("white", "yellow"))):
-            (tmp_path / "photos" / part / kind).mkdir(parents=True)
+            (folder / "photos" / part / kind).mkdir(parents=True)
             for number in numbers:
                 image = Image.fromarray(flower(*colours, size=48, shift=number))
-                image.save(tmp_path / "photos" / part / kind / f"{number}.png")
-    config = CaptionConfig(tmp_path / "photos", tmp_path / "made", image_size=32)
-    flower_captions.main(config)
+                image.save(folder / "photos" / part / kind / f"{number}.png")
+    flower_captions.main(CaptionConfig(folder / "photos", folder / "made", image_size=32))
+    return folder / "made"
+
+
+@pytest.fixture
+def captioned(tmp_path, capsys):
+    made = caption_flowers(tmp_path)
     assert "12 photographs with sentences" in capsys.readouterr().out
-    return tmp_path / "made"
+    return made
 
 
-def test_the_words_are_those_of_the_pictures_that_are_read(captioned):
-    for row in pd.read_csv(captioned / "index.csv", keep_default_na=False).itertuples():
-        with Image.open(captioned / row.image) as image:
-            assert flower_colours(np.asarray(image)) == (row.petals, row.centre)
+def test_the_words_are_those_of_the_pictures_that_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(flower_captions, "flower_colours", lambda image: (str(image.sum()), ""))
+    made = caption_flowers(tmp_path)
+    for row in pd.read_csv(made / "index.csv").itertuples():
+        with Image.open(made / row.image) as image:
+            assert row.petals == np.asarray(image).sum()
 
 
 def test_the_folder_is_one_to_train_on(captioned):
