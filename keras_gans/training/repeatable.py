@@ -23,6 +23,6 @@ def make_repeatable() -> None:
 
 def added_in_order(inputs: list[tf.Tensor], name: str | None = None) -> tf.Tensor:
     """`AddN`, but of numbers the sum from left to right."""
-    if not inputs[0].dtype.is_floating:  # lists of tensors, in the gradients of loops
+    if not inputs[0].dtype.is_floating:  # lists of tensors, as loops have them
         return _add_n(inputs, name=name)
     return functools.reduce(tf.add, inputs)
