@@ -18,6 +18,7 @@ from keras_gans.text2image.config import (
     BUILT_IN,
     PHOTOGRAPHS,
     REDUCED,
+    REDUCED_PHOTOGRAPHS,
     Config,
     StudyConfig,
 )
@@ -331,7 +332,7 @@ def test_a_cluster_is_chosen_once(folder, script, stopped, tmp_path, monkeypatch
         ("--data small --model gnn --blurred", "--blurred is for a discriminator"),
         ("--data small --model gnn --condition noise", "--condition noise has no image"),
         ("--data small --tag red --cluster 0 --components 7", "7 clusters of 6 images"),
-        ("--data small --photographs --reduced", "--photographs needs --data, and is"),
+        ("--photographs", "--photographs needs --data, the folder of a data set"),
         (
             "--data small --matching --blurred",
             "--matching has fakes and real images of its own",
@@ -382,7 +383,7 @@ def test_the_defaults_are_the_reports():
 def test_what_is_given_goes_before_the_presets(script):
     presets = (
         (REDUCED, "--data small --reduced"), (PHOTOGRAPHS, "--data small --photographs"),
-        (BUILT_IN, ""),
+        (REDUCED_PHOTOGRAPHS, "--data small --photographs --reduced"), (BUILT_IN, ""),
     )  # fmt: skip
     for preset, arguments in presets:
         config = script.settings(arguments)
