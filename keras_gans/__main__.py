@@ -14,6 +14,7 @@ from tyro.conf import Positional, arg
 
 from keras_gans.commands import batch
 from keras_gans.commands.models import Backend
+from keras_gans.errors import InputError
 
 app = tyro.extras.SubcommandApp()
 
@@ -85,7 +86,7 @@ def detect(
     min_area: int = 1,
     fail_on_defect: bool = False,
     good: Path | None = None,
-    false_alarms: float = 0.05,
+    false_alarms: float | None = None,
     watch: bool = False,
     as_json: Annotated[bool, arg(name="json")] = False,
     backend: Backend = "litert",
@@ -116,7 +117,7 @@ def detect(
         fail_on_defect: Exit with code 1 if any image has a defect.
         good: Folder of images without defects that the model was not trained on. From their
             scores follows from which score on an image has a defect.
-        false_alarms: The share of such images that may be flagged.
+        false_alarms: The share of such images that may be flagged, 0.05 where none is given.
         watch: Watch one folder.
         as_json: Print a JSON list instead of the table.
         backend: "litert" needs no TensorFlow; a model without .tflite files runs on TensorFlow.
@@ -124,8 +125,13 @@ def detect(
     from keras_gans.commands.detect import Detector, detect_files, with_false_alarms
     from keras_gans.commands.false_alarms import FalseAlarms
 
-    wanted = FalseAlarms(good, false_alarms) if good else None
+    if false_alarms is not None and not good:
+        raise InputError("--false-alarms is for --good: give a folder of good images")
+    share = 0.05 if false_alarms is None else false_alarms
+    wanted = FalseAlarms(good, share) if good else None
     if watch:
+        if fail_on_defect or as_json:
+            raise InputError("--watch goes on and lists: leave out --fail-on-defect and --json")
         from keras_gans.commands.watch import watch as watch_folder
 
         detector = Detector.find(model, backend)

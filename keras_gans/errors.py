@@ -1,12 +1,14 @@
 """Errors that a user can mend, shown as one line instead of a traceback."""
 
 import contextlib
+import errno
 import functools
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable
+from typing import TextIO
 
 TRAINING = 'pip install "keras_gans[train]"'
 
@@ -54,17 +56,24 @@ def report_input_errors(main: Callable) -> Callable:
     def wrapper(*args, **kwargs):
         main_thread = threading.current_thread() is threading.main_thread()
         before = signal.signal(signal.SIGTERM, _terminate) if main_thread else None
-        for stream in (sys.stdout, sys.stderr):
+        for name in ("stdout", "stderr"):
+            if getattr(sys, name) is None:  # closed: or the next file would get its number
+                setattr(sys, name, open(os.devnull, "w"))
             with contextlib.suppress(AttributeError, ValueError):  # replaced by another
-                stream.reconfigure(errors="backslashreplace")  # a name never ends a command
+                getattr(sys, name).reconfigure(errors="backslashreplace")  # for odd names
         try:
+            check_working_folder()
             result = main(*args, **kwargs)
             sys.stdout.flush()
             return result
         except BrokenPipeError:
-            # what Python still holds back would fail once more at its end
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            drop(sys.stdout)
             sys.exit(141)
+        except OSError as error:  # of a file it would be an `InputError`
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            drop(sys.stdout)
+            end, code = f"error: {error.strerror}: make room, or write elsewhere", 2
         except InputError as error:
             end, code = f"error: {printable(error)}", 2
         except ModuleNotFoundError as error:
@@ -78,7 +87,21 @@ def report_input_errors(main: Callable) -> Callable:
         finally:
             if main_thread:
                 signal.signal(signal.SIGTERM, before)
-        print(f"keras_gans: {end}", file=sys.stderr)
+        with contextlib.suppress(OSError):  # nobody can be told
+            print(f"keras_gans: {end}", file=sys.stderr, flush=True)
         sys.exit(code)
 
     return wrapper
+
+
+def check_working_folder() -> None:
+    """Finds out whether the working folder is still there (raises `InputError`)."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise InputError("the working folder is gone: go to another one") from None
+
+
+def drop(stream: TextIO) -> None:
+    """What Python still holds back for a stream goes nowhere, or would fail at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

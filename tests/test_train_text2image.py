@@ -391,6 +391,8 @@ def test_what_is_given_goes_before_the_presets(script):
         config = script.settings(arguments, "--width 5 --euclidean penalty --epochs 7")
         assert (config.width, config.euclidean, config.epochs) == (5, "penalty", 7)
         assert config.batch_size == preset["batch_size"]
+        config = script.settings(arguments, "--vectors three.txt")  # which nothing trains
+        assert (config.skip_gram, config.vector_size) == (False, 400)
 
 
 def test_an_epoch_shows_every_caption_once():

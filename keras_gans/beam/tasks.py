@@ -150,7 +150,8 @@ class Detection(Task):
     def of(cls, model=None, min_area: int = 1) -> "Detection":
         """Finds the model (raises `InputError`)."""
         found = Packed.of(detect.Detector.find(model))
-        return cls({"": found}, detect.checked_area(min_area))
+        detect.check_area(min_area)
+        return cls({"": found}, min_area)
 
     def load(self) -> Work:
         detector = self.models[""].load("signature")

@@ -6,13 +6,12 @@ VERSION/assets.extra/model.json tells the `classes`.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from rich.console import Console
 
 from keras_gans.commands import models, results
@@ -98,22 +97,25 @@ class Classifier:
         scaled = square[None].astype(np.float32) / np.float32(127.5) - 1
         return network(images=scaled)["probabilities"]
 
-    def __call__(self, images: np.ndarray | Sequence) -> tuple[list[str], np.ndarray]:
+    def __call__(self, images: np.ndarray | Iterable) -> tuple[list[str], np.ndarray]:
         """Tells what is on images.
 
         Args:
-            images: uint8 (N, H, W, 3), sRGB; or a list of pictures, see `given_levels`.
+            images: pictures, see `given_levels`: a list, an array (N, H, W, 3), or one.
 
         Returns:
             (labels, probabilities): the likeliest class of each image; float32 (N, K), in the
             order of `classes`.
+
+        Raises:
+            InputError: no images, or what is no picture.
         """
-        if not (isinstance(images, np.ndarray) and images.ndim == 4):
-            images = [images] if isinstance(images, Image.Image | np.ndarray) else images
-            each = [self.signature(images=given_levels(image)[None]) for image in images]
-            probabilities = np.concatenate([made["probabilities"] for made in each])
-        else:
-            probabilities = self.signature(images=images)["probabilities"]
+        one = getattr(images, "ndim", 4) < 4 or not isinstance(images, Iterable)
+        levels = [given_levels(image) for image in ([images] if one else images)]
+        if not levels:
+            raise InputError("no images: give one or more")
+        each = [self.signature(images=image[None])["probabilities"] for image in levels]
+        probabilities = np.concatenate(each)
         return [self.classes[k] for k in probabilities.argmax(axis=1)], probabilities
 
 

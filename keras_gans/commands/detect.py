@@ -126,6 +126,7 @@ class Detector:
         Returns:
             (score, mask, boxes): float, grey levels; bool (H, W); see `keep_large`.
         """
+        check_area(min_area)
         image = image if isinstance(image, Pixels) else given_levels(image, self.channels)
         height, width = image.shape[:2]
         pixels = self.calibration.score_pixels if self.calibration else 1
@@ -230,7 +231,7 @@ def detect_files(
         InputError: an image, the model or the output folder cannot be used.
     """
     out = Path(out)
-    checked_area(min_area)
+    check_area(min_area)
     paths = list_images(paths, SUFFIXES)
     targets = output_paths(paths, out)
     threads = 0 if len(paths) == 1 else 1  # of one image; several go at a time
@@ -279,11 +280,10 @@ def with_false_alarms(detector: Detector, wanted: FalseAlarms) -> Detector:
     return replace(detector, limit=max(limit, least))
 
 
-def checked_area(min_area: int) -> int:
-    """1 or more (raises `InputError`)."""
-    if min_area < 1:
+def check_area(min_area: int) -> None:
+    """It is 1 or more (raises `InputError`)."""
+    if not min_area >= 1:
         raise InputError(f"--min-area must be at least 1 pixel. Received: {min_area}")
-    return min_area
 
 
 def open_image(path: Path, channels: int) -> Pixels:

@@ -9,7 +9,7 @@ import contextlib
 import importlib.util
 import sys
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -104,10 +104,20 @@ class Drawer:
         )
 
     def __call__(self, sentences: str | Sequence[str]) -> np.ndarray:
-        """Draws one sentence, uint8 (S, S, 3), or several, uint8 (N, S, S, 3)."""
-        if isinstance(sentences, str):
-            return self.words([sentences])["images"][0]
-        return self.words(sentences)["images"]
+        """Draws one sentence, uint8 (S, S, 3), or several, uint8 (N, S, S, 3).
+
+        Raises:
+            InputError: no sentence, or one of which no word is known.
+        """
+        one = not isinstance(sentences, Iterable) or isinstance(sentences, str)
+        sentences = [sentences] if one else list(sentences)
+        if not sentences or not all(isinstance(each, str) for each in sentences):
+            raise InputError(f"sentences are expected, as str. Received: {sentences!r:.60}")
+        drawn = self.words(sentences)
+        for place, known in zip(sentences, drawn["known"]):
+            if not known.any():
+                raise InputError(f"{place!r:.60}: the model knows none of these words")
+        return drawn["images"][0] if one else drawn["images"]
 
     def words(self, sentences: Sequence[str]) -> dict[str, np.ndarray]:
         """Draws sentences word by word.

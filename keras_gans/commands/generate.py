@@ -9,6 +9,7 @@ import os
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -196,13 +197,16 @@ def generate(
                 progress.advance(task)
     write_png(out / GRID, grid(shown, columns=int(np.ceil(np.sqrt(len(shown))))))
     height, width = image.shape[:2]
-    print(f"{count} images of {width} x {height}, seed {seed}, and {GRID} in {printable(out)}")
+    print(
+        f"{count} image{'s' * (count > 1)} of {width} x {height}, seed {seed}, and {GRID} in "
+        f"{printable(out)}"
+    )
     return out / GRID
 
 
 def _check(name, value, low, high):
-    if not low <= value <= high:
-        raise InputError(f"{name} must be from {low} to {high}. Received: {value}")
+    if not isinstance(value, Integral) or not low <= value <= high:
+        raise InputError(f"{name} must be whole, from {low} to {high}. Received: {value!r}")
 
 
 def _check_free(out, count):

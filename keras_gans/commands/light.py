@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Real
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -26,8 +27,9 @@ Strength = float | Literal["auto"]
 
 def checked_strength(wished: Strength) -> Strength:
     """ "auto", or 0 to 1 (raises `InputError`)."""
-    if wished != "auto" and not 0 <= wished <= 1:
-        raise InputError(f"strength must be auto, or from 0 to 1. Received: {wished}")
+    number = isinstance(wished, Real) and 0 <= wished <= 1
+    if not (number or isinstance(wished, str) and wished == "auto"):
+        raise InputError(f"strength must be auto, or from 0 to 1. Received: {wished!r}")
     return wished
 
 
@@ -140,6 +142,8 @@ class WhiteBalance:
                 f"a photo is at least {self.patch_size}x{self.patch_size} pixels. "
                 f"Received: {photo.shape[1]} x {photo.shape[0]}"
             )
+        if not any(photo[rows].any() for rows in strips(photo.shape)):
+            raise InputError("a photo is expected that shows light. Received: all black")
         return photo, estimate(photo, self)
 
     @cached_property

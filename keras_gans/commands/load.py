@@ -1,6 +1,5 @@
 """An exported model by its name, to be called on arrays."""
 
-import os
 from pathlib import Path
 
 from keras_gans.commands import models
@@ -41,8 +40,7 @@ def load(name: str | Path) -> Model:
         balance = keras_gans.load("dscnn-photos")
         corrected, illuminant = balance(photo)
     """
-    folder = name if os.path.isdir(name) else models.default_model(str(name))
-    found = models.open_model(folder, str(name), "python train_*.py")
+    found = models.open_model(name, str(name), "python train_*.py")
     kind = models.find_model(found, "", "", _kind, "not the description of a model")[1]
     return kind.find(found)
 

@@ -38,6 +38,12 @@ def default_model(name: str) -> Path:
     return next((path for path in (own, installed, in_checkout) if os.path.isdir(path)), own)
 
 
+def named(folder: Path | str) -> Path:
+    """A folder; or that of the model of this name, if there is no such folder."""
+    model = default_model(str(folder))
+    return Path(folder) if os.path.isdir(folder) or not os.path.isdir(model) else model
+
+
 def shown(path: Path) -> str:
     """A path as messages name it: what comes with keras_gans is called so."""
     for folder in (PACKAGE, PACKAGE.parent):
@@ -78,14 +84,14 @@ def open_model(folder: Path | str | None, default: str, train: str) -> Found:
 
     Args:
         folder: a SavedModel's folder, or the folder of its numbered versions, of which the
-            highest is taken; `None` for `default_model(default)`.
+            highest is taken, or a name, see `default_model`; `None` for the name `default`.
         default: name of a model.
         train: the command that trains such a model, for messages.
 
     Raises:
         InputError: no model there, or no description that is JSON.
     """
-    given, folder = folder, default_model(default) if folder is None else Path(folder)
+    given, folder = folder, default_model(default) if folder is None else named(folder)
     if given is None and not folder.is_dir():
         raise InputError(
             f"no model is given, and there is no {folder}: train one with `{train}`, or name "

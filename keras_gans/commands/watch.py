@@ -55,7 +55,7 @@ def watch(
     check_folder(out)
     if out.resolve() == folder.resolve():
         raise InputError(f"{out}: the results would be inspected, too: give another --out")
-    detect.checked_area(min_area)
+    detect.check_area(min_area)
     out.mkdir(parents=True, exist_ok=True)
     told = {"model": str(detector.folder), "limit": detector.limit}
     done, scores = {}, Scores()

@@ -27,7 +27,12 @@ def given_photo(image: Image.Image | np.ndarray, channels: int = 3) -> np.ndarra
     if isinstance(image, Image.Image):
         if image.mode[0] in "IF":
             raise InputError(f"a picture of 8 bits is expected. Received: mode {image.mode}")
-        image = ImageOps.exif_transpose(image).convert("L" if channels == 1 else "RGB")
+        try:
+            image = ImageOps.exif_transpose(image).convert("L" if channels == 1 else "RGB")
+        except ValueError:  # La, LAB and others, which Pillow cannot convert to it
+            raise InputError(
+                f"a picture in RGB or grey is expected. Received: mode {image.mode}"
+            ) from None
     pixels = np.asarray(image)
     if pixels.dtype.kind == "f":
         pixels = pixels.astype(np.float32, copy=False)

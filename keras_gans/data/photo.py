@@ -31,6 +31,7 @@ from keras_gans.data.reading import reading
 from keras_gans.data.spaces import LINEAR, SRGB, Space, profile_space
 from keras_gans.data.squares import area_average
 from keras_gans.data.write import quantize, write_image
+from keras_gans.errors import InputError
 
 TILE = 512  # pixels: width of the parts of a strip; most have nothing that is nearly white
 
@@ -185,8 +186,10 @@ def photo_of(image: Image.Image | np.ndarray, given: Input | None = None) -> Pho
         given: whether its values are "srgb" or "linear"; by default those of 8 bits are sRGB.
 
     Raises:
-        InputError: another picture.
+        InputError: another picture; `given` is neither.
     """
+    if given not in (None, "srgb", "linear"):
+        raise InputError(f"input must be srgb or linear. Received: {given!r}")
     pixels = given_photo(image)
     profile = isinstance(image, Image.Image) and image.info.get("icc_profile")
     if profile and image.mode != "CMYK":

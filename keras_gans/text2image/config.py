@@ -146,8 +146,11 @@ class Config:
     def preset(self) -> dict:
         """Defaults that these settings ask for."""
         if self.photographs:
-            return REDUCED_PHOTOGRAPHS if self.reduced else PHOTOGRAPHS
-        return BUILT_IN if self.data is None else REDUCED if self.reduced else {}
+            chosen = REDUCED_PHOTOGRAPHS if self.reduced else PHOTOGRAPHS
+        else:
+            chosen = BUILT_IN if self.data is None else REDUCED if self.reduced else {}
+        trained = ("skip_gram", "word2vec_epochs", "vector_size") if self.vectors else ()
+        return {name: value for name, value in chosen.items() if name not in trained}
 
     def schedule(self, count: int) -> Schedule:
         """How long a training on so many captions is."""

@@ -30,12 +30,13 @@ def built_in(precision: Precision, build: Callable, *args) -> keras.Model:
         return build(*args)
 
 
-def ready(optimizer: keras.Optimizer, networks: Iterable[keras.Model]) -> keras.Optimizer:
+def ready(optimizer: keras.Optimizer | str, networks: Iterable[keras.Model]) -> keras.Optimizer:
     """The optimizer, built for the networks; for float16 ones it scales the loss.
 
     Built before training, its state is in every checkpoint. Float16 has no numbers below 6e-8:
     the gradients of a loss that is not scaled would be zero there.
     """
+    optimizer = keras.optimizers.get(optimizer)  # by its name
     half = any(layer.compute_dtype == "float16" for each in networks for layer in each.layers)
     if half and not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)

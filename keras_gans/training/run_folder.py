@@ -125,10 +125,9 @@ class RunFolder:
     def _make(self, parent):
         if self.path is not None:
             if self.path.exists():
-                raise InputError(
-                    f"{self.path}: exists already; go on with it by --resume, or name another "
-                    "--run-dir"
-                )
+                run = (self.path / "config.json").exists()
+                mend = "; go on with it by --resume, or" if run else " and is no run;"
+                raise InputError(f"{self.path}: exists already{mend} name another --run-dir")
             self.path.mkdir(parents=True)
             return self.path
         parent.mkdir(parents=True, exist_ok=True)
@@ -174,6 +173,8 @@ class RunFolder:
         if not self.path.is_dir():
             raise InputError(f"{self.path}: no such run; start it without --resume")
         path = self.path / "config.json"
+        if not path.exists():
+            raise InputError(f"{self.path}: not a run; name one, or start without --resume")
         recorded = read_json(path, dict)
         before = recorded.get("settings")
         if not isinstance(before, dict):

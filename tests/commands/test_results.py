@@ -67,6 +67,32 @@ def test_the_first_error_ends_the_work():
     assert len(seen) < 100
 
 
+@pytest.mark.parametrize("closed", ["", ">&-", "2>&-", ">&- 2>&-"])
+def test_streams_may_be_closed(tmp_path, closed):
+    """1 would mean that there is a defect."""
+    command = f"{sys.executable} -m keras_gans generate --count 1 --out"
+    assert _shell(f"{command} {tmp_path / 'made'} {closed}").returncode == 0
+    assert _shell(f"{command} {tmp_path / 'none'} --label x {closed}").returncode == 2
+
+
+def test_a_full_disk_and_a_folder_that_is_gone_take_one_line(tmp_path):
+    command = f"{sys.executable} -m keras_gans generate --count 1 --out {tmp_path / 'made'}"
+    done = _shell(f"{command} > /dev/full")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "No space left on device: make room" in done.stderr
+    gone = tmp_path / "gone"
+    done = _shell(f"mkdir {gone} && cd {gone} && rmdir {gone} && {command}", PYTHONPATH=ROOT)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "the working folder is gone" in done.stderr
+
+
+def _shell(line, **environment):
+    return subprocess.run(
+        line, shell=True, cwd=ROOT, capture_output=True, text=True,
+        env=os.environ | {name: str(value) for name, value in environment.items()},
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("command", [["-m", "keras_gans"], ["train_dscnn.py"]])
 def test_nobody_reads_any_more(command):
     reading, writing = os.pipe()

@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 
+from keras_gans.__main__ import main
 from keras_gans.commands.detect import Detector, with_false_alarms
 from keras_gans.commands.false_alarms import FalseAlarms
 from keras_gans.commands.watch import FAR, LOG, WINDOW, Scores, distance, watch
@@ -125,6 +126,10 @@ def test_what_cannot_be_watched(tmp_path, detector):
     refused("--watch takes one folder. Received: 2", folder, folder)
     refused("missing: no such folder", tmp_path / "missing")
     refused("would be inspected, too", folder, out=folder)
+    for more in ("--json", "--fail-on-defect"):
+        with pytest.raises(SystemExit) as stop:
+            main(["detect", str(folder), "--out", str(tmp_path / "out"), "--watch", more])
+        assert stop.value.code == 2
     (tmp_path / "list").mkdir()
     (tmp_path / "list" / LOG).write_text("a list\nof something\n")
     refused("not a list of this command", folder, out=tmp_path / "list")

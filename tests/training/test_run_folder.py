@@ -63,6 +63,12 @@ def test_named_folder_must_be_new(tmp_path):
         run.path.joinpath("config.json").write_text("{}")
     with pytest.raises(InputError, match="not the settings of a run"):
         RunFolder("train", replace(config, resume=True))
+    (tmp_path / "empty").mkdir()
+    config = Config(run_dir=tmp_path / "empty")
+    with pytest.raises(InputError, match="exists already and is no run"):
+        RunFolder("train", config)
+    with pytest.raises(InputError, match="not a run; name one"):
+        RunFolder("train", replace(config, resume=True))
 
 
 def test_second_process_in_the_same_folder(tmp_path):
