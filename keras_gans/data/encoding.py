@@ -223,10 +223,10 @@ def _of_tags(path, kind):
     if values[301] is None:
         return None
     with contextlib.suppress(ValueError, TypeError, np.linalg.LinAlgError):
-        table = np.array(values[301], np.float64) / 65535
-        count = len(table) // 3 if len(table) % 3 == 0 else len(table)
-        curves = table.reshape(-1, count)
-        curves = [np.interp(CODES, np.linspace(0, 1, count), curve) for curve in curves]
+        table = np.array(values[301], np.float64).ravel() / 65535
+        curves = table.reshape(3 if table.size % 3 == 0 else 1, -1)  # of 2^bits values each
+        places = np.linspace(0, 1, curves.shape[1])
+        curves = [np.interp(CODES, places, curve) for curve in curves]
         to_xyz, kind = spaces.SRGB_TO_XYZ, "linear"
         if values[318] and values[319]:
             points = np.array([*values[318], *values[319]], np.float64)

@@ -165,6 +165,22 @@ def test_tags_of_a_tiff(tmp_path):
     )
 
 
+@pytest.mark.parametrize("array", [FLAT, DEEP], ids=["uint8", "uint16"])
+def test_a_curve_for_each_channel(tmp_path, array):
+    count = np.iinfo(array.dtype).max + 1
+    curves = np.linspace(0, 1, count) ** np.array([[1.5], [1.8], [2.2]])
+    values = np.rint(curves * 65535).astype(int).ravel().tolist()
+    path = tmp_path / "a.tif"
+    tags = [(301, 3, 3 * count, values, True)]
+    tifffile.imwrite(path, array, photometric="rgb", extratags=tags)
+    found = encoding_of(path)
+    assert (found.kind, found.told) == ("srgb", "its tag TransferFunction")
+    for band, gamma in enumerate((1.5, 1.8, 2.2)):
+        expected = (array[..., band] / (count - 1)) ** gamma
+        np.testing.assert_allclose(found.space.decode(array)[..., band], expected, atol=1e-3)
+    assert "is not kept" in open_photo(path).encoding.notes[0]
+
+
 def linear_light(values):
     return srgb_to_linear(linear_to_srgb(np.clip(values, 0, 1)))
 
