@@ -142,9 +142,10 @@ class WhiteBalance:
                 f"a photo is at least {self.patch_size}x{self.patch_size} pixels. "
                 f"Received: {photo.shape[1]} x {photo.shape[0]}"
             )
-        if not any(photo[rows].any() for rows in strips(photo.shape)):
+        shown = shown_to(photo, self)
+        if not any(shown[rows].any() for rows in strips(shown.shape)):
             raise InputError("a photo is expected that shows light. Received: all black")
-        return photo, estimate(photo, self)
+        return photo, estimate(shown, self)
 
     @cached_property
     def local_map(self):
@@ -222,12 +223,13 @@ def _run(image, estimator):
     patch = estimator.patch_size
     high = patch * max(1, BAND_PIXELS // (patch * image.shape[1]))
     wide = patch * max(1, BAND_PIXELS // (patch * high))
-    bands, votes = [], []
+    bands, votes, coloured = [], [], False
     for top in range(0, image.shape[0] - patch + 1, high):
         band = image[top : top + high]
         maps, lit = [], []
         for left in range(0, image.shape[1] - patch + 1, wide):
             part = as_linear(band[:, left : left + wide])
+            coloured = coloured or bool((part != part[..., :1]).any())
             maps.append(estimator.local_map(part).astype(np.float64))
             rows, columns = maps[-1].shape[:2]
             lights = part[: rows * patch, : columns * patch].max(axis=-1) > 0
@@ -237,7 +239,7 @@ def _run(image, estimator):
         votes.append(np.concatenate(lit, axis=1))
     lights, lit = np.concatenate(bands), np.concatenate(votes)
     lit |= not lit.any()
-    illuminant = np.median(lights[lit], axis=0)
+    illuminant = np.median(lights[lit], axis=0) if coloured else np.ones(3)
     lights[~lit] = np.nan
     return illuminant / np.linalg.norm(illuminant), lights
 

@@ -35,7 +35,7 @@ class Space:
         name: what it is called.
         curves: of each channel the light, 0 to 1, of 65536 equal steps from 0 to 1; `None`
             where values are light as they stand.
-        matrix: float64 (3, 3), its linear RGB to linear sRGB.
+        matrix: float64 (3, 3), its linear RGB to linear sRGB; each row sums to 1.
     """
 
     name: str
@@ -100,8 +100,13 @@ class Space:
         return [np.rint(each).astype(np.uint8) for each in codes]
 
     def to_srgb(self, light: np.ndarray) -> np.ndarray:
-        """Linear sRGB of own linear light; not cut off."""
-        return light if self.diagonal else light @ self.matrix.T.astype(np.float32)
+        """Linear sRGB of own linear light; not cut off. Grey stays as it is, to the bit."""
+        if self.diagonal:
+            return light
+        green = light[..., 1:2]
+        result = (light - green) @ self.matrix.T.astype(np.float32)
+        result += green
+        return result
 
     def gains(self, gains: np.ndarray) -> np.ndarray:
         """The matrix (3, 3) on own linear light that does what gains do on linear sRGB."""
@@ -122,13 +127,17 @@ def simplest(name: str, curves: tuple, to_xyz: np.ndarray) -> Space:
         ValueError: no colour space: it cannot be turned around.
     """
     curves = tuple(np.clip(curve, 0, 1) for curve in curves)
+    if all(np.array_equal(curve, curves[0]) for curve in curves):
+        curves = (curves[0],) * 3  # which `one_curve` knows
     if not (np.isfinite(curves).all() and np.isfinite(to_xyz).all()):
         raise ValueError("not finite")
     if any((np.diff(c) < 0).any() or c[-1] - c[0] < 0.5 for c in curves):
         raise ValueError("a curve that falls")
     matrix = np.linalg.solve(SRGB_TO_XYZ, to_xyz)
-    if np.linalg.cond(matrix) > 100 or not (np.abs(matrix.sum(axis=1) - 1) < 0.5).all():
+    whites = matrix.sum(axis=1, keepdims=True)
+    if np.linalg.cond(matrix) > 100 or not (np.abs(whites - 1) < 0.5).all():
         raise ValueError("no primaries")
+    matrix /= whites  # its white is white, which a profile's few digits miss
     if np.abs(matrix - np.eye(3)).max() < 4e-3:
         matrix = np.eye(3)
     near = [max(np.abs(c - each).max() for c in curves) < 1e-3 for each in (CODES, SRGB_CURVE)]

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -103,6 +104,28 @@ def test_grey_and_turned_files(tmp_path, capsys):
         assert written.mode == "L"
     assert (rows[2]["width"], rows[2]["height"]) == (384, 512)
     assert tifffile.imread(tmp_path / "out" / "c.tif").shape == (512, 384, 3)
+
+
+@pytest.mark.parametrize("view", ["whole", "native", "100"])
+@pytest.mark.parametrize("to_xyz", [DISPLAY_P3, ADOBE_RGB, PROPHOTO])
+def test_equal_channels_stay_equal_in_every_space(tmp_path, capsys, to_xyz, view):
+    profile, folder = matrix_profile(to_xyz, curv(563)), tmp_path / "in"
+    folder.mkdir()
+    grey = linear_to_srgb(scene(96, 128)[..., :1].repeat(3, axis=-1))
+    stored = {f"{np.dtype(kind)}.tif": quantize(grey, kind) for kind in (np.uint8, np.uint16)}
+    stored["float.tif"] = grey
+    for name, array in stored.items():
+        tifffile.imwrite(folder / name, array, photometric="rgb", iccprofile=profile)
+    for row in rows_of(capsys, folder, "--out", tmp_path / "out", "--view", view):
+        assert row["told_by"] == "its profile" and row["gains"] == [1, 1, 1]
+        done = tifffile.imread(row["corrected"])
+        array = stored[Path(row["file"]).name]
+        array = quantize(array, np.uint16) if array.dtype == np.float32 else array
+        np.testing.assert_array_equal(done, array)
+    image = Image.fromarray(stored["uint8.tif"])
+    image.info["icc_profile"] = profile
+    corrected, light = keras_gans.white_balance(image)
+    assert np.ptp(light) == 0 and (corrected == stored["uint8.tif"]).all()
 
 
 def test_levels_are_those_of_floats():

@@ -179,6 +179,10 @@ def test_a_curve_for_each_channel(tmp_path, array):
         expected = (array[..., band] / (count - 1)) ** gamma
         np.testing.assert_allclose(found.space.decode(array)[..., band], expected, atol=1e-3)
     assert "is not kept" in open_photo(path).encoding.notes[0]
+    same = np.rint(curves[:1].repeat(3, axis=0) * 65535).astype(int).ravel().tolist()
+    tags = [(301, 3, 3 * count, same, True)]
+    tifffile.imwrite(path, array, photometric="rgb", extratags=tags)
+    assert encoding_of(path).space.one_curve
 
 
 def linear_light(values):
