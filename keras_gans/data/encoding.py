@@ -105,6 +105,25 @@ def encoding_of(path: Path, given: Input | None = None) -> Encoding:
     return replace(found, notes=tuple(notes), keeps_profile=keeps)
 
 
+def light_of(path: Path, stored: np.ndarray) -> np.ndarray:
+    """Linear sRGB of the values of more than 8 bits that a file holds, as the file says.
+
+    A profile that is a table counts as sRGB.
+
+    Args:
+        path: the file.
+        stored: uint16, or float32 in [0, 1], (H, W, 3).
+
+    Returns:
+        float32 (H, W, 3), cut off at 0 and 1.
+
+    Raises:
+        InputError: as `encoding_of`.
+    """
+    space = encoding_of(path).space or SRGB
+    return np.clip(space.to_srgb(space.decode(stored)), 0, 1)
+
+
 def _header(path, kind):
     """(profile or `None`, Pillow's mode, EXIF) of a file that is not decoded."""
     if kind != "TIFF":

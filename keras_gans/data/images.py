@@ -2,9 +2,10 @@
 
 The colour of a light adds up only in linear values, so every reader returns linear RGB,
 float32 in [0, 1]. What a file holds is told by its content, not by its name: 8 bits a
-channel are sRGB-encoded, deeper integers and floats are linear. A file is turned upright as
-its EXIF orientation says; broken EXIF counts as none. Whatever cannot be read raises
-`InputError` with one line: the file, what is wrong, the mend.
+channel are sRGB-encoded, deeper integers and floats are linear; what a profile or a chunk
+says is `encoding`'s. A file is turned upright as its EXIF orientation says; broken EXIF counts
+as none. Whatever cannot be read raises `InputError` with one line: the file, what is wrong,
+the mend.
 """
 
 import struct
@@ -112,7 +113,7 @@ def open_photo(path: Path) -> tuple[Pixels | np.ndarray, str]:
 
 
 def read_photo(path: Path) -> tuple[np.ndarray, str]:
-    """Reads a photograph of either kind.
+    """Reads a photograph of either kind, whatever its profile says.
 
     Args:
         path: JPEG, PNG or TIFF. 8 bits a channel (or fewer) are read as sRGB, everything
@@ -130,6 +131,9 @@ def read_photo(path: Path) -> tuple[np.ndarray, str]:
 
 def read_linear(path: Path) -> np.ndarray:
     """Reads linear RGB from a 16-bit PNG, a TIFF of 9 to 16 bits or a float TIFF.
+
+    This is for a camera's scenes, which are linear; a profile or a chunk that says otherwise
+    is not asked.
 
     Args:
         path: file of 3 channels, or 4, of which the last (alpha) is dropped. In a float

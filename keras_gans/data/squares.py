@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from keras_gans.data.encoding import light_of
 from keras_gans.data.folders import in_threads
-from keras_gans.data.images import open_photo, read_photo
+from keras_gans.data.images import open_photo
 from keras_gans.data.on_disk import OnDisk, empty
 from keras_gans.data.pixels import Pixels, Rows, as_linear, on_all_cores, read_linear
 from keras_gans.data.srgb import linear_to_srgb
@@ -19,16 +20,17 @@ AVERAGED_PIXELS = 2**15  # read at once, which stay in a processor's own memory
 def read_levels(path: Path) -> np.ndarray:
     """Reads a photograph: uint8 (H, W, 3), sRGB.
 
-    Those of 8 bits are read as they are in the file, deeper ones (linear) get the sRGB curve.
+    Those of 8 bits are read as they are in the file. What deeper ones hold is told by
+    `encoding.encoding_of`, linear values if nothing tells it; they are put into sRGB.
     Grey is replicated and transparency dropped.
 
     Raises:
-        InputError: as `images.read_photo`.
+        InputError: as `images.read_photo` and `encoding.encoding_of`.
     """
     picture = open_photo(path)[0]
     if isinstance(picture, Pixels):
         return picture[:]
-    return quantize(linear_to_srgb(as_linear(picture)), np.uint8)
+    return quantize(linear_to_srgb(light_of(path, picture)), np.uint8)
 
 
 def read_squares(
@@ -37,7 +39,7 @@ def read_squares(
     """Reads photographs as squares of one size, several at a time, with a bar on a terminal.
 
     Args:
-        paths: list of N files.
+        paths: list of N files, of which the values are taken as by `read_levels`.
         image_size: side S, see `fitted_square`.
         memory_limit: MiB from which on they are kept on disk.
 
@@ -47,9 +49,15 @@ def read_squares(
     Raises:
         InputError: a file cannot be read, or as `OnDisk`.
     """
+
+    def read(path):
+        picture = open_photo(path)[0]
+        flat = isinstance(picture, Pixels)
+        light = as_linear(picture[:]) if flat else light_of(path, picture)
+        return fitted_square(light, image_size)
+
     images = empty((len(paths), image_size, image_size, 3), memory_limit)
-    read = in_threads(lambda path: fitted_square(read_photo(path)[0], image_size), paths)
-    for index, image in enumerate(read):
+    for index, image in enumerate(in_threads(read, paths)):
         images[index] = image
     return images
 

@@ -25,6 +25,7 @@ def load_folder(path: Path) -> Scenes:
     ...: the fold in which the image is held out) and `camera` (images of one camera share
     a colour space). Without `fold` every camera's images, sorted by name, are cut into
     three runs of equal length, so that pictures taken one after the other stay together.
+    The values are linear by the layout of the set: profiles in the files are not asked.
 
     Args:
         path: folder with one `.csv` file.

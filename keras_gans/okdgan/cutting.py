@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from keras_gans.data.encoding import light_of
 from keras_gans.data.folders import in_threads
 from keras_gans.data.images import UPRIGHT, open_stored, photo_size
 from keras_gans.data.on_disk import empty
-from keras_gans.data.pixels import Pixels, as_linear
+from keras_gans.data.pixels import Pixels
 from keras_gans.data.srgb import linear_to_srgb
 from keras_gans.data.write import quantize
 from keras_gans.errors import InputError
@@ -151,7 +152,7 @@ def _cut(file, places, size):
     """Cuts squares out of a photo, reduces them and turns them upright.
 
     Args:
-        file: the photo; more than 8 bits a channel are linear and get the sRGB curve.
+        file: the photo; what more than 8 bits a channel hold is told by `encoding_of`.
         places: list of (x, y, side).
         size: side of the result.
 
@@ -162,7 +163,7 @@ def _cut(file, places, size):
     if isinstance(stored, Pixels):
         image = stored.image
     else:
-        image = Image.fromarray(quantize(linear_to_srgb(as_linear(stored)), np.uint8))
+        image = Image.fromarray(quantize(linear_to_srgb(light_of(file, stored)), np.uint8))
     width, _ = photo_size(file)
     scale = image.width / width
     for x, y, side in places:

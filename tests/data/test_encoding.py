@@ -11,11 +11,14 @@ from PIL import Image, ImageCms
 
 from keras_gans.data import spaces
 from keras_gans.data.encoding import encoding_of
+from keras_gans.data.images import read_linear
 from keras_gans.data.photo import open_photo, photo_of
 from keras_gans.data.spaces import CODES, LINEAR, SRGB
+from keras_gans.data.squares import read_levels, read_squares
 from keras_gans.data.srgb import linear_to_srgb, srgb_to_linear
 from keras_gans.data.write import quantize, write_image
 from keras_gans.errors import InputError
+from keras_gans.okdgan.cutting import _cut
 from tests.data.profiles import (
     ADOBE_RGB,
     DISPLAY_P3,
@@ -183,6 +186,36 @@ def test_a_curve_for_each_channel(tmp_path, array):
     tags = [(301, 3, 3 * count, same, True)]
     tifffile.imwrite(path, array, photometric="rgb", extratags=tags)
     assert encoding_of(path).space.one_curve
+
+
+@pytest.mark.parametrize("told", ["sRGB", "gAMA", "profile", "P3", "table", "nothing"])
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_other_readers_believe_files_of_16_bits_too(tmp_path, told, suffix):
+    path = tmp_path / f"a{suffix}"
+    smooth = np.linspace(2000, 50000, 16 * 16 * 3).reshape(16, 16, 3).astype(np.uint16)
+    chunks = {"sRGB": (b"sRGB", b"\0"), "gAMA": gama(1 / 2.2)}
+    table = table_profile(b"RGB ", lambda rgb: (100 * rgb.mean(), 0, 0))
+    profiles = {"profile": SRGB_PROFILE, "P3": P3, "table": table}
+    if told in chunks and suffix == ".tif":
+        pytest.skip("chunks are PNG's")
+    if told in chunks:
+        png(path, smooth, chunks[told])
+    else:
+        write_image(
+            path, smooth, **({"icc_profile": profiles[told]} if told in profiles else {})
+        )
+    expected = smooth / 65535
+    if told == "P3":
+        expected = linear_to_srgb(open_photo(path)[:])
+    elif told == "nothing":
+        expected = linear_to_srgb(expected)
+    expected = quantize(expected, np.uint8).astype(int)
+    for read in (
+        read_levels(path), read_squares([path], 16)[0], *_cut(path, [(0, 0, 16)], 16)
+    ):  # fmt: skip
+        assert np.abs(read - expected).max() <= 1
+    # scenes of a camera are linear whatever their profile says
+    np.testing.assert_array_equal(read_linear(path), smooth / np.float32(65535))
 
 
 def linear_light(values):
