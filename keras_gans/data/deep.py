@@ -17,7 +17,7 @@ def not_linear(path: Path, received: str, expected: str = "linear 16-bit RGB") -
 
 
 def read_deep_tiff(path: Path, grey: bool = False) -> np.ndarray:
-    """The values of a TIFF, upright; alpha is dropped.
+    """The values of a TIFF, upright; alpha is dropped, after what it has multiplied is divided.
 
     Args:
         path: the file.
@@ -41,11 +41,18 @@ def read_deep_tiff(path: Path, grey: bool = False) -> np.ndarray:
         raise InputError(not_linear(path, f"a TIFF of shape {' x '.join(map(str, shape))}"))
     if colours not in ("RGB", "MINISBLACK", "LINEAR_RAW") and not one:
         raise InputError(not_linear(path, f"a {bits}-bit TIFF, {colours}"))
-    array = tiff.upright(array[..., : 1 if one else 3], turn)
-    if dtype.kind == "u":
-        top = 2**bits - 1
-        array = top - array if colours == "MINISWHITE" else array
-        return array if bits == 16 else array.astype(np.float32) / np.float32(top)
+    count = 1 if one else 3
+    if dtype.kind == "f":
+        _check_floats(path, array[..., :count])
+    array = tiff.upright(tiff.without_alpha(page, array, count), turn)
+    if dtype.kind == "f":
+        return np.maximum(array, 0).astype(np.float32)
+    top = 2**bits - 1
+    array = top - array if colours == "MINISWHITE" else array
+    return array if bits == 16 else array.astype(np.float32) / np.float32(top)
+
+
+def _check_floats(path, array):
     if not np.isfinite(array).all():
         raise InputError(f"{path}: NaN or infinity in the pixels: write finite values")
     if array.max() > 1:
@@ -53,4 +60,3 @@ def read_deep_tiff(path: Path, grey: bool = False) -> np.ndarray:
             f"{path}: values up to {array.max():.6g} in a float TIFF, where 1 is the white "
             "level: divide by the white level"
         )
-    return np.maximum(array, 0).astype(np.float32)

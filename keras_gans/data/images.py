@@ -314,10 +314,10 @@ def _read_tiff8(path):
         raise InputError(
             f"{path}: a TIFF of {bits} bits, {colours}, is not read: save it as RGB"
         )
+    count = 3 if colours == "RGB" and array.shape[2] >= 3 else 1
+    array = tiff.without_alpha(page, array, count)
     if bits < 8:
         array = np.rint(array * (255 / (2**bits - 1))).astype(np.uint8)
-    count = 3 if colours == "RGB" and array.shape[2] >= 3 else 1
-    array = array[..., :count]
     array = 255 - array if colours == "MINISWHITE" else array
     array = tiff.upright(array, turn)
     return Image.fromarray(array if count == 3 else array[..., 0])

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from keras_gans.data.pixels import check_size
+from keras_gans.data.pixels import check_size, strips
 from keras_gans.data.reading import Unsupported, reading
 from keras_gans.errors import printable
 
@@ -69,6 +69,31 @@ def pixels_of(page: tifffile.TiffPage) -> np.ndarray:
         raise Unsupported(f"a TIFF of shape {page.shape} is not read: save it as RGB")
     array = array.reshape(planes, height, width, samples)
     return array[0] if planes == 1 else np.moveaxis(array[..., 0], 0, -1)
+
+
+def without_alpha(page: tifffile.TiffPage, array: np.ndarray, colours: int) -> np.ndarray:
+    """The first channels of `pixels_of`, divided by an alpha that they are multiplied by.
+
+    Args:
+        page, array: of which the channel after the colours may be alpha.
+        colours: how many channels there are without it.
+
+    Returns:
+        (H, W, colours), of the array's type; 0 where alpha is, and nothing above the white.
+    """
+    if not (page.extrasamples and page.extrasamples[0] == tifffile.EXTRASAMPLE.ASSOCALPHA):
+        return array[..., :colours]
+    whole = array.dtype.kind in "bu"
+    top = 2**page.bitspersample - 1 if whole else 1
+    result = np.zeros((*array.shape[:2], colours), array.dtype)
+    for rows in strips(array.shape):
+        values = array[rows].astype(np.float64)
+        alpha = values[..., colours : colours + 1]
+        values = np.minimum(
+            top * values[..., :colours] / np.where(alpha > 0, alpha, np.inf), top
+        )
+        result[rows] = np.rint(values) if whole else values
+    return result
 
 
 def upright(array: np.ndarray, number: int) -> np.ndarray:

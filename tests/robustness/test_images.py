@@ -20,7 +20,7 @@ from keras_gans.commands.white_balance import estimate_file
 from keras_gans.data import images, pixels, spaces, tiff
 from keras_gans.data.encoding import Encoding
 from keras_gans.data.metadata import read_metadata
-from keras_gans.data.photo import Photo
+from keras_gans.data.photo import Photo, open_photo
 from keras_gans.data.pixels import Pixels
 from keras_gans.data.squares import read_levels
 from keras_gans.data.write import write_image
@@ -147,6 +147,27 @@ def test_alpha_of_every_kind_is_dropped(tmp_path, alpha, samples):
     message = read_or_refuse(images.read_grey_or_rgb, path)
     if isinstance(message, str):
         assert "alpha" in message
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float16, np.float32])
+@pytest.mark.parametrize("samples", [2, 4])
+def test_what_alpha_has_multiplied_is_divided(tmp_path, dtype, samples):
+    top = 65535 if dtype == np.uint16 else 1
+    values = np.full((12, 17, samples), 0.25 * top, dtype)
+    values[..., -1] = 0.5 * top
+    values[0], values[1, :, -1] = 0, 0.125 * top  # transparent; a colour above its alpha
+    kind = "rgb" if samples == 4 else "minisblack"
+    for alpha, expected in (("assocalpha", 0.5), ("unassalpha", 0.25)):
+        path = tmp_path / f"{alpha}.tif"
+        options = {"extrasamples": [alpha], "planarconfig": "contig"}
+        tifffile.imwrite(path, values, photometric=kind, **options)
+        read = open_photo(path).pixels / top
+        assert read.shape[2] == samples - 1 and (read[0] == 0).all()
+        np.testing.assert_allclose(read[2:], expected, atol=1e-4)
+        np.testing.assert_allclose(read[1], 1 if alpha == "assocalpha" else 0.25, atol=1e-4)
+    values[5, 5] = 3 * top if top == 1 else 0
+    tifffile.imwrite(path, values, photometric=kind, extrasamples=["assocalpha"])
+    assert top > 1 or "values up to 3" in read_or_refuse(open_photo, path)
 
 
 @pytest.mark.parametrize("number", range(1, 9))
