@@ -34,6 +34,8 @@ UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 
+WEBP = 50001  # of TIFF's compressions
+
 Image.MAX_IMAGE_PIXELS = None  # `check_size` takes its place: valid photos are larger
 PngImagePlugin.MAX_TEXT_CHUNK = 2**26  # bytes, of XMP and the like
 
@@ -288,7 +290,7 @@ def opened(path: Path, kind: str) -> Image.Image:
 
 def loaded(path, kind, reduce=1):
     """Pillow's image, decoded."""
-    if kind == "TIFF" and not _pillow_knows(path):
+    if kind == "TIFF" and not _pillow_reads(path):
         return _read_tiff8(path)
     with opened(path, kind) as image, reading(path, kind), quietly():
         if reduce > 1:
@@ -297,7 +299,12 @@ def loaded(path, kind, reduce=1):
     return image
 
 
-def _pillow_knows(path):
+def _pillow_reads(path):
+    with tiff.first_page(path) as page:
+        # it takes signed values for unsigned, has no codec for WebP, and no layout for these
+        planes = page.planarconfig == 2 and page.extrasamples and page.compression == 1
+        if page.dtype.kind not in "bu" or page.compression == WEBP or planes:
+            return False
     try:
         with quietly(), Image.open(path, formats=["TIFF"]):
             return True
@@ -306,14 +313,16 @@ def _pillow_knows(path):
 
 
 def _read_tiff8(path):
-    """What Pillow cannot open: odd depths, more channels, odd alpha."""
+    """What Pillow cannot read: odd depths, more channels, odd alpha, WebP."""
     with tiff.first_page(path) as page:
-        array, bits = tiff.pixels_of(page), page.bitspersample
+        bits, kind = page.bitspersample, page.dtype.kind
         colours, turn = tiff.colours_of(page), tiff.orientation(page)
-    if array.dtype.kind not in "bu" or colours not in ("MINISBLACK", "MINISWHITE", "RGB"):
-        raise InputError(
-            f"{path}: a TIFF of {bits} bits, {colours}, is not read: save it as RGB"
-        )
+        if kind not in "bu" or colours not in ("MINISBLACK", "MINISWHITE", "RGB"):
+            signed = "signed " if kind == "i" else ""
+            raise InputError(
+                f"{path}: a TIFF of {bits} {signed}bits, {colours}, is not read: save it as RGB"
+            )
+        array = tiff.pixels_of(page)
     count = 3 if colours == "RGB" and array.shape[2] >= 3 else 1
     array = tiff.without_alpha(page, array, count)
     if bits < 8:

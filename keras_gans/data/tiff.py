@@ -57,12 +57,12 @@ def pixels_of(page: tifffile.TiffPage) -> np.ndarray:
     except Exception as error:
         if not isinstance(error, ImportError) and "imagecodecs" not in str(error):
             raise
-        form = f"{page.bitspersample} bits a channel"
+        form, mend = f"{page.bitspersample} bits a channel", "with 16 bits"
         if "packints" not in str(error):
             form = f"{getattr(page.compression, 'name', page.compression)} compression"
+            mend = "uncompressed"
         raise Unsupported(
-            f"a TIFF with {form} needs a codec: `pip install imagecodecs`, or save it "
-            "uncompressed with 16 bits"
+            f"a TIFF with {form} needs a codec: `pip install imagecodecs`, or save it {mend}"
         ) from None
     planes, depth, height, width, samples = page.shaped
     if depth != 1 or min(planes, samples) != 1:

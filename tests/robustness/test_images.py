@@ -135,6 +135,34 @@ def test_a_compression_is_named(tmp_path, code, name, bits):
         assert f"{name} compression" in message and "pip install imagecodecs" in message
 
 
+def test_webp_in_a_tiff_is_named_in_one_line(tmp_path, capfd):
+    path = write_tiff(tmp_path / "a.tif", b"RIFF" * 9, rgb_tags(8, t259=(3, [50001])))
+    message = read_or_refuse(read_levels, path)
+    if "damaged" not in message:  # imagecodecs is not installed
+        assert "a TIFF with WEBP compression needs a codec" in message
+        assert message.endswith("or save it uncompressed")
+    assert capfd.readouterr().err == ""  # libtiff says nothing
+
+
+@pytest.mark.parametrize("kind", ["minisblack", "miniswhite", "rgb"])
+@pytest.mark.parametrize("dtype", ["i1", "i2", "i4", "i8", "u4", "u8", "c8"])
+def test_samples_of_other_types_are_refused(tmp_path, dtype, kind):
+    path, shape = tmp_path / "a.tif", (12, 17, 3) if kind == "rgb" else (12, 17)
+    tifffile.imwrite(path, np.ones(shape, dtype), photometric=kind)
+    words = "8 signed bits" if dtype == "i1" else f"a TIFF of {np.dtype(dtype).name}"
+    for reader in (read_levels, open_photo, images.read_grey_or_rgb):
+        message = read_or_refuse(reader, path)
+        assert words in message or "8 are expected" in message
+
+
+def test_planes_that_alpha_has_multiplied(tmp_path):
+    planes = np.full((4, 12, 17), 60, np.uint8)
+    planes[3] = 120
+    options = {"extrasamples": ["assocalpha"], "planarconfig": "separate"}
+    tifffile.imwrite(tmp_path / "a.tif", planes, photometric="rgb", **options)
+    assert np.abs(read_levels(tmp_path / "a.tif") - 127.5).max() <= 0.5
+
+
 @pytest.mark.parametrize("alpha", [0, 1, 2])
 @pytest.mark.parametrize("samples", [2, 4])
 def test_alpha_of_every_kind_is_dropped(tmp_path, alpha, samples):
