@@ -163,6 +163,8 @@ def open_photo(path: Path, given: Input | None = None) -> Photo:
     deep = images.bit_depth(path) > 8
     pixels = _deep(path, kind) if deep and encoding.space else _flat(path, kind, encoding.space)
     metadata = read_metadata(path, (b"GRAY",) if pixels.shape[2] == 1 else (b"RGB ",))
+    if lost := metadata.pop("lost", None):
+        encoding = replace(encoding, notes=(*encoding.notes, lost))
     if not encoding.keeps_profile:
         metadata.pop("icc_profile", None)
     if kind == "PNG":

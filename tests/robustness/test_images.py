@@ -309,6 +309,60 @@ def test_what_describes_a_picture_survives(tmp_path, kind):
         assert found["dpi"] == pytest.approx((300, 300), abs=0.01)
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("big", [False, True])
+def test_a_tiff_of_both_byte_orders_and_sizes_keeps_what_describes_it(tmp_path, order, big):
+    path = tmp_path / "a.tif"
+    tags = [(315, 2, 0, "Jim", True), (700, 1, 10, b"<x:xmpmeta", True)]
+    options = {"resolution": (300, 150), "resolutionunit": "INCH", "iccprofile": PROFILE}
+    options |= {"byteorder": order, "bigtiff": big, "extratags": tags}
+    tifffile.imwrite(path, FLAT, photometric="rgb", **options)
+    found, exif = read_metadata(path), Image.Exif()
+    exif.load(found["exif"])
+    assert dict(exif).items() >= {315: "Jim", 282: 300, 283: 150, 296: 2}.items()
+    assert (found["icc_profile"], found["xmp"]) == (PROFILE, b"<x:xmpmeta")
+    photo = open_photo(path)
+    assert photo.encoding.told == "its profile" and photo.encoding.notes == ()
+    tags = rgb_tags(8, t34665=(16, [16]) if big else (4, [8]))
+    write_tiff(path, FLAT.tobytes(), tags, big, order)
+    lost = ("EXIF of a big-endian BigTIFF is not kept",) if big and order == ">" else ()
+    assert open_photo(path).encoding.notes == lost
+
+
+@pytest.mark.parametrize("kind", ["p.jpg", "p.png", "d.png", "p.tif", "d.tif"])
+@pytest.mark.parametrize("number", [3, 6])
+def test_width_and_height_change_places_with_the_pixels(tmp_path, kind, number):
+    exif, path = Image.Exif(), tmp_path / kind
+    exif.update({274: number, 282: 300.0, 283: 150.0, 296: 2})
+    exif[0x8769] = {40962: 17, 40963: 12}
+    xmp = b'<x:xmpmeta exif:PixelXDimension="17" exif:PixelYDimension="12"/>'
+    if kind.endswith("tif"):
+        image = Image.fromarray(FLAT if kind[0] == "p" else DEEP[..., 0])
+        exif[700] = xmp
+        image.save(path, exif=exif.tobytes())
+    else:
+        values = FLAT if kind[0] == "p" else DEEP
+        write_image(path, values, exif=exif.tobytes(), xmp=xmp, dpi=(300, 150))
+    photo = open_photo(path)
+    photo.write(tmp_path / f"b{path.suffix}", np.ones(3))
+    found, kept = read_metadata(tmp_path / f"b{path.suffix}"), Image.Exif()
+    kept.load(found["exif"])
+    sizes = kept.get_ifd(0x8769)
+    assert (sizes[40962], sizes[40963]) == photo.size
+    resolution = (300, 150) if number == 3 else (150, 300)
+    assert (kept[282], kept[283]) == resolution
+    assert found.get("dpi", resolution) == pytest.approx(resolution, abs=0.02)
+    for name in zip((b"X", b"Y"), photo.size):
+        assert b'exif:Pixel%sDimension="%d"' % name in found["xmp"]
+
+
+def test_the_comment_of_a_jpeg_survives(tmp_path):
+    Image.fromarray(FLAT).save(tmp_path / "a.jpg", comment=b"Jos\xe9 was here")
+    open_photo(tmp_path / "a.jpg").write(tmp_path / "b.jpg", np.ones(3))
+    with Image.open(tmp_path / "b.jpg") as written:
+        assert written.info["comment"] == b"Jos\xe9 was here"
+
+
 def test_texts_of_a_png_survive(tmp_path):
     texts = PngImagePlugin.PngInfo()
     texts.add_text("Author", "Jos\xe9")
