@@ -131,7 +131,8 @@ def _header(path, kind):
             exif = Image.Exif()
             with contextlib.suppress(Exception):
                 exif = image.getexif()
-            return image.info.get("icc_profile"), image.mode, exif
+            mode = "RGB" if image.mode == "P" else image.mode  # a palette's colours
+            return image.info.get("icc_profile"), mode, exif
     found = read_metadata(path, (b"RGB ", b"CMYK"))
     exif = Image.Exif()
     with contextlib.suppress(Exception):

@@ -26,7 +26,7 @@ from keras_gans.data.encoding import (
 )
 from keras_gans.data.given import given_photo
 from keras_gans.data.metadata import read_metadata
-from keras_gans.data.pixels import Pixels, Rows, on_all_cores, strips
+from keras_gans.data.pixels import Pixels, Rows, as_linear, on_all_cores, strips
 from keras_gans.data.reading import reading
 from keras_gans.data.spaces import LINEAR, SRGB, Space, profile_space
 from keras_gans.data.squares import area_average
@@ -161,7 +161,8 @@ def open_photo(path: Path, given: Input | None = None) -> Photo:
     """
     kind, encoding = images.file_type(path), encoding_of(path, given)
     deep = images.bit_depth(path) > 8
-    pixels = _deep(path, kind) if deep and encoding.space else _flat(path, kind, encoding.space)
+    whole = deep and encoding.space
+    pixels = _deep(path, kind) if whole else _flat(path, kind, encoding.space, deep)
     metadata = read_metadata(path, (b"GRAY",) if pixels.shape[2] == 1 else (b"RGB ",))
     if lost := metadata.pop("lost", None):
         encoding = replace(encoding, notes=(*encoding.notes, lost))
@@ -215,15 +216,18 @@ def _deep(path, kind):
         return tiff.upright(pixels, images.orientation_of(image))
 
 
-def _flat(path, kind, space):
+def _flat(path, kind, space, deep):
     """Values of 8 bits; through a profile that is a table, if `space` is `None`."""
-    image = images.loaded(path, kind)
+    profile = None if space else read_metadata(path, (b"RGB ", b"CMYK"))["icc_profile"]
+    if profile and deep and profile[16:20] == b"RGB ":
+        image = Image.fromarray(quantize(as_linear(_deep(path, kind)), np.uint8))
+    else:
+        image = images.loaded(path, kind)
     turn = images.orientation_of(image)
     if image.mode in GREY:
         image = image.convert("L")
-    elif space is None:
+    elif profile:
         image = image if image.mode == "CMYK" else images.as_rgb(path, kind, image)
-        profile = read_metadata(path, (b"RGB ", b"CMYK"))["icc_profile"]
         with reading(path, kind):
             image = ImageCms.applyTransform(image, table_transform(profile, image.mode))
     else:

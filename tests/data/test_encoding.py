@@ -351,12 +351,19 @@ def test_any_damage_gives_a_photo(tmp_path):
 
 def test_a_profile_that_is_a_table(tmp_path):
     profile = table_profile(b"RGB ", lambda rgb: (100 * (rgb @ [0.3, 0.5, 0.2]), 0, 0))
-    for name, array in (("a.png", FLAT), ("a.tif", DEEP)):
-        write_image(tmp_path / name, array, icc_profile=profile)
+    floats = (DEEP / 65535).astype(np.float32)
+    for name, array in (("a.png", FLAT), ("a.tif", DEEP), ("f.tif", floats), ("p.png", FLAT)):
+        if array is floats:
+            tifffile.imwrite(tmp_path / name, array, photometric="rgb", iccprofile=profile)
+        elif name == "p.png":
+            palette = Image.fromarray(array).quantize(16)
+            palette.save(tmp_path / name, icc_profile=profile)
+        else:
+            write_image(tmp_path / name, array, icc_profile=profile)
         photo = open_photo(tmp_path / name)
         assert np.ptp(photo.pixels[:].astype(int), axis=-1).max() <= 2  # it makes all grey
         assert "its profile is a table: it is written as sRGB" in photo.encoding.notes[0]
-        assert photo.encoding.notes[0].endswith("8 bits") == (array is DEEP)
+        assert photo.encoding.notes[0].endswith("8 bits") == (array is not FLAT)
         photo.write(tmp_path / f"b-{name}", np.array([1, 1, 0.5]))
         again = encoding_of(tmp_path / f"b-{name}")
         assert again.space is SRGB and again.told == "its profile"
