@@ -272,6 +272,8 @@ def quietly():
 def opened(path: Path, kind: str) -> Image.Image:
     """Pillow's image of a kind (as `file_type` tells it), its size checked, not decoded yet.
 
+    Of an animated PNG, a line on stderr tells that the first frame is read.
+
     Raises:
         InputError: unreadable, or more pixels than are read.
     """
@@ -285,6 +287,8 @@ def opened(path: Path, kind: str) -> Image.Image:
     except InputError:
         image.close()
         raise
+    if kind == "PNG" and image.n_frames > 1:  # animated; of a JPEG the others are previews
+        tiff.tell_first(path, "frame", image.n_frames)
     return image
 
 

@@ -33,7 +33,7 @@ def first_page(path: Path) -> Iterator[tifffile.TiffPage]:
         with contextlib.suppress(Exception):  # of pages that are not read
             others = tiff.pages[1:4]
             if not all(other.subfiletype & 5 for other in others):  # thumbnails and masks
-                _tell(path, count)
+                tell_first(path, "page", count)
         yield page
 
 
@@ -105,5 +105,6 @@ def upright(array: np.ndarray, number: int) -> np.ndarray:
 
 
 @functools.cache
-def _tell(path, count):
-    print(printable(f"{path}: page 1 of {count} is read"), file=sys.stderr)
+def tell_first(path: Path, part: str, count: int) -> None:
+    """A line on stderr, once, that of several parts ("page", "frame") the first is read."""
+    print(printable(f"{path}: {part} 1 of {count} is read"), file=sys.stderr)

@@ -248,9 +248,22 @@ def test_the_first_of_several_pages_is_read_and_told(tmp_path, capsys):
     assert capsys.readouterr().err == f"{path}: page 1 of 3 is read\n"
     first = Image.fromarray(FLAT)
     first.save(path, save_all=True, append_images=[first, first])
-    tiff._tell.cache_clear()
+    tiff.tell_first.cache_clear()
     np.testing.assert_array_equal(read_levels(path), FLAT)
     assert "page 1 of 3 is read" in capsys.readouterr().err
+
+
+def test_the_first_frame_of_an_animated_png_is_read_and_told(tmp_path, capsys):
+    path, frames = tmp_path / "a.png", [Image.fromarray(FLAT // n) for n in (1, 2, 3)]
+    frames[0].save(path, save_all=True, append_images=frames[1:])
+    for reader in (
+        read_levels,
+        images.read_grey_or_rgb,
+        lambda path: open_photo(path).pixels[:],
+    ):
+        tiff.tell_first.cache_clear()
+        np.testing.assert_array_equal(reader(path), FLAT)
+        assert capsys.readouterr().err == f"{path}: frame 1 of 3 is read\n"
 
 
 def test_a_thumbnail_is_no_page(tmp_path, capsys):
