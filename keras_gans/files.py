@@ -16,13 +16,17 @@ from keras_gans.data.reading import reading
 from keras_gans.errors import InputError
 
 
-def check_folder(folder: Path | str) -> None:
+def check_folder(folder: Path | str, *names: str) -> None:
     """Finds out whether files can be written in a folder, or it can be made; makes nothing.
 
     What a killed process left there is removed.
 
+    Args:
+        folder: `Path` or str.
+        *names: of files to be written there.
+
     Raises:
-        InputError: if not.
+        InputError: if not; or a folder has one of the names.
     """
     asked = folder = Path(folder).absolute()
     while not folder.exists():
@@ -31,6 +35,9 @@ def check_folder(folder: Path | str) -> None:
         raise InputError(f"{folder}: a file, where a folder is needed; name another folder")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(f"{folder}: this folder is not writable; name another folder")
+    for name in names:
+        if (asked / name).is_dir():
+            raise InputError(f"{asked / name}: a folder, where a result goes: move it away")
     if folder == asked:
         remove_leftovers(folder.iterdir())
 

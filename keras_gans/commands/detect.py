@@ -236,7 +236,7 @@ def detect_files(
     targets = output_paths(paths, out)
     threads = 0 if len(paths) == 1 else 1  # of one image; several go at a time
     detector = replace(Detector.find(model, backend), threads=threads)
-    check_folder(out)
+    check_folder(out, REPORT)
     console = Console(stderr=True)
     with console.status("loading the model"):
         detector.signature

@@ -22,15 +22,15 @@ MAX_NAME = 235  # bytes: what replaces a file has a longer name at first
 
 
 def check_targets(paths: Sequence[Path], targets: Sequence[Sequence[Path]]) -> None:
-    """Finds out whether results would overwrite an input, or each other.
+    """Finds out whether results would overwrite an input, or each other, or meet a folder.
 
     Args:
         paths: `Path`s of the inputs.
         targets: of each input a sequence of `Path`, the files that are made of it.
 
     Raises:
-        InputError: they would; on a disk that ignores letter case, too; or their names would
-            be too long.
+        InputError: they would; on a disk that ignores letter case, too; their names would be
+            too long; or a folder has one of them.
     """
     inputs = {path.resolve() for path in paths}
     owners = {}
@@ -38,6 +38,8 @@ def check_targets(paths: Sequence[Path], targets: Sequence[Sequence[Path]]) -> N
         for target in files:
             if target.resolve() in inputs:
                 raise InputError(f"{target}: would overwrite an input: give another --out")
+            if os.path.isdir(target):
+                raise InputError(f"{target}: a folder, where a result goes: move it away")
             if len(os.fsencode(target.name)) > MAX_NAME:
                 raise InputError(f"{path}: its name is too long for the results: rename it")
             other = owners.setdefault(str(target).lower(), path)

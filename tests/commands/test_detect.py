@@ -8,7 +8,7 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_gans.__main__ import main
-from keras_gans.commands.detect import Detector, _pieces_of, keep_large
+from keras_gans.commands.detect import REPORT, Detector, _pieces_of, keep_large
 from keras_gans.commands.overlay import OUTLINE, draw_overlay
 from keras_gans.defectgan.lite import WHOLE
 from keras_gans.defectgan.view import View
@@ -284,6 +284,11 @@ def test_folders_and_settings(tmp_path, capsys, model, good):
         message = fails(capsys, good, *options, out)
         assert "a file, where a folder is needed" in message
     assert good.read_bytes() == before and len(list(tmp_path.iterdir())) == 2
+    for name in (REPORT, f"{good.stem}_mask.png"):
+        (tmp_path / name / name).mkdir(parents=True)
+        message = fails(capsys, good, *options, tmp_path / name)
+        assert f"{name}: a folder, where a result goes: move it away" in message
+        assert len(list((tmp_path / name).iterdir())) == 1
 
 
 def test_read_only_output_folder(tmp_path, capsys, model, good, monkeypatch):

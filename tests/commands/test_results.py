@@ -10,6 +10,7 @@ import pytest
 from keras_gans.commands import results
 from keras_gans.commands.results import check_targets, in_parallel
 from keras_gans.errors import InputError
+from keras_gans.files import check_folder
 
 A, B = Path("in/a.png"), Path("in/b.png")
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,6 +28,16 @@ def test_an_input_is_not_overwritten():
 def test_two_inputs_do_not_share_a_target_whatever_its_case():
     with pytest.raises(InputError, match="in/b.png and in/a.png: both .* to out/x.png: rename"):
         check_targets([A, B], [[Path("out/X.png")], [Path("out/x.png")]])
+
+
+def test_a_result_does_not_meet_a_folder(tmp_path):
+    (tmp_path / "b_map.png").mkdir()
+    with pytest.raises(InputError, match="b_map.png: a folder, where a result goes: move it"):
+        check_targets([A, B], [[tmp_path / "a.png"], [tmp_path / "b_map.png"]])
+    with pytest.raises(InputError, match="b_map.png: a folder, where a result goes: move it"):
+        check_folder(tmp_path, "a.csv", "b_map.png")
+    check_folder(tmp_path, "a.csv")
+    check_folder(tmp_path / "new", "b_map.png")
 
 
 def test_every_input_needs_its_targets():

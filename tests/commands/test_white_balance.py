@@ -309,6 +309,10 @@ def test_output_folder(tmp_path, capsys, model, good):
     message = fails(capsys, good, "--out", tmp_path, "--model", model)
     assert "would overwrite an input" in message
     assert good.read_bytes() == before and len(list(tmp_path.iterdir())) == 1
+    (tmp_path / "out" / f"{good.stem}_map.png").mkdir(parents=True)
+    message = fails(capsys, good, "--out", tmp_path / "out", "--model", model)
+    assert "_map.png: a folder, where a result goes: move it away" in message
+    assert len(list((tmp_path / "out").iterdir())) == 1
 
 
 def test_read_only_output_folder(tmp_path, capsys, model, good, monkeypatch):
