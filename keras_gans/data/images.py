@@ -83,8 +83,9 @@ def open_stored(path: Path, reduce: float = 1) -> tuple[Pixels | np.ndarray, int
 
     Returns:
         (picture, orientation): `Pixels` of RGB for 8 bits a channel or fewer (sRGB); for
-        deeper ones uint16, or float32 in [0, 1], (H, W, 3), linear. And EXIF's number, 1 to 8,
-        which tells how to turn it upright; a TIFF is turned already.
+        deeper ones uint16, or float32 in [0, 1], (H, W, 3), linear unless the file says
+        otherwise, see `encoding.light_of`. And EXIF's number, 1 to 8, which tells how to turn
+        it upright; a TIFF is turned already.
 
     Raises:
         InputError: as `read_srgb` and `read_linear`.
@@ -102,8 +103,8 @@ def open_photo(path: Path) -> tuple[Pixels | np.ndarray, str]:
     """Reads a photograph of either kind, upright, with little memory beside the picture.
 
     Returns:
-        (picture, kind): as `open_stored`; and "srgb" or "linear". `as_linear` makes linear
-        values of rows of it.
+        (picture, kind): as `open_stored`; and "srgb" or "linear", by the depth alone.
+        `as_linear` makes linear values of rows of it.
 
     Raises:
         InputError: as `read_srgb` and `read_linear`.
