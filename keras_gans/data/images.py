@@ -84,8 +84,8 @@ def open_stored(path: Path, reduce: float = 1) -> tuple[Pixels | np.ndarray, int
     Returns:
         (picture, orientation): `Pixels` of RGB for 8 bits a channel or fewer (sRGB); for
         deeper ones uint16, or float32 in [0, 1], (H, W, 3), linear unless the file says
-        otherwise, see `encoding.light_of`. And EXIF's number, 1 to 8, which tells how to turn
-        it upright; a TIFF is turned already.
+        otherwise, see `encoding.light_of`; grey is replicated. And EXIF's number, 1 to 8,
+        which tells how to turn it upright; a TIFF is turned already.
 
     Raises:
         InputError: as `read_srgb` and `read_linear`.
@@ -94,9 +94,23 @@ def open_stored(path: Path, reduce: float = 1) -> tuple[Pixels | np.ndarray, int
     if bit_depth(path) <= 8:
         image = loaded(path, kind, reduce)
         return Pixels(as_rgb(path, kind, image)), orientation_of(image)
+    picture, orientation = read_deep(path, kind)
+    return picture.repeat(3, axis=2) if picture.shape[2] == 1 else picture, orientation
+
+
+def read_deep(path: Path, kind: str) -> tuple[np.ndarray, int]:
+    """Values of more than 8 bits, grey ones as (H, W, 1), and EXIF's orientation.
+
+    See `open_stored`.
+    """
     if kind == "TIFF":
-        return read_deep_tiff(path), 1
-    return _read_png16(path)
+        return read_deep_tiff(path, grey=True), 1
+    if png_header(path)[3] > 2:
+        return _read_png16(path)
+    with opened(path, kind) as image, reading(path, kind):
+        pixels = png16.grey_of(path)
+        image.load()  # EXIF may stand after the pixels
+        return pixels, orientation_of(image)
 
 
 def open_photo(path: Path) -> tuple[Pixels | np.ndarray, str]:

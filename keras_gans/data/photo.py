@@ -13,8 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageCms
 
-from keras_gans.data import images, png16, tiff
-from keras_gans.data.deep import read_deep_tiff
+from keras_gans.data import images, tiff
 from keras_gans.data.encoding import (
     GREY,
     Encoding,
@@ -205,15 +204,7 @@ def photo_of(image: Image.Image | np.ndarray, given: Input | None = None) -> Pho
 
 def _deep(path, kind):
     """Values of more than 8 bits."""
-    if kind == "TIFF":
-        return read_deep_tiff(path, grey=True)
-    if images.png_header(path)[3] > 2:
-        pixels, turn = images.open_stored(path)
-        return tiff.upright(pixels, turn)
-    with images.opened(path, kind) as image, reading(path, kind):
-        pixels = png16.grey_of(path)
-        image.load()  # EXIF may stand after the pixels
-        return tiff.upright(pixels, images.orientation_of(image))
+    return tiff.upright(*images.read_deep(path, kind))
 
 
 def _flat(path, kind, space, deep):

@@ -414,6 +414,14 @@ def test_grey_stays_grey_and_as_it_is(tmp_path, name):
         assert np.abs(difference).max() <= (6 if name == "L.jpg" else 0)
 
 
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_grey_of_16_bits_is_replicated(tmp_path, suffix):
+    path, grey = tmp_path / f"grey{suffix}", DEEP[..., 0]
+    Image.fromarray(grey).save(path)
+    expected = quantize(linear_to_srgb(grey / 65535), np.uint8)[..., None].repeat(3, axis=2)
+    np.testing.assert_array_equal(read_levels(path), expected)
+
+
 def test_16_bits_of_grey_with_alpha(tmp_path):
     alpha = np.stack([DEEP[..., 0], DEEP[..., 1]], axis=-1)
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in alpha)
