@@ -12,11 +12,13 @@ import keras
 import tensorflow as tf
 from keras import layers, ops
 
+from keras_gans import replicas
 from keras_gans.losses import cycle_consistency, log_adversarial
 from keras_gans.training.average import averaged_copy, move_average
 from keras_gans.training.model import StepModel
 
 IDENTITY_WARMUP = 10  # times that of the masks
+LEAST_CHANGED = 0.01  # patches of a batch: of fewer the critic hardly learns
 START = -3.0  # of the mask's logits: 5 % of everything is changed at first
 
 
@@ -96,8 +98,9 @@ class AttentionGAN(StepModel):
     G1 (`cleaner`) takes defects away, G2 (`defecter`) puts them on. One critic stands for D_P
     and D_NG. The logit of an image is the mean of the least clean share of its patches, each
     relative to its crop's mean; of a real image all crops count together. Real P and what G2
-    made are to be clean, real NG and what G1 made are not. Each scale of the critic judges by
-    itself. The critic should tell real images apart before the generators start: `warm_up`.
+    made are to be clean, real NG and every patch that G1 changed are not. Each scale of the
+    critic judges by itself. The critic should tell real images apart before the generators
+    start: `warm_up`.
 
     Args:
         cleaner, defecter: G1 and G2, from `build_attention_generator`.
@@ -112,8 +115,9 @@ class AttentionGAN(StepModel):
         binary_weight: of the mean of m (1 - m), 0 where the masks are binary.
         agreement_weight: of the cross-entropy between the mask with which G2 puts a defect on
             and the one with which G1 takes it away.
-        identity_weight: of what G1 changes most in real P, the mean of 1 % of the values; a
-            share of `cycle_weight`, from 0 to this over ten times `mask_warmup`.
+        identity_weight: of what G1 changes most in real P, the mean of 1 % of the values, and
+            of what it leaves most of G2's defects; a share of `cycle_weight`, from 0 to this
+            over ten times `mask_warmup`.
         mask_warmup: see `mask_weight`.
         average: decay of a moving average of the cleaner's weights, in `averaged`, which cleans
             when used; 0 for none: `averaged` is the cleaner.
@@ -128,7 +132,7 @@ class AttentionGAN(StepModel):
         clean_critic: keras.Model,
         candidates: int = 4,
         patch_share: float = 0.001,
-        cleaned_share: float = 0.01,
+        cleaned_share: float = 0.03,
         margin: float = 2.0,
         cycle_weight: float = 10.0,
         mask_weight: float = 3.0,
@@ -180,7 +184,7 @@ class AttentionGAN(StepModel):
             if self.identity_weight:
                 weight = self.cycle_weight * self.identity_weight
                 weight *= self._share_of(IDENTITY_WARMUP * self.mask_warmup)
-                loss += weight * most_changed(p, same_p)
+                loss += weight * (most_changed(p, same_p) + most_changed(p, back_p))
             for mask in (mask_ng, mask_p, mask_new):
                 loss += self._share_of(self.mask_warmup) * self.mask_weight * ops.mean(mask)
             loss += self.binary_weight * (unsure(mask_ng) + unsure(mask_new))
@@ -193,9 +197,10 @@ class AttentionGAN(StepModel):
 
         with tf.GradientTape() as tape:
             critic_loss = self.real_loss(all_ng, all_p)
-            for fake, defective in ((fake_p, True), (fake_ng, False)):
-                logits = self._defective(tf.stop_gradient(fake))
-                critic_loss += log_adversarial(logits, defective) / 2
+            standing = self._standing_out(tf.stop_gradient(fake_p)) - self.margin
+            critic_loss += changed_loss(standing, mask_ng) / 2
+            logits = self._defective(tf.stop_gradient(fake_ng))
+            critic_loss += log_adversarial(logits, False) / 2
         if training:
             self.minimize("d_optimizer", critic_loss, tape)
         return loss, critic_loss, adversarial, cycle, ops.mean(mask_ng), ops.mean(mask_p)
@@ -242,6 +247,21 @@ def most_changed(images: tf.Tensor, changed: tf.Tensor, share: float = 0.01) -> 
     """Mean of the share of each image's values that differ most between the two."""
     change = ops.reshape(ops.abs(changed - images), (-1, math.prod(images.shape[1:])))
     return ops.mean(largest(change, share))
+
+
+def changed_loss(standing: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """Cross-entropy of the patches that G1 changed being defective, 0 where it changed nothing.
+
+    The worst patch alone would not tell the critic what G1 paints elsewhere.
+
+    Args:
+        standing: (N, h, w, scales), how far each patch stands out.
+        mask: (N, 4 h, 4 w, 1), where G1 changed the images: the patches' weights.
+    """
+    weights = ops.average_pool(mask, 4)
+    losses = ops.mean(ops.softplus(-standing), axis=3, keepdims=True)
+    changed = replicas.mean(ops.sum(weights)) + LEAST_CHANGED / replicas.count()
+    return ops.sum(weights * losses) / changed
 
 
 def largest(values: tf.Tensor, share: float) -> tf.Tensor:

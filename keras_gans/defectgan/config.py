@@ -29,7 +29,7 @@ ATTENTION = dict(
     candidates=4, patch_share=0.001, margin=2.0, identity_weight=0.8, critic_epochs=3,
     batch_size=2, epochs=9, steps_per_epoch=300, average=0.998, learning_rate=5e-4,
     critic_learning_rate=3e-4, mirror="both",
-    calibration=CalibrationRule(quantile=0.998, reach=100, share=0.2, dilation=0),
+    calibration=CalibrationRule(quantile=0.998, reach=16, share=0.2, dilation=0),
     baseline_width=16, baseline_batch_size=8, segnet_steps=700, segnet_stages=4,
     cam_steps=300, cam_stages=3,
 )  # fmt: skip
@@ -88,7 +88,8 @@ class Config:
     cycle_weight: Annotated[float, Within(0, 1e6)] = 10.0
     identity_weight: Annotated[float, Within(0, 1e6)] = 0.0
     """CycleGAN's identity loss, as a share of the cycle's weight; CycleGAN has 0.5. Attention:
-    of the 1 % of a good image's values that G1 changes most."""
+    of the 1 % of a good image's values that G1 changes most, and of the 1 % that differ most
+    from it after G2 spoiled and G1 cleaned it."""
     change_weight: Annotated[float, Within(0, 1e6)] = 0.0
     """Of the mean absolute change the generators make (ours)."""
     pool: Annotated[int, Within(0, 10**5)] = 0
@@ -100,7 +101,7 @@ class Config:
     """Share of an image's patches that the adversarial losses look at, the worst (ours)."""
     margin: Annotated[float | None, Within(0, 100)] = None
     """Patches count relative to their image's mean, which defects exceed by so much (ours)."""
-    cleaned_share: Annotated[float, Within(1e-6, 1)] = 0.01
+    cleaned_share: Annotated[float, Within(1e-6, 1)] = 0.03
     """Attention: share of a crop's patches that G1 is to clean, each by itself."""
     mask_weight: Annotated[float, Within(0, 1e6)] = 3.0
     """Attention: of the masks' means, which keeps them small."""

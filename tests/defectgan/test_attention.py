@@ -10,6 +10,7 @@ from keras_gans.defectgan.attention import (
     AttentionGAN,
     build_attention_generator,
     build_pooled_discriminator,
+    changed_loss,
     disagreement,
     most_changed,
     unsure,
@@ -127,6 +128,31 @@ def test_most_changed_by_hand():
     assert float(most_changed(images, changed)) == pytest.approx((0.5 + 0.25) / 2 / 2)
 
 
+def test_what_was_changed_is_defective_by_hand():
+    standing = np.array([[[1.0, -2.0], [0.0, 3.0]]], np.float32)[..., None]
+    mask = np.zeros((1, 8, 8, 1), np.float32)
+    assert float(changed_loss(standing, mask)) == 0
+    mask[:, :4, 4:] = 1  # all of the second patch, a quarter of the third
+    mask[:, 4:6, :2] = 1
+    expected = np.log1p(np.exp(2)) + np.log(2) / 4
+    assert float(changed_loss(standing, mask)) == pytest.approx(expected / 1.26, rel=1e-5)
+    scales = np.concatenate([standing, standing - 1], -1)
+    expected = (expected + np.log1p(np.exp(3)) + np.log1p(np.exp(1)) / 4) / 2
+    assert float(changed_loss(scales, mask)) == pytest.approx(expected / 1.26, rel=1e-5)
+
+
+def test_the_critic_learns_what_the_cleaner_changed(rng):
+    """Not of the worst patch: of those under the mask."""
+    gan, batch = small_gan(), images_of(rng, 2)
+    with_mask_logit(gan.cleaner, 0.0)
+    fake, mask = gan._clean(gan._least_clean(batch[0]))
+    spoiled = gan.defecter(gan._least_clean(batch[1]))
+    expected = gan.real_loss(*batch)
+    expected += changed_loss(gan._standing_out(fake) - gan.margin, mask) / 2
+    expected += log_adversarial(gan._defective(spoiled), False) / 2
+    assert float(gan.step(batch, False)[1]) == pytest.approx(float(expected), rel=1e-5)
+
+
 def test_each_patch_is_to_be_clean(rng):
     """Closed masks change nothing: G1's loss is that of the crops as they are."""
     batch = images_of(rng, 2)
@@ -149,6 +175,7 @@ def test_the_identity_weight_rises_and_counts_good_images_alone(rng):
     gan = small_gan(mask_warmup=2, cycle_weight=5.0, identity_weight=0.5)
     good = gan._least_clean(batch[1])
     change = float(most_changed(good, gan.cleaner(good)))
+    change += float(most_changed(good, gan.cleaner(gan.defecter(good))))
     for done, share in ((0, 1 / 20), (9, 0.5), (30, 1)):
         for each in (plain, gan):
             each.g_optimizer.iterations.assign(done)
@@ -220,7 +247,7 @@ def test_design_chooses_the_networks():
     assert isinstance(gan, AttentionGAN) and gan.candidates == config.bag == 4
     assert (gan.identity_weight, config.critic_epochs) == (0.8, 3)
     changed = build_defectgan(dataclasses.replace(config, cleaned_share=0.5), 1000)
-    assert (gan.cleaned_share, changed.cleaned_share) == (0.01, 0.5)
+    assert (gan.cleaned_share, changed.cleaned_share) == (0.03, 0.5)
     assert config.view.tile == 2 * config.image_size
     paper = Config(channels=1, width=2, blocks=1, critic_width=2)
     assert isinstance(build_defectgan(paper, 1000), DefectGAN) and paper.bag == 1
