@@ -288,13 +288,13 @@ def evaluate(
 def page(host: str = "127.0.0.1", port: int | None = None, browser: bool = True) -> None:
     """Shows a page in the browser that does all this with pictures you drop there.
 
-    Nothing leaves the machine. It needs Gradio: pip install keras_gans[page]. Ctrl-C ends it.
+    Nothing leaves the machine. It needs Gradio: pip install "keras_gans[page]". Ctrl-C ends it.
 
     Args:
         host: Address to listen at. The default is for this machine alone; whoever reaches
             another one can use the page.
         port: By default the first free one from 7860.
-        browser: Open it in the browser.
+        browser: Whether it is opened in the browser.
     """
     from keras_gans.page.app import serve
 

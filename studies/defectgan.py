@@ -5,7 +5,7 @@
 
 The settings are those of train_defectgan.py, and more: see `StudyConfig`. DefectGAN and CAM are
 told which training images are defective, SegNet has their masks, PatchCore the good images
-alone (`pip install keras_gans[eyes]`). None chooses a threshold by masks but SegNet. The row
+alone (`pip install "keras_gans[eyes]"`). None chooses a threshold by masks but SegNet. The row
 "self-trained" is a SegNet on the masks that DefectGAN finds in training images. With `--resume`
 an interrupted study goes on.
 

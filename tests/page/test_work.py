@@ -113,7 +113,7 @@ def test_without_gradio_the_command_says_what_to_install(capsys, monkeypatch):
         main(["page"])
     error = capsys.readouterr().err
     assert stopped.value.code == 2 and error.count("\n") == 1
-    assert error.endswith("pip install keras_gans[page]\n")
+    assert error.endswith('pip install "keras_gans[page]"\n')
 
 
 def test_examples_need_no_package_beyond_the_commands():
