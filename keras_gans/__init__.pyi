@@ -12,6 +12,7 @@ from .commands.api import generate as generate
 from .commands.api import illuminant as illuminant
 from .commands.api import white_balance as white_balance
 from .commands.load import load as load
+from .defectgan.attention import AttentionGAN as AttentionGAN
 from .defectgan.model import DefectGAN as DefectGAN
 from .dscnn.networks import build_dscnn as build_dscnn
 from .errors import InputError as InputError
