@@ -8,6 +8,7 @@ from pathlib import Path
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
+from keras_gans.data.reading import check_regular
 from keras_gans.errors import InputError
 from keras_gans.files import unfinished
 
@@ -64,7 +65,9 @@ def matches(pattern: str, most: int | None = None) -> Iterator[str]:
 
 
 def fetch(name: str, path: Path) -> None:
-    """Copies a file to this machine, in pieces."""
+    """Copies a file to this machine, in pieces (raises `InputError` for a pipe)."""
+    if is_local(name):
+        check_regular(name)
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileSystems.open(name, **AS_IS) as source, open(path, "wb") as file:
         shutil.copyfileobj(source, file, 2**20)

@@ -183,7 +183,7 @@ class Plan(beam.DoFn):
             if files is None:
                 yield _bad(name, reason)
             else:
-                yield os.fsencode(name), [f"{out}/{file.name}" for file in files]
+                yield os.fsencode(name), [os.fsencode(f"{out}/{file.name}") for file in files]
 
 
 class Apply(beam.DoFn):
@@ -196,7 +196,7 @@ class Apply(beam.DoFn):
         self.work = self.shared.acquire(self.task.load)
 
     def process(self, element):
-        name, targets = os.fsdecode(element[0]), element[1]
+        name, targets = os.fsdecode(element[0]), [*map(os.fsdecode, element[1])]
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "in", name.rpartition("/")[2])
             files = [Path(folder, "out", target.rpartition("/")[2]) for target in targets]

@@ -33,10 +33,11 @@ def watch(
     An image is taken when its size and time stay the same from one look to the next: until
     then it is being written. One that is replaced is inspected again. Its overlay and mask are
     written, see `detect_files`, then one line of `OUT/detections.jsonl`: the fields of
-    `detect_files`, `modified` (the file's time, ns since 1970), `model` and `limit`; or
-    `file`, `modified` and `error`, for what cannot be read. Started anew it goes on with what
-    is not in this list. A note tells when the scores of the last 100 images are not those of
-    the first 100 of this model and limit, see `distance`.
+    `detect_files`, `modified` (the file's time, ns since 1970), `bytes`, `model` and `limit`;
+    or `file`, `modified`, `bytes` and `error`, for what cannot be read, or is called as an
+    image that was inspected before but for its suffix. Started anew it goes on with what is
+    not in this list. A note tells when the scores of the last 100 images are not those of the
+    first 100 of this model and limit, see `distance`.
 
     Args:
         folders: one, which is looked through without its subfolders.
@@ -58,9 +59,11 @@ def watch(
     detect.check_area(min_area)
     out.mkdir(parents=True, exist_ok=True)
     told = {"model": str(detector.folder), "limit": detector.limit}
-    done, scores = {}, Scores()
+    done, owners, scores = {}, {}, Scores()
     for row in _listed(out / LOG):
-        done[row["file"]] = row["modified"]
+        done[row["file"]] = row["modified"], row.get("bytes")
+        if "score" in row:
+            owners[_stem(row["file"])] = row["file"]
         if told.items() <= row.items():
             scores.add(row["score"])
 
@@ -70,19 +73,30 @@ def watch(
         present = {path: state for path, state in states.items() if state}
         ready = [path for path, state in present.items() if before.get(path) == state]
         for path in sorted(ready, key=lambda path: present[path]):
-            modified = present[path][0]
-            if done.get(str(path)) == modified:
+            name, (modified, size) = str(path), present[path]
+            if done.get(name) in ((modified, size), (modified, None)):
                 continue
-            row = _inspected(path, ready, out, detector, min_area)
+            owner = owners.get(_stem(name), name)
+            if owner != name:
+                row = {
+                    "error": f"{path}: its results would replace those of {owner}: rename it"
+                }
+            else:
+                row = _inspected(path, ready, out, detector, min_area)
             if "score" in row:
                 row |= told
-            _append(out / LOG, row | {"file": str(path), "modified": modified})
-            done[str(path)] = modified
+                owners[_stem(name)] = name
+            _append(out / LOG, row | {"file": name, "modified": modified, "bytes": size})
+            done[name] = modified, size
             print(_line(row, path), flush=True)
             if "score" in row and (note := scores.add(row["score"])):
                 print(note, flush=True)
         done = {name: done[name] for name in map(str, present) if name in done}
         before = present
+
+
+def _stem(name):
+    return Path(name).stem.lower()
 
 
 def _seconds():

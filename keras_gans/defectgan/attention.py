@@ -98,8 +98,9 @@ class AttentionGAN(StepModel):
     G1 (`cleaner`) takes defects away, G2 (`defecter`) puts them on. One critic stands for D_P
     and D_NG. The logit of an image is the mean of the least clean share of its patches, each
     relative to its crop's mean; of a real image all crops count together. Real P and what G2
-    made are to be clean, real NG and every patch that G1 changed are not. Each scale of the
-    critic judges by itself. The critic should tell real images apart before the generators
+    made are to be clean, real NG and every patch that G1 changed are not (at first, over ten
+    times `mask_warmup` steps, the worst patches of what it made). Each scale of the critic
+    judges by itself. The critic should tell real images apart before the generators
     start: `warm_up`.
 
     Args:
@@ -197,8 +198,7 @@ class AttentionGAN(StepModel):
 
         with tf.GradientTape() as tape:
             critic_loss = self.real_loss(all_ng, all_p)
-            standing = self._standing_out(tf.stop_gradient(fake_p)) - self.margin
-            critic_loss += changed_loss(standing, mask_ng) / 2
+            critic_loss += self._cleaned_loss(tf.stop_gradient(fake_p), mask_ng) / 2
             logits = self._defective(tf.stop_gradient(fake_ng))
             critic_loss += log_adversarial(logits, False) / 2
         if training:
@@ -210,15 +210,28 @@ class AttentionGAN(StepModel):
         loss = log_adversarial(self._defective(ng, self.candidates), True)
         return loss + log_adversarial(self._defective(p, self.candidates), False)
 
+    def _cleaned_loss(self, cleaned, mask):
+        """The critic's of what G1 made: of the worst patches first, then of those it changed.
+
+        If the critic knew these at once, G1 would rather change nothing.
+        """
+        known = self._share_of(IDENTITY_WARMUP * self.mask_warmup)
+        standing = self._standing_out(cleaned) - self.margin
+        worst = ops.mean(self._worst_of(standing, self.patch_share), axis=2)
+        return known * changed_loss(standing, mask) + (1 - known) * log_adversarial(worst, True)
+
     def _defective(self, crops, bag=1):
         """How defective each `bag` crops are together, (scales, N / bag), logits."""
         return ops.mean(self._worst(crops, self.patch_share, bag), axis=2)
 
     def _worst(self, crops, share, bag=1):
         """Logits of the share of the patches of each `bag` crops that stand out most."""
-        standing = ops.moveaxis(self._standing_out(crops) - self.margin, 3, 0)
-        count = ops.shape(crops)[0] // bag
-        return largest(ops.reshape(standing, (standing.shape[0], count, -1)), share)
+        return self._worst_of(self._standing_out(crops) - self.margin, share, bag)
+
+    def _worst_of(self, standing, share, bag=1):
+        _, height, width, scales = standing.shape
+        each = ops.reshape(ops.moveaxis(standing, 3, 0), (scales, -1, bag * height * width))
+        return largest(each, share)
 
     def _least_clean(self, crops):
         """Of every `candidates` crops (N * candidates, S, S, C) that with the worst patch."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
+from keras import ops
 from keras.saving import deserialize_keras_object, serialize_keras_object
 
 from keras_gans import replicas
@@ -47,17 +48,27 @@ class StepModel(keras.Model, ABC):
         Optimizers of networks that compute in float16 become a `LossScaleOptimizer`.
 
         Raises:
-            ValueError: an optimizer is missing.
+            ValueError: an optimizer is missing, or two are one.
         """
         super().compile(optimizer=None, **kwargs)
         given = {"g_optimizer": g_optimizer, "d_optimizer": d_optimizer}
         given["c_optimizer"] = c_optimizer
+        own = [given[name] for name in self.trained if not isinstance(given[name], str)]
+        if len({*map(id, own)}) < len(own) and None not in own:
+            raise ValueError("each network needs an optimizer of its own. Received: one twice")
         for name, networks in self.trained.items():
             if given[name] is None:
                 raise ValueError(
                     f"`compile` needs {', '.join(self.trained)}. Received: no {name}"
                 )
             setattr(self, name, ready(given[name], networks))
+
+    def fit(self, *args, **kwargs) -> keras.callbacks.History:
+        """As Keras': in the end an optimizer with `use_ema` leaves its averages."""
+        history = super().fit(*args, **kwargs)
+        for name, optimizer in self.optimizers.items():
+            optimizer.finalize_variable_values(self._variables_of(name))
+        return history
 
     @property
     @abstractmethod
@@ -76,14 +87,14 @@ class StepModel(keras.Model, ABC):
         return self.trackers
 
     def train_step(self, batch):
-        return self._shown(self.step(batch, True))
+        return self._shown(self.step(batch, True), batch)
 
     def test_step(self, batch):
         states = [(state, tf.identity(state.value)) for state in self._seed_states]
         figures = self.step(batch, False)
         for state, before in states:
             state.assign(before)
-        return self._shown(figures)
+        return self._shown(figures, batch)
 
     def minimize(self, name: str, loss: tf.Tensor, tape: tf.GradientTape) -> None:
         """One update of the networks of an optimizer; of a replica, by the mean over replicas.
@@ -94,7 +105,7 @@ class StepModel(keras.Model, ABC):
             tape: that recorded it.
         """
         optimizer = getattr(self, name)
-        variables = [v for network in self.trained[name] for v in network.trainable_variables]
+        variables = self._variables_of(name)
         with tape:  # goes on recording
             loss = optimizer.scale_loss(loss)
         gradients = replicas.mean_gradients(tape.gradient(loss, variables))
@@ -108,12 +119,17 @@ class StepModel(keras.Model, ABC):
         """Number of the kind of step that comes next, where there are several."""
         return 0
 
-    def _shown(self, figures):
+    def _variables_of(self, name):
+        return [v for network in self.trained[name] for v in network.trainable_variables]
+
+    def _shown(self, figures, batch):
+        """The means so far, in which a batch counts as much as it has of the first array."""
         if replicas.several():
             figures = [tf.cast(figure, "float32") for figure in figures]
             figures = tf.unstack(replicas.mean(tf.stack(figures)))
+        count = ops.shape(tf.nest.flatten(batch)[0])[0]
         for tracker, value in zip(self.trackers, figures, strict=True):
-            tracker.update_state(value)
+            tracker.update_state(value, sample_weight=count)
         return {metric.name: metric.result() for metric in self.metrics}
 
     # Files ----------------------------------------------------------------------------------
@@ -124,7 +140,8 @@ class StepModel(keras.Model, ABC):
             for cls in type(self).__mro__
             if issubclass(cls, StepModel) and cls is not StepModel and "__init__" in vars(cls)
             for name, parameter in inspect.signature(cls.__init__).parameters.items()
-            if name != "self" and parameter.kind is not parameter.VAR_KEYWORD
+            if name != "self"
+            and parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
         ]
         return super().get_config() | {
             name: serialize_keras_object(getattr(self, name)) for name in names

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -132,6 +134,15 @@ def test_classes_of_names_of_any_bytes(here, capsys):
     expected = Path("classes.csv").read_text().splitlines()
     assert sorted(Path("out/classes.csv").read_text().splitlines()) == sorted(expected)
     assert bad_files("out") == {}
+
+
+def test_defects_of_names_of_any_bytes_and_a_pipe(surfaces, capsys):
+    odd = b"in/\xff.png".decode("utf-8", "surrogateescape")
+    shutil.copy("in/00.png", odd)
+    os.mkfifo("in/pipe.png")
+    run(capsys, "detect", "in", "--out", "out", *HERE)
+    assert Path("out", Path(odd).stem + "_mask.png").exists()
+    assert {Path(name).name for name in bad_files("out")} == {"cut.jpg", "text.png", "pipe.png"}
 
 
 def test_inputs_that_cannot_be(surfaces, capsys):

@@ -1,6 +1,7 @@
 """A line: `detect --watch`, and the limit for a wanted share of false alarms."""
 
 import json
+import os
 import re
 
 import numpy as np
@@ -73,6 +74,31 @@ def test_what_comes_is_inspected_once_and_a_restart_goes_on(tmp_path, detector, 
     watch([folder], out, detector, looks=range(3))
     assert [row["file"] for row in listed(out)[:4]] == [row["file"] for row in rows]
     assert listed(out)[4]["file"] == str(folder / "d.png") and len(listed(out)) == 5
+
+
+def test_a_file_in_the_place_of_another(tmp_path, detector, capsys):
+    """Of the same time, but another size; and with the name of another one's results."""
+    folder, out = tmp_path / "line", tmp_path / "out"
+    save(folder / "a.png", surface())
+    time = (folder / "a.png").stat().st_mtime_ns
+
+    def days():
+        yield
+        yield
+        save(folder / "a.png", surface((0, 0, 9, 9), size=(30, 40)))
+        os.utime(folder / "a.png", ns=(time, time))
+        yield
+        yield
+        (folder / "a.png").unlink()
+        save(folder / "A.bmp", surface())
+        yield
+        yield
+
+    watch([folder], out, detector, looks=days())
+    good, defective, refused = listed(out)
+    assert (good["defective"], defective["defective"]) == (False, True)
+    assert good["modified"] == defective["modified"] and good["bytes"] != defective["bytes"]
+    assert f"its results would replace those of {folder / 'a.png'}" in refused["error"]
 
 
 def test_a_note_when_the_scores_move():

@@ -142,15 +142,18 @@ def test_what_was_changed_is_defective_by_hand():
 
 
 def test_the_critic_learns_what_the_cleaner_changed(rng):
-    """Not of the worst patch: of those under the mask."""
-    gan, batch = small_gan(), images_of(rng, 2)
+    """First of the worst patch, then of those under the mask."""
+    gan, batch = small_gan(mask_warmup=1), images_of(rng, 2)
     with_mask_logit(gan.cleaner, 0.0)
     fake, mask = gan._clean(gan._least_clean(batch[0]))
     spoiled = gan.defecter(gan._least_clean(batch[1]))
-    expected = gan.real_loss(*batch)
-    expected += changed_loss(gan._standing_out(fake) - gan.margin, mask) / 2
-    expected += log_adversarial(gan._defective(spoiled), False) / 2
-    assert float(gan.step(batch, False)[1]) == pytest.approx(float(expected), rel=1e-5)
+    changed = float(changed_loss(gan._standing_out(fake) - gan.margin, mask))
+    worst = float(log_adversarial(gan._defective(fake), True))
+    rest = float(gan.real_loss(*batch) + log_adversarial(gan._defective(spoiled), False) / 2)
+    for done, known in ((0, 0.1), (4, 0.5), (20, 1)):
+        gan.g_optimizer.iterations.assign(done)
+        expected = rest + (known * changed + (1 - known) * worst) / 2
+        assert float(gan.step(batch, False)[1]) == pytest.approx(expected, rel=1e-5)
 
 
 def test_each_patch_is_to_be_clean(rng):

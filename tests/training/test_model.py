@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_gans.text2image.gnn import GNN
 from keras_gans.training.precision import computing_in, in_float32
 from tests.training import tiny
 from tests.training.tiny import MODELS, STEPS, defectgan, eager, gnn, inputs
@@ -147,6 +148,52 @@ def test_summary_counts_the_parameters(name, trained):
     model.summary(print_fn=lambda text, **_: lines.append(text), line_length=120)
     text = "\n".join(lines)
     assert f"Total params: {model.count_params():,} " in text and "unbuilt" not in text
+
+
+def test_a_batch_counts_as_much_as_it_has():
+    gan, (given, images) = tiny.gnn()
+    gan.run_eagerly = True
+    figures = [gan.evaluate(given, images, batch_size=n, verbose=0) for n in (1, 3, len(given))]
+    assert figures[0] == pytest.approx(figures[2], rel=1e-5)
+    assert figures[1] == pytest.approx(figures[2], rel=1e-5)
+
+
+def test_averages_of_an_optimizer_stay_in_the_end():
+    gan, batch = tiny.gnn()
+    gan.compile(keras.optimizers.Adam(1e-2, use_ema=True, ema_momentum=0.9), run_eagerly=True)
+    data = tf.data.Dataset.from_tensors(batch).repeat(3)
+    gan.fit(data, verbose=0, shuffle=False)
+    averages = gan.g_optimizer._model_variables_moving_average
+    for variable, average in zip(gan.trainable_variables, averages, strict=True):
+        np.testing.assert_array_equal(variable, average)
+
+
+def test_batches_of_a_length_that_is_not_known():
+    gan = tiny.attention()[0]
+    images = tiny.images(6, 16, 16, channels=1)
+    gan.fit(images, -images, batch_size=4, verbose=0)  # the last one has 2
+
+
+def test_a_subclass_may_pass_all_arguments_on(tmp_path):
+    @keras.saving.register_keras_serializable("tests")
+    class Passing(GNN):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+
+    gan = tiny.gnn()[0]
+    mine = Passing(gan.generator)
+    mine.save(tmp_path / "mine.keras")
+    again = keras.models.load_model(tmp_path / "mine.keras")
+    np.testing.assert_array_equal(
+        again.generator.get_weights()[0], gan.generator.get_weights()[0]
+    )
+
+
+def test_one_optimizer_twice():
+    gan, _ = tiny.dcgan()
+    adam = keras.optimizers.Adam()
+    with pytest.raises(ValueError, match="an optimizer of its own. Received: one twice"):
+        gan.compile(adam, adam)
 
 
 def test_a_missing_optimizer():
