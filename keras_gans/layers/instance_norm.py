@@ -13,7 +13,7 @@ class InstanceNormalization(keras.layers.Layer):
     one image, in half the time for large maps at batch 1. Otherwise it uses elementary
     operations of rank 4, which TFLite and its GPU delegates know.
 
-    Inputs and outputs: images (N, H, W, C).
+    Inputs and outputs: images (N, H, W, C). Half precision is computed in float32.
 
     Args:
         epsilon: added to the variance.
@@ -22,13 +22,16 @@ class InstanceNormalization(keras.layers.Layer):
     def __init__(self, epsilon: float = 1e-5, **kwargs) -> None:
         super().__init__(**kwargs)
         self.epsilon = epsilon
+        self.input_spec = keras.layers.InputSpec(ndim=4)
 
     def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         if not training:
-            mean = tf.reduce_mean(inputs, axis=[1, 2], keepdims=True)
-            centred = inputs - mean
+            # squares of half precision overflow; for float32 there is no cast
+            x = tf.cast(inputs, "float32") if inputs.dtype.size < 4 else inputs
+            mean = tf.reduce_mean(x, axis=[1, 2], keepdims=True)
+            centred = x - mean
             variance = tf.reduce_mean(tf.square(centred), axis=[1, 2], keepdims=True)
-            return centred * tf.math.rsqrt(variance + self.epsilon)
+            return tf.cast(centred * tf.math.rsqrt(variance + self.epsilon), inputs.dtype)
 
         count, height, width, _ = tf.unstack(tf.shape(inputs))
         channels = count * inputs.shape[3]

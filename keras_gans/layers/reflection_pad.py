@@ -16,18 +16,34 @@ class ReflectionPadding2D(keras.layers.Layer):
     W + 2 border, C).
 
     Args:
-        border: pixels on each side.
+        border: pixels on each side, at least 1.
+
+    Raises:
+        ValueError: a border below 1, or one that images of known size are too small for.
     """
 
     def __init__(self, border: int, **kwargs) -> None:
+        if border < 1:
+            raise ValueError(f"`border` must be at least 1. Received: {border}")
         super().__init__(**kwargs)
         self.border = border
 
+    def build(self, input_shape: tuple) -> None:
+        self._check(input_shape)
+
     def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+        self._check(inputs.shape)
         if training:
             sides = (self.border, self.border)
             return tf.pad(inputs, ((0, 0), sides, sides, (0, 0)), "REFLECT")
         return self._continued(self._continued(inputs, 1), 2)
+
+    def _check(self, shape):
+        sides = tuple(shape[1:3])
+        if any(side is not None and side <= self.border for side in sides):
+            raise ValueError(
+                f"height and width must be above the border, {self.border}. Received: {sides}"
+            )
 
     def _continued(self, x, axis):
         def line(number):

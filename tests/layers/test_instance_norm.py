@@ -123,3 +123,31 @@ def test_ours_in_a_keras_file(tmp_path):
     x = random_images(2, 4, 7, 2)
     np.testing.assert_array_equal(again(x), model(x))
     np.testing.assert_array_equal(again(x, training=True), model(x, training=True))
+
+
+@both_modes
+@pytest.mark.parametrize("precision", ["float16", "bfloat16"])
+def test_ours_in_half_precision_computes_in_float32(training, precision):
+    x = tf.cast(1000 * random_images(2, 8, 8, 3), precision)  # squares exceed float16's range
+
+    y = InstanceNormalization(dtype=f"mixed_{precision}")(x, training=training)
+
+    assert y.dtype == precision
+    expected = InstanceNormalization()(tf.cast(x, "float32"))
+    np.testing.assert_allclose(tf.cast(y, "float32"), expected, rtol=0.01, atol=0.01)
+
+
+def test_ours_in_float32_is_this_formula_to_the_bit():
+    x = random_images(2, 6, 5, 4)
+    centred = x - tf.reduce_mean(x, [1, 2], keepdims=True)
+    variance = tf.reduce_mean(tf.square(centred), [1, 2], keepdims=True)
+    expected = centred * tf.math.rsqrt(variance + 1e-5)
+    np.testing.assert_array_equal(InstanceNormalization()(x, training=False), expected)
+    traced = tf.function(InstanceNormalization()).get_concrete_function(x)
+    assert "Cast" not in {operation.type for operation in traced.graph.get_operations()}
+
+
+@both_modes
+def test_ours_is_for_images_alone(training):
+    with pytest.raises(ValueError, match="ndim=4"):
+        InstanceNormalization()(np.ones((2, 8, 3), np.float32), training=training)

@@ -40,3 +40,19 @@ def test_sides_may_be_unknown_and_a_model_comes_back(tmp_path):
 
     assert model.output_shape == (None, None, 13, 1)
     np.testing.assert_array_equal(reloaded(model, tmp_path)(x), model(x))
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("sides", [(3, 8), (8, 2)])
+def test_images_must_be_larger_than_the_border(training, sides):
+    layer = ReflectionPadding2D(3)
+    with pytest.raises(ValueError, match="must be above the border, 3. Received: "):
+        layer(np.ones((1, *sides, 1), np.float32), training=training)
+    layer(np.ones((1, 4, 4, 1), np.float32))  # nor once it is built
+    with pytest.raises(ValueError, match="must be above the border, 3. Received: "):
+        layer(np.ones((1, *sides, 1), np.float32), training=training)
+
+
+def test_a_border_is_at_least_1():
+    with pytest.raises(ValueError, match="at least 1. Received: 0"):
+        ReflectionPadding2D(0)
