@@ -263,7 +263,8 @@ def evaluate(
     if keras_gans[eyes] is installed, or the one that is named. With the Inception graph of 2015
     the distance is FID; with another network it is named after that one, and cannot be compared
     with published values. The shares are precision and recall, density and coverage. A network
-    that classifies also gives the Inception score.
+    that classifies also gives the Inception score, over 10 splits, or fewer if they would have
+    fewer than 10 images.
 
     Example: keras-gans evaluate --real photos --fake made --network classifier.keras
 

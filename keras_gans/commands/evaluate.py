@@ -17,7 +17,8 @@ from keras_gans.report.tables import show
 
 BATCH = 50  # images read at a time
 SUBSETS, SUBSET_SIZE = 100, 1000  # of KID
-SPLITS = 10  # of the Inception score
+SPLITS = 10  # of the Inception score, at most
+IN_SPLIT = 10  # images at least: the score of a single one is always 1
 LARGEST = 2**14  # numbers of a feature vector at most: distances need their square in memory
 
 NO_NETWORK = (
@@ -39,7 +40,8 @@ def evaluate(
 ) -> list[dict]:
     """Frechet distance, KID, precision, recall, density and coverage of two folders.
 
-    Of a network that classifies also the Inception score. The network is EfficientNet-Lite0
+    Of a network that classifies also the Inception score, over 10 splits, or fewer if they
+    would have fewer than 10 images. The network is EfficientNet-Lite0
     where none is named, if it is installed.
 
     Every image is read once before anything is computed. Prints a table, or JSON, on stdout
@@ -215,9 +217,10 @@ def _measure(extractor, real, fake, files, seed, cache, console):
             (f"{name}_{extractor.name}", value, None, {}) for name, value in shares.items()
         ]
     if scores is not None:
-        splits = min(SPLITS, len(scores))
-        score = inception_score(scores, splits)
-        rows.append((score_name(extractor.name), *score, {"splits": splits}))
+        splits = max(1, min(SPLITS, len(scores) // IN_SPLIT))
+        score, std = inception_score(scores, splits)
+        std = std if splits > 1 else None
+        rows.append((score_name(extractor.name), score, std, {"splits": splits}))
     return [
         {"metric": name, "value": value, "std": std, **conditions, **more}
         for name, value, std, more in rows
@@ -231,7 +234,7 @@ def _print_table(rows):
         if "subset_size" in row:
             numbers += f", subsets of {row['subset_size']}"
         if "splits" in row:
-            numbers = f"{row['n_fake']} made, {row['splits']} splits"
+            numbers = f"{row['n_fake']} made, splits: {row['splits']}"
         std = "" if row["std"] is None else f"{row['std']:.4g}"
         cells.append((row["metric"], f"{row['value']:.5g}", std, numbers))
     title = f"{first['fake']} against {first['real']}"

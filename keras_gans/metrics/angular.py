@@ -7,9 +7,27 @@ STATISTICS = ("mean", "median", "trimean", "best25", "worst25", "p95")
 
 
 def angular_errors(illuminants_true: ArrayLike, illuminants_pred: ArrayLike) -> np.ndarray:
-    """Angles in degrees between two arrays of vectors (N, 3): float64 (N,)."""
+    """Angles in degrees between two arrays of vectors (N, 3): float64 (N,).
+
+    The shapes may also be others (..., 3) that can be broadcast.
+
+    Raises:
+        ValueError: other shapes, NaN or infinity, a vector of zeros.
+    """
     true = np.asarray(illuminants_true, np.float64)
     pred = np.asarray(illuminants_pred, np.float64)
+    try:
+        fit = true.shape[-1:] == pred.shape[-1:] == np.broadcast(true, pred).shape[-1:] == (3,)
+    except ValueError:
+        fit = False
+    if not fit:
+        raise ValueError(
+            f"vectors must be (..., 3), shapes that fit. Received: {true.shape}, {pred.shape}"
+        )
+    for each in (true, pred):
+        bad = ~(np.isfinite(each).all(axis=-1) & each.any(axis=-1))
+        if bad.any():
+            raise ValueError(f"vectors must be finite and not zero. Received: {each[bad][0]}")
     sine = np.linalg.norm(np.cross(true, pred), axis=-1)
     return np.degrees(np.arctan2(sine, np.sum(true * pred, axis=-1)))
 

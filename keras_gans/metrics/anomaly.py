@@ -26,7 +26,7 @@ def pixel_figures(
 
     Args:
         maps: (H, W), one an image, the higher the more likely defective; no NaN.
-        masks: bool (H, W) where the defect is, `None` for an image without.
+        masks: (H, W), bool or numbers above 0 where the defect is, `None` for an image without.
         limit: in (0, 1].
 
     Returns:
@@ -39,9 +39,13 @@ def pixel_figures(
     if not 0 < limit <= 1:
         raise ValueError(f"`limit` must be above 0 and at most 1. Received: {limit}")
     inside, shares = [], []
-    for values, mask in zip(maps, masks, strict=True):
-        if np.isnan(values).any() or mask is not None and mask.shape != values.shape:
-            raise ValueError("maps must be numbers, and of the shapes of their masks")
+    for values, mask in _pairs(maps, masks):
+        fit = values.ndim == 2 and (mask is None or mask.shape == values.shape)
+        if not fit or np.isnan(values).any():
+            raise ValueError(
+                "maps must be numbers (H, W), and of the shapes of their masks. "
+                f"Received: {values.shape}, {None if mask is None else mask.shape}"
+            )
         if mask is not None:
             regions, _ = ndimage.label(mask, np.ones((3, 3)))
             found = regions[mask]
@@ -49,7 +53,7 @@ def pixel_figures(
             shares.append(1 / np.bincount(found)[found])
     levels, place = np.unique(np.concatenate(inside or [[]]), return_inverse=True)
     below, equal = np.zeros(len(levels) + 1, np.int64), np.zeros(len(levels), np.int64)
-    for values, mask in zip(maps, masks):
+    for values, mask in _pairs(maps, masks):
         outside = values.ravel() if mask is None else values[~mask]
         if len(levels):
             first = np.searchsorted(levels, outside)  # the levels before it are below
@@ -74,6 +78,12 @@ def pixel_figures(
     }
 
 
+def _pairs(maps, masks):
+    """Arrays of the maps, and bool arrays of their masks, an image at a time."""
+    for values, mask in zip(maps, masks, strict=True):
+        yield np.asarray(values), None if mask is None else np.asarray(mask) > 0
+
+
 def _area(start, slope, limit):
     """Area, up to `limit`, under a line from 0 at `start` to 1 at `start + slope`, then 1."""
     end = start + slope
@@ -86,14 +96,22 @@ def false_alarm_rate(scores: ArrayLike, defective: ArrayLike, recall: float) -> 
     """The share of good images at or above the highest level that finds `recall` of the bad.
 
     Args:
-        scores: (N,), the higher the more likely defective.
+        scores: (N,), the higher the more likely defective; no NaN.
         defective: bool (N,).
         recall: in (0, 1].
 
     Returns:
         in [0, 1]; NaN if there are no good or no bad images.
+
+    Raises:
+        ValueError: shapes that differ, NaN, or another recall.
     """
     scores, defective = np.asarray(scores, np.float64), np.asarray(defective, bool)
+    if scores.ndim != 1 or scores.shape != defective.shape or np.isnan(scores).any():
+        raise ValueError(
+            "`scores` must be numbers (N,), and `defective` (N,). "
+            f"Received: {np.isnan(scores).sum()} NaN, {scores.shape} and {defective.shape}"
+        )
     good, bad = scores[~defective], scores[defective]
     if not 0 < recall <= 1:
         raise ValueError(f"`recall` must be above 0 and at most 1. Received: {recall}")

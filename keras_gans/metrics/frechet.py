@@ -98,12 +98,17 @@ def kid(
         Mean and standard deviation over the subsets.
 
     Raises:
-        ValueError: different D, fewer than two vectors, NaN or infinity.
+        ValueError: different D or none, fewer than two vectors, NaN or infinity.
     """
     real, fake = np.asarray(real), np.asarray(fake)
     size = min(subset_size, len(real), len(fake))
     if real.ndim != 2 or fake.ndim != 2 or real.shape[1] != fake.shape[1]:
         raise ValueError(f"Features are (N, D), (M, D). Received: {real.shape}, {fake.shape}")
+    if not real.shape[1] or not (np.isfinite(real).all() and np.isfinite(fake).all()):
+        raise ValueError(
+            "Features are finite numbers, one or more a vector. "
+            f"Received: {real.shape}, {fake.shape}"
+        )
     if size < 2 or subsets < 1:
         raise ValueError(
             f"Subsets of at least two vectors are needed. Received: {subsets} of {size}"
@@ -163,6 +168,6 @@ def _nuclear_norm(first, second):
 
 def _features(batch):
     batch = np.asarray(batch, np.float64)
-    if batch.ndim != 2 or not len(batch) or not np.isfinite(batch).all():
+    if batch.ndim != 2 or not batch.size or not np.isfinite(batch).all():
         raise ValueError(f"Features are finite numbers (N, D). Received: shape {batch.shape}")
     return batch

@@ -89,7 +89,17 @@ def test_the_figures(folders, network, capsys):
         assert row["real"].endswith("real") and row["fake"].endswith("fake")
         assert row["seed"] == 0
     assert rows[0]["std"] is None
-    assert rows[1]["subset_size"] == 24 and rows[6]["splits"] == 10
+    assert rows[1]["subset_size"] == 24 and rows[6]["splits"] == 2
+
+
+def test_a_split_has_10_images_or_more(folders, network):
+    path = folders[0]
+    for count, splits in ((7, 1), (19, 1), (20, 2), (120, 10)):
+        made = path / str(count)
+        write(made, count, 0)
+        row = evaluate(path / "real", made, network=network)[-1]
+        assert row["splits"] == splits and row["value"] > 1
+        assert (row["std"] is None) == (splits == 1)
 
 
 def test_the_table_and_the_cache(folders, network, capsys):

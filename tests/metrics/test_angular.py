@@ -9,6 +9,29 @@ def test_angular_errors_by_hand():
     np.testing.assert_allclose(errors, [45, 0], atol=1e-9)
 
 
+def test_angular_errors_of_shapes_that_fit():
+    assert angular_errors(np.ones((4, 1, 3)), np.ones((1, 2, 3))).shape == (4, 2)
+    assert angular_errors(np.ones((0, 3)), np.ones((0, 3))).shape == (0,)
+    assert angular_errors([1, 0, 0], [0, 2, 0]) == 90
+
+
+@pytest.mark.parametrize(
+    ("true", "pred"),
+    [
+        (np.ones((4, 2)), np.ones((4, 2))),
+        (np.ones((4, 1)), np.ones((4, 3))),
+        (np.ones((4, 3)), np.ones((3, 3))),
+        (1, np.ones(3)),
+        ([[1, 1, 1]], [[np.nan, 1, 1]]),
+        ([[1, np.inf, 1]], [[1, 1, 1]]),
+        ([[1, 1, 1], [1, 1, 1]], [[1, 1, 1], [0, 0, 0]]),
+    ],
+)
+def test_angular_errors_refuse(true, pred):
+    with pytest.raises(ValueError, match="vectors must be .* Received"):
+        angular_errors(true, pred)
+
+
 def test_statistics_by_hand():
     statistics = angular_statistics([8, 1, 2, 3, 4, 5, 6, 7])
     assert statistics["mean"] == 4.5

@@ -75,3 +75,20 @@ def test_false_alarms_at_a_recall():
     assert np.isnan(false_alarm_rate(scores[:10], defective[:10], 0.9))
     with pytest.raises(ValueError, match="recall"):
         false_alarm_rate(scores, defective, 0)
+
+
+def test_masks_may_be_numbers_and_all_may_be_lists(scored):
+    maps, masks = scored
+    expected = pixel_figures(*as_lists(maps, masks))
+    for levels in (masks.astype(int), 255 * masks.astype(np.uint8), masks.tolist()):
+        assert pixel_figures(maps.tolist(), list(levels)) == pytest.approx(expected)
+
+
+def test_what_is_refused(scored):
+    maps, masks = scored
+    for bad in ((maps[0, :5], masks[0]), (maps[0, ..., None], None)):
+        with pytest.raises(ValueError, match="Received: "):
+            pixel_figures(*([each] for each in bad))
+    for scores in ([0.1, np.nan, 0.9], [0.1, 0.9], np.zeros((3, 1))):
+        with pytest.raises(ValueError, match="`scores` must be numbers"):
+            false_alarm_rate(scores, [False, False, True], 1.0)

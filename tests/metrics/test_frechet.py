@@ -114,6 +114,7 @@ def test_kid_is_a_function_of_the_seed():
         (np.ones((1, 3)), np.ones((5, 3))),
         (np.ones(5), np.ones(5)),
         (np.full((5, 3), np.nan), np.ones((5, 3))),
+        (np.ones((5, 0)), np.ones((5, 0))),
     ],
 )
 def test_what_is_refused(real, fake):
@@ -122,3 +123,10 @@ def test_what_is_refused(real, fake):
             distance(real, fake)
     with pytest.raises(ValueError, match="At least two"):
         moments(np.ones((1, 3)))
+
+
+def test_kid_looks_at_all_features():
+    real = np.random.default_rng(0).normal(size=(900, 3))
+    real[777] = np.inf
+    with pytest.raises(ValueError, match="finite"):
+        kid(np.ones((9, 3)), real, subsets=1, subset_size=2)
