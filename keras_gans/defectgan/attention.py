@@ -13,6 +13,8 @@ import tensorflow as tf
 from keras import layers, ops
 
 from keras_gans import replicas
+from keras_gans.defectgan.model import check_crops
+from keras_gans.defectgan.networks import check_side
 from keras_gans.losses import cycle_consistency, log_adversarial
 from keras_gans.training.average import averaged_copy, move_average
 from keras_gans.training.model import StepModel
@@ -38,7 +40,11 @@ def build_attention_generator(
     Returns:
         Model from images (N, H, W, channels) in [-1, 1] to such images; the output of its layer
         `mask` is m, (N, H, W, 1) in [0, 1].
+
+    Raises:
+        ValueError: if `image_size` is not a multiple of 4.
     """
+    check_side(image_size, 4)
     images = keras.Input((image_size, image_size, channels), name="images")
     fine = _conv(width)(images)
     middle = _conv(2 * width)(_conv(2 * width)(layers.AveragePooling2D(2)(fine)))
@@ -71,12 +77,18 @@ def build_pooled_discriminator(
         channels: of the images.
         width: filters of the first convolution; the others have twice as many.
         image_size: side of the images, or `None` for any size.
-        scales: int; the images' sides are multiples of `2**(scales + 1)`.
+        scales: int, at least 1; the images' sides are multiples of `2**(scales + 1)`.
 
     Returns:
         Model from images (N, H, W, channels) in [-1, 1] to logits (N, H/4, W/4, scales),
         positive for real.
+
+    Raises:
+        ValueError: for `scales` below 1, and an `image_size` that is no such multiple.
     """
+    if scales < 1:
+        raise ValueError(f"`scales` must be at least 1. Received: {scales}")
+    check_side(image_size, 2 ** (scales + 1))
     images = keras.Input((image_size, image_size, channels), name="images")
     logits = []
     for scale in range(scales):
@@ -122,6 +134,9 @@ class AttentionGAN(StepModel):
         mask_warmup: see `mask_weight`.
         average: decay of a moving average of the cleaner's weights, in `averaged`, which cleans
             when used; 0 for none: `averaged` is the cleaner.
+
+    Raises:
+        ValueError: `candidates`, a share or `average` out of its range.
     """
 
     METRICS = ("loss", "critic_loss", "adversarial", "cycle", "mask_ng", "mask_p")
@@ -144,6 +159,8 @@ class AttentionGAN(StepModel):
         average: float = 0.0,
         **kwargs,
     ):
+        check_crops(candidates, patch_share)
+        check_crops(candidates, cleaned_share, "cleaned_share")
         super().__init__(**kwargs)
         self.cleaner, self.defecter, self.clean_critic = cleaner, defecter, clean_critic
         self.average, self.averaged = average, averaged_copy(cleaner, average)

@@ -47,6 +47,9 @@ class DefectGAN(StepModel):
         critic_warmup: steps at the start that train the discriminators alone, on real images
             and weak labels (ours).
 
+    Raises:
+        ValueError: another `adversarial`, `candidates` below 1, `patch_share` outside (0, 1].
+
     Example:
 
         gan = DefectGAN(build_generator(), build_generator(),
@@ -76,6 +79,11 @@ class DefectGAN(StepModel):
         critic_warmup: int = 0,
         **kwargs,
     ):
+        if adversarial not in ADVERSARIAL:
+            raise ValueError(
+                f"`adversarial` must be one of {list(ADVERSARIAL)}. Received: {adversarial!r}"
+            )
+        check_crops(candidates, patch_share)
         super().__init__(**kwargs)
         self.cleaner, self.defecter = cleaner, defecter
         self.clean_critic, self.defect_critic = clean_critic, defect_critic
@@ -198,3 +206,11 @@ class DefectGAN(StepModel):
         chosen = ops.argmin(ops.reshape(worst, (-1, self.candidates)), axis=1)
         first = ops.arange(ops.shape(chosen)[0]) * self.candidates
         return ops.take(crops, first + chosen, axis=0)
+
+
+def check_crops(candidates: int, share: float, name: str = "patch_share") -> None:
+    """ValueError unless there is a crop, and a share of its patches that may count."""
+    if candidates < 1:
+        raise ValueError(f"`candidates` must be at least 1. Received: {candidates}")
+    if not 0 < share <= 1:
+        raise ValueError(f"`{name}` must be above 0 and at most 1. Received: {share}")

@@ -31,7 +31,13 @@ def build_generator(
 
     Returns:
         Model from images (N, H, W, channels) in [-1, 1] to such images.
+
+    Raises:
+        ValueError: for another `image_size`, and for fewer `blocks` than none.
     """
+    check_side(image_size, 4)
+    if blocks < 0:
+        raise ValueError(f"`blocks` must be at least 0. Received: {blocks}")
     images = keras.Input((image_size, image_size, channels), name="images")
     x = ReflectionPadding2D(3)(images)
     x = _norm_relu(_conv(width, 7)(x))
@@ -153,6 +159,14 @@ class _Resized(layers.Layer):
     def call(self, inputs):
         values, images = inputs
         return tf.image.resize(values, tf.shape(images)[1:3])
+
+
+def check_side(image_size: int | None, multiple: int) -> None:
+    """ValueError if the side of images is known and not such a multiple."""
+    if image_size is not None and (image_size < multiple or image_size % multiple):
+        raise ValueError(
+            f"`image_size` must be a multiple of {multiple}. Received: image_size={image_size}"
+        )
 
 
 def _conv(filters, size, **options):

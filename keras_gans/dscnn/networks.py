@@ -46,12 +46,14 @@ def build_dscnn(
         to (N, 3): the illuminant's direction, not normalised.
 
     Raises:
-        ValueError: if `modules` or `patch_size` is out of range.
+        ValueError: if `modules` or `patch_size` is out of range, or for another `encoding`.
     """
     if not 1 <= modules <= len(MODULE_CHANNELS):
         raise ValueError(f"modules must be 1 to {len(MODULE_CHANNELS)}. Received: {modules}")
     if patch_size < 8:
         raise ValueError(f"patch_size must be at least 8. Received: {patch_size}")
+    if encoding not in ("linear", "gamma"):
+        raise ValueError(f'encoding must be "linear" or "gamma". Received: {encoding!r}')
 
     def convolution(x, channels, size=3, **kwargs):
         penalty = keras.regularizers.L2(l2)

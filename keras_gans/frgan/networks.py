@@ -34,9 +34,11 @@ def build_generator(
         Model from z (N, latent), uniform in [-1, 1], to images (N, S, S, channels) in [-1, 1].
 
     Raises:
-        ValueError: if `image_size` is not a multiple of 8.
+        ValueError: if `image_size` is not a multiple of 8, or `latent` is below 1.
     """
     start = _eighth(image_size)
+    if latent < 1:
+        raise ValueError(f"`latent` must be at least 1. Received: latent={latent}")
     z = keras.Input((latent,), name="z")
     x = layers.Dense(start * start * 4 * width, use_bias=False)(z)
     x = layers.ReLU()(FusedBatchNormalization(momentum=0.9, epsilon=1e-5)(x))

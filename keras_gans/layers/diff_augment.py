@@ -2,6 +2,8 @@
 from few images: the critic sees real and generated images through the same random changes, and
 the generator learns through them. Not in the paper."""
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 
 from keras_gans import replicas
@@ -71,6 +73,15 @@ def _pairs(images, key, low, high):
 
 
 AUGMENTATIONS = {"color": color, "translation": translation, "cutout": cutout}
+
+
+def checked_names(names: Sequence[str]) -> tuple[str, ...]:
+    """The names of augmentations, a tuple; ValueError if they are others."""
+    if isinstance(names, str) or not set(names) <= AUGMENTATIONS.keys():
+        raise ValueError(
+            f"`augmentations` must be some of {tuple(AUGMENTATIONS)}. Received: {names!r}"
+        )
+    return tuple(names)
 
 
 def augment(

@@ -9,7 +9,7 @@ from keras import ops
 
 from keras_gans import replicas
 from keras_gans.layers import update_spectral_norms
-from keras_gans.layers.diff_augment import augment
+from keras_gans.layers.diff_augment import augment, checked_names
 from keras_gans.losses import gradient_penalty, wasserstein
 from keras_gans.training.average import averaged_copy, move_average
 from keras_gans.training.model import StepModel
@@ -55,7 +55,7 @@ class GAN(StepModel):
     ):
         super().__init__(("critic_loss", "generator_loss", *self.FIGURES), **kwargs)
         self.generator, self.critic = generator, critic
-        self.augmentations = tuple(augmentations)
+        self.augmentations = checked_names(augmentations)
         self.average = average
         self.averaged = averaged_copy(generator, average)
         self.seed = seed

@@ -44,10 +44,12 @@ def build_generator(
         to images (N, S, S, channels) in [-1, 1].
 
     Raises:
-        ValueError: for an `image_size` or `attention` that do not fit.
+        ValueError: for an `image_size` or `attention` that do not fit, or `latent` below 1.
     """
     steps = _doublings(image_size)
     attention = _check_attention(attention, image_size)
+    if latent < 1:
+        raise ValueError(f"`latent` must be at least 1. Received: latent={latent}")
     z = keras.Input((latent,), name="z")
     inputs, x = z, z
     if classes:

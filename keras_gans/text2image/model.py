@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from keras_gans.layers.diff_augment import augment
+from keras_gans.layers.diff_augment import augment, checked_names
 from keras_gans.losses import euclidean_distance, log_adversarial
 from keras_gans.text2image.dcgan import discriminator_loss
 from keras_gans.text2image.networks import PackWords, pack_words, words_so_far
@@ -52,7 +52,8 @@ class TextToImage(StepModel):
             the network itself without one); 0 for none, as in the report.
 
     Raises:
-        ValueError: for another `euclidean`, and for `blurred` with a text.
+        ValueError: for another `euclidean`, other `augmentations` or `average`, and for
+            `blurred` with a text.
 
     Example:
 
@@ -92,7 +93,7 @@ class TextToImage(StepModel):
         self.penalty = penalty
         self.adversarial_weight = adversarial_weight
         self.blurred = blurred
-        self.augmentations = tuple(augmentations)
+        self.augmentations = checked_names(augmentations)
         self.average = average
         self.averaged = averaged_copy(network, average)
         packs = (layer for layer in network.layers if isinstance(layer, PackWords))

@@ -42,7 +42,7 @@ def build_generator(
         activation is tanh; with `slots` from vectors and the words' places, int (N,).
 
     Raises:
-        ValueError: if `image_size` is not a multiple of 8.
+        ValueError: if `image_size` is not a multiple of 8, or `vector_size` is below 1.
     """
     inputs, normalise = _generator_inputs(vector_size, slots)
     x = _hidden_layers(inputs[0], image_size, width, normalise)
@@ -141,7 +141,8 @@ def build_text_to_image(
         without the last layer.
 
     Raises:
-        ValueError: for an `image_size`, `convlstm` or `normalisation` that is not one of these.
+        ValueError: for an `image_size`, `convlstm` or `normalisation` that is not one of these,
+            or `vector_size` below 1.
     """
     if normalisation not in ("words", "slots", "filled", "conditional"):
         raise ValueError(
@@ -319,6 +320,10 @@ class UnpackWords(layers.Layer):
 
 def _generator_inputs(vector_size, slots):
     """The generator's inputs, and the function that normalises: by the places, if there are."""
+    if vector_size < 1:
+        raise ValueError(
+            f"`vector_size` must be at least 1. Received: vector_size={vector_size}"
+        )
     inputs = [keras.Input((vector_size,), name="vectors")]
     if not slots:
         return inputs, _normalised

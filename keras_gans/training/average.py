@@ -5,7 +5,13 @@ from keras import ops
 
 
 def averaged_copy(network: keras.Model, decay: float) -> keras.Model:
-    """A copy of a network to hold the average; the network itself for a decay of 0."""
+    """A copy of a network to hold the average; the network itself for a decay of 0.
+
+    Raises:
+        ValueError: a decay, the models' `average`, outside [0, 1).
+    """
+    if not 0 <= decay < 1:
+        raise ValueError(f"`average` must be at least 0 and below 1. Received: {decay}")
     if not decay:
         return network
     copy = keras.models.clone_model(network)

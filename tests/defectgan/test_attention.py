@@ -65,6 +65,22 @@ def test_generator_gives_images_and_a_mask(rng, channels, height, width):
     assert np.abs(cleaned).max() <= 1
 
 
+def test_arguments_out_of_range():
+    with pytest.raises(ValueError, match="multiple of 4. Received: image_size=18"):
+        build_attention_generator(1, 2, 18)
+    with pytest.raises(ValueError, match="multiple of 8. Received: image_size=20"):
+        build_pooled_discriminator(1, 2, 20, scales=2)
+    with pytest.raises(ValueError, match="`scales` must be at least 1. Received: 0"):
+        build_pooled_discriminator(1, 2, scales=0)
+    networks = (
+        *(build_attention_generator(1, 2) for _ in range(2)),
+        build_pooled_discriminator(1, 2),
+    )
+    for name, value in (("candidates", 0), ("patch_share", 0), ("cleaned_share", 1.5)):
+        with pytest.raises(ValueError, match=f"`{name}` must be .* Received: {value}"):
+            AttentionGAN(*networks, **{name: value})
+
+
 def test_counts_of_the_preset():
     generator = build_attention_generator(1, ATTENTION["width"])
     assert generator.count_params() == 79_622

@@ -132,6 +132,15 @@ def test_the_defaults_are_eq_1_to_3(rng):
     assert found["critic_loss"] == pytest.approx(sum(critics), rel=1e-5)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{"adversarial": "hinge"}, {"candidates": 0}, {"patch_share": 0}, {"patch_share": 1.1}],
+)
+def test_arguments_out_of_range(options):
+    with pytest.raises(ValueError, match="must be .* Received: "):
+        stub(**options)
+
+
 def test_patch_share_looks_at_the_worst_patches():
     # logits are the pixels: 2 of 4 patches an image, the least clean or the most defective
     ng = np.float32([[[-3, 1], [2, -1]], [[4, 4], [0, 6]]])[..., None]

@@ -97,6 +97,12 @@ def test_discriminator_gives_a_logit_a_patch(size, patches):
     np.testing.assert_allclose(discriminator(images, training=True), logits, atol=1e-5)
 
 
+@pytest.mark.parametrize("options", [{"image_size": 30}, {"image_size": 0}, {"blocks": -1}])
+def test_arguments_out_of_range(options):
+    with pytest.raises(ValueError, match="must be .* Received: "):
+        build_generator(1, 2, **options)
+
+
 def test_local_discriminator_sees_16_pixels():
     discriminator = build_local_discriminator(1, 4)
     images = random_images(2, 40, 50, 1)

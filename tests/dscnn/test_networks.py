@@ -118,7 +118,9 @@ def test_gamma_encoding_makes_the_estimate_independent_of_exposure():
     np.testing.assert_allclose(network(x), network(x / 7), rtol=1e-4)
 
 
-@pytest.mark.parametrize("arguments", [{"modules": 0}, {"modules": 6}, {"patch_size": 7}])
+@pytest.mark.parametrize(
+    "arguments", [{"modules": 0}, {"modules": 6}, {"patch_size": 7}, {"encoding": "log"}]
+)
 def test_arguments_out_of_range(arguments):
     with pytest.raises(ValueError, match="Received"):
         build_dscnn(**arguments)

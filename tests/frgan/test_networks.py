@@ -138,6 +138,11 @@ def test_images_and_logits(image_size):
     assert np.abs(passes[0] - passes[1]).max() > 1e-3
 
 
+def test_bad_latent():
+    with pytest.raises(ValueError, match="at least 1. Received: latent=0$"):
+        build_generator(8, latent=0)
+
+
 def test_features_are_what_the_last_layer_sees():
     discriminator = build_discriminator(16, width=6)
     layer = discriminator.get_layer("features")

@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_gans.layers.diff_augment import AUGMENTATIONS, augment, color, cutout, translation
+from keras_gans.layers.diff_augment import (
+    AUGMENTATIONS,
+    augment,
+    checked_names,
+    color,
+    cutout,
+    translation,
+)
 
 IMAGES = tf.constant(np.random.default_rng(0).uniform(-1, 1, (40, 16, 16, 3)), tf.float32)
 KEY = tf.constant([3, 4])
@@ -74,3 +81,10 @@ def test_augment_is_one_after_the_other_with_keys_of_their_own():
     found = augment(IMAGES, KEY, ("translation", "cutout"))
     np.testing.assert_array_equal(found, expected)
     np.testing.assert_array_equal(augment(IMAGES, KEY, ()), IMAGES)
+
+
+@pytest.mark.parametrize("names", ["color", ("blur",), ("color", "blur")])
+def test_names_of_others_are_refused(names):
+    with pytest.raises(ValueError, match="`augmentations` must be some of .* Received: "):
+        checked_names(names)
+    assert checked_names(["cutout", "color"]) == ("cutout", "color")

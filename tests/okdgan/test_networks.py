@@ -110,6 +110,11 @@ def test_a_critic_without_spectral_normalisation():
     assert not any(isinstance(part, SpectralNorm) for part in convolutions)
 
 
+def test_bad_latent():
+    with pytest.raises(ValueError, match="at least 1. Received: latent=0$"):
+        build_generator(16, width=2, latent=0, classes=2)
+
+
 def test_a_critic_judges_every_image_by_itself():
     critic = build_critic(16, width=2)
     together = critic(IMAGES, training=True)

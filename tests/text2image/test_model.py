@@ -123,6 +123,10 @@ def test_the_defaults_are_the_reports():
     assert (gan.euclidean, gan.adversarial_weight, gan.blurred) == ("original", 1, False)
     with pytest.raises(ValueError, match="Received: 'squared'"):
         TextToImage(gan.network, gan.discriminator, "squared")
+    with pytest.raises(ValueError, match="Received: 'color'"):
+        TextToImage(gan.network, gan.discriminator, augmentations="color")
+    with pytest.raises(ValueError, match="`average` must be"):
+        TextToImage(gan.network, gan.discriminator, average=1.0)
 
 
 def test_another_number_of_real_images():

@@ -167,6 +167,12 @@ def test_bad_image_size(build, size):
         build(size)
 
 
+@pytest.mark.parametrize("convlstm", ["refined", "penultimate"])
+def test_bad_vector_size(convlstm):
+    with pytest.raises(ValueError, match="at least 1. Received: vector_size=0$"):
+        build_text_to_image(2, 0, 8, 2, convlstm)
+
+
 def test_conditional_normalisation_asks_for_the_words_so_far():
     network = build_text_to_image(3, 2, 8, 2, filters=4, normalisation="conditional")
     vectors, mask = random(2, 3, 2), np.array([[True] * 3, [False, True, True]])

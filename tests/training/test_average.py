@@ -1,5 +1,6 @@
 import keras
 import numpy as np
+import pytest
 
 from keras_gans.training.average import averaged_copy, move_average
 
@@ -16,3 +17,9 @@ def test_average_by_hand():
     np.testing.assert_allclose(copy.get_weights()[0], 3 + 9, rtol=1e-6)
     move_average(copy.weights, network.weights, 0.9, 1000)
     np.testing.assert_allclose(copy.get_weights()[0], 0.9 * 12 + 0.1 * 13, rtol=1e-6)
+
+
+@pytest.mark.parametrize("decay", [-0.1, 1.0, float("nan")])
+def test_a_decay_is_from_0_to_below_1(decay):
+    with pytest.raises(ValueError, match="`average` must be at least 0 and below 1. Received"):
+        averaged_copy(keras.Sequential(), decay)
