@@ -205,8 +205,10 @@ def generate(
 
 
 def _check(name, value, low, high):
-    if not isinstance(value, Integral) or not low <= value <= high:
-        raise InputError(f"{name} must be whole, from {low} to {high}. Received: {value!r}")
+    if not isinstance(value, Integral):
+        raise InputError(f"{name} must be a whole number. Received: {value!r}")
+    if not low <= value <= high:
+        raise InputError(f"{name} must be from {low} to {high}. Received: {value}")
 
 
 def _check_free(out, count):

@@ -95,7 +95,7 @@ def test_settings_and_folders(tmp_path, capsys, model, saved_models, monkeypatch
     options = ["--model", model, "--out", out]
     for count in (0, 2**63):
         message = fails(capsys, *options, "--count", count)
-        assert f"whole, from 1 to 9223372036854770808. Received: {count}" in message
+        assert f"--count must be from 1 to 9223372036854770808. Received: {count}" in message
     for seed in (-1, 2**63):
         assert f"Received: {seed}" in fails(capsys, *options, "--seed", seed)
     message = fails(capsys, "--model", model, "--out", file)
