@@ -101,7 +101,8 @@ def diagnosis(change_ng: float, change_p: float, likeness: float) -> str:
     if max(change_ng, change_p) < 1:
         return (
             f"cleaning does nothing (it changes defective images by {change_ng:.2f} grey "
-            "levels at most); train longer, or lower --change-weight"
+            "levels at most); train longer, or lower --change-weight (--design attention: "
+            "--cleaned-share)"
         )
     if change_ng < 1.05 * change_p:
         return (
