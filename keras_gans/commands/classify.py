@@ -114,8 +114,10 @@ class Classifier:
         levels = [given_levels(image) for image in ([images] if one else images)]
         if not levels:
             raise InputError("no images: give one or more")
-        each = [self.signature(images=image[None])["probabilities"] for image in levels]
-        probabilities = np.concatenate(each)
+        alike = len({image.shape for image in levels}) == 1  # these go at once
+        batches = [np.stack(levels)] if alike else [image[None] for image in levels]
+        made = [self.signature(images=batch)["probabilities"] for batch in batches]
+        probabilities = np.concatenate(made)
         return [self.classes[k] for k in probabilities.argmax(axis=1)], probabilities
 
 
