@@ -143,7 +143,7 @@ class WhiteBalance:
                 f"Received: {photo.shape[1]} x {photo.shape[0]}"
             )
         shown = shown_to(photo, self)
-        if not any(shown[rows].any() for rows in strips(shown.shape)):
+        if is_black(shown):
             raise InputError("a photo is expected that shows light. Received: all black")
         return photo, estimate(shown, self)
 
@@ -184,6 +184,11 @@ class WhiteBalance:
         for rows in strips(photo.shape):
             done[rows] = correct(photo.pixels[rows])
         return done, found.illuminant
+
+
+def is_black(image: np.ndarray | Rows) -> bool:
+    """Whether a photo shows no light at all."""
+    return not any(image[rows].any() for rows in strips(image.shape))
 
 
 def estimate(image: np.ndarray | Rows, estimator: WhiteBalance) -> Found:

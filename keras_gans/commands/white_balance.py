@@ -18,7 +18,14 @@ import numpy as np
 from rich.console import Console
 
 from keras_gans.commands import models, results
-from keras_gans.commands.light import Found, WhiteBalance, checked_strength, estimate, shown_to
+from keras_gans.commands.light import (
+    Found,
+    WhiteBalance,
+    checked_strength,
+    estimate,
+    is_black,
+    shown_to,
+)
 from keras_gans.commands.photo_files import (
     SUFFIXES,
     Wishes,
@@ -31,7 +38,6 @@ from keras_gans.commands.photo_files import (
 from keras_gans.data import raw
 from keras_gans.data.folders import list_images
 from keras_gans.data.photo import Photo
-from keras_gans.data.pixels import strips
 from keras_gans.data.write import encoded_png
 from keras_gans.dscnn.strip import PANEL, draw_strip, gains_of
 from keras_gans.errors import InputError
@@ -139,7 +145,7 @@ def estimate_file(path: Path, photo: Photo | raw.Raw, estimator: WhiteBalance) -
             f"give at least {patch} x {patch}"
         )
     shown = shown_to(photo, estimator)
-    if not any(shown[rows].any() for rows in strips(shown.shape)):
+    if is_black(shown):
         raise InputError(f"{path}: all black, it shows no light: leave it out")
     found = estimate(shown, estimator)
     if photo.grey:
