@@ -111,9 +111,9 @@ class AttentionGAN(StepModel):
     and D_NG. The logit of an image is the mean of the least clean share of its patches, each
     relative to its crop's mean; of a real image all crops count together. Real P and what G2
     made are to be clean, real NG and every patch that G1 changed are not (at first, over ten
-    times `mask_warmup` steps, the worst patches of what it made). Each scale of the critic
-    judges by itself. The critic should tell real images apart before the generators
-    start: `warm_up`.
+    times `mask_warmup` steps, and while its masks are nearly shut, the worst patches of what it
+    made). Each scale of the critic judges by itself. The critic should tell real images apart
+    before the generators start: `warm_up`.
 
     Args:
         cleaner, defecter: G1 and G2, from `build_attention_generator`.
@@ -230,9 +230,10 @@ class AttentionGAN(StepModel):
     def _cleaned_loss(self, cleaned, mask):
         """The critic's of what G1 made: of the worst patches first, then of those it changed.
 
-        If the critic knew these at once, G1 would rather change nothing.
+        If the critic knew these at once, G1 would rather change nothing. Masks that close all
+        the same open again, since the critic then forgets.
         """
-        known = self._share_of(IDENTITY_WARMUP * self.mask_warmup)
+        known = self._share_of(IDENTITY_WARMUP * self.mask_warmup) * openness(mask)
         standing = self._standing_out(cleaned) - self.margin
         worst = ops.mean(self._worst_of(standing, self.patch_share), axis=2)
         return known * changed_loss(standing, mask) + (1 - known) * log_adversarial(worst, True)
@@ -271,6 +272,12 @@ class AttentionGAN(StepModel):
 def unsure(mask: tf.Tensor) -> tf.Tensor:
     """Mean of m (1 - m): 0 where a mask is binary, 1/4 where all of it is a half."""
     return ops.mean(mask * (1 - mask))
+
+
+def openness(mask: tf.Tensor) -> tf.Tensor:
+    """1 if masks (N, H, W, 1) reach 0.1 in the mean of the images, 0 if all are shut."""
+    reached = replicas.mean(ops.mean(ops.max(mask, axis=(1, 2, 3))))
+    return tf.stop_gradient(ops.minimum(10 * reached, 1.0))
 
 
 def most_changed(images: tf.Tensor, changed: tf.Tensor, share: float = 0.01) -> tf.Tensor:

@@ -13,6 +13,7 @@ from keras_gans.defectgan.attention import (
     changed_loss,
     disagreement,
     most_changed,
+    openness,
     unsure,
 )
 from keras_gans.defectgan.build import build_defectgan
@@ -144,6 +145,15 @@ def test_most_changed_by_hand():
     assert float(most_changed(images, changed)) == pytest.approx((0.5 + 0.25) / 2 / 2)
 
 
+def test_openness_by_hand():
+    mask = np.zeros((2, 4, 4, 1), np.float32)
+    assert float(openness(mask)) == 0
+    mask[0, 0, 0] = 0.1
+    assert float(openness(mask)) == pytest.approx(0.5)
+    mask[1, 3, 3] = 1
+    assert float(openness(mask)) == 1
+
+
 def test_what_was_changed_is_defective_by_hand():
     standing = np.array([[[1.0, -2.0], [0.0, 3.0]]], np.float32)[..., None]
     mask = np.zeros((1, 8, 8, 1), np.float32)
@@ -158,15 +168,18 @@ def test_what_was_changed_is_defective_by_hand():
 
 
 def test_the_critic_learns_what_the_cleaner_changed(rng):
-    """First of the worst patch, then of those under the mask."""
+    """First of the worst patch, then of those under the mask while it is open."""
     gan, batch = small_gan(mask_warmup=1), images_of(rng, 2)
-    with_mask_logit(gan.cleaner, 0.0)
-    fake, mask = gan._clean(gan._least_clean(batch[0]))
     spoiled = gan.defecter(gan._least_clean(batch[1]))
-    changed = float(changed_loss(gan._standing_out(fake) - gan.margin, mask))
-    worst = float(log_adversarial(gan._defective(fake), True))
     rest = float(gan.real_loss(*batch) + log_adversarial(gan._defective(spoiled), False) / 2)
-    for done, known in ((0, 0.1), (4, 0.5), (20, 1)):
+    half_open = -math.log(19)  # masks of 1/20
+    for done, logit, known in (
+        (0, 0.0, 0.1), (4, 0.0, 0.5), (20, 0.0, 1), (4, half_open, 0.25), (20, -200.0, 0),
+    ):  # fmt: skip
+        with_mask_logit(gan.cleaner, logit)
+        fake, mask = gan._clean(gan._least_clean(batch[0]))
+        changed = float(changed_loss(gan._standing_out(fake) - gan.margin, mask))
+        worst = float(log_adversarial(gan._defective(fake), True))
         gan.g_optimizer.iterations.assign(done)
         expected = rest + (known * changed + (1 - known) * worst) / 2
         assert float(gan.step(batch, False)[1]) == pytest.approx(expected, rel=1e-5)
