@@ -277,7 +277,7 @@ def unsure(mask: tf.Tensor) -> tf.Tensor:
 def openness(mask: tf.Tensor) -> tf.Tensor:
     """1 if masks (N, H, W, 1) reach 0.1 in the mean of the images, 0 if all are shut."""
     reached = replicas.mean(ops.mean(ops.max(mask, axis=(1, 2, 3))))
-    return tf.stop_gradient(ops.minimum(10 * reached, 1.0))
+    return ops.minimum(10 * reached, 1.0)
 
 
 def most_changed(images: tf.Tensor, changed: tf.Tensor, share: float = 0.01) -> tf.Tensor:
