@@ -33,7 +33,6 @@ from keras_gans.defectgan.detectors import defectgan_detector
 from keras_gans.defectgan.evaluate import run_detectors
 from keras_gans.defectgan.export import compare_defectgan, export_defectgan
 from keras_gans.defectgan.networks import build_guided_generator
-from keras_gans.defectgan.tiles import cut_tiles
 from keras_gans.defectgan.warm_up import warm_up
 from keras_gans.export.parity import print_parity
 from keras_gans.training.fit import fit
@@ -62,12 +61,11 @@ def train_defectgan(config, folder, surfaces, training):
     return gan
 
 
-def cleaner_of(config, gan, training):
+def cleaner_of(config, gan):
     """What cleans images when used: G1, alone or guided by D_P."""
     generator = in_float32(gan.averaged)
     if config.guided:
-        tiles = cut_tiles(training.spread(60, defective=True).images, config.view.tile)
-        generator = build_guided_generator(generator, in_float32(gan.clean_critic), tiles)
+        generator = build_guided_generator(generator, in_float32(gan.clean_critic))
     return Cleaner(generator, config.view)
 
 
@@ -101,7 +99,7 @@ def main(config):
         others = (
             baselines.train(config, run.path, surfaces, training) if config.baselines else []
         )
-        cleaner = cleaner_of(config, gan, training)
+        cleaner = cleaner_of(config, gan)
         calibration = calibrate(cleaner, surfaces, config.calibration)
         print(f"\ncalibrated on defect-free training images: {calibration}")
         measured = run_detectors([defectgan_detector(cleaner, calibration), *others], surfaces)

@@ -85,7 +85,7 @@ from train_defectgan import cleaner_of, train_defectgan
 
 def defectgan(config, folder, surfaces, training):
     gan = train_defectgan(config, folder, surfaces, training)
-    cleaner = cleaner_of(config, gan, training)
+    cleaner = cleaner_of(config, gan)
     cleaner.generator.save_weights(folder / "cleaner.weights.h5")
     clean = remembering(cleaner) if config.also else cleaner
     calibration = calibrate(clean, surfaces, config.calibration)

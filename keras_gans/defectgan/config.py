@@ -28,7 +28,7 @@ ATTENTION = dict(
     channels=None, image_size=96, crops=True, flatten=None, width=12, critic_width=16,
     candidates=4, patch_share=0.001, margin=2.0, identity_weight=0.8, critic_epochs=3,
     batch_size=2, epochs=9, steps_per_epoch=300, average=0.998, learning_rate=5e-4,
-    critic_learning_rate=3e-4, mirror="both",
+    critic_learning_rate=3e-4, mirror="both", guided=True,
     calibration=CalibrationRule(quantile=0.998, reach=16, share=0.2, dilation=0),
     baseline_width=16, baseline_batch_size=8, segnet_steps=700, segnet_stages=4,
     cam_steps=300, cam_stages=3,
@@ -138,7 +138,7 @@ class Config:
     classes apart (ours)."""
 
     guided: bool = False
-    """When used, G1 changes an image only where D_P finds that it stands out (ours)."""
+    """When used, little of G1's change counts where nothing stands out to D_P (ours)."""
     calibration: CalibrationRule = field(default_factory=CalibrationRule)
     """How the mask's thresholds are chosen, from training images without masks."""
 
@@ -193,10 +193,6 @@ class Config:
             raise InputError(
                 f"--image-size must be a multiple of {multiple} for --critic-scales "
                 f"{self.critic_scales}. Received: {self.image_size}"
-            )
-        if self.guided and self.critic_scales > 1:
-            raise InputError(
-                f"--guided needs --critic-scales 1. Received: {self.critic_scales}"
             )
         if self.export:
             check_folder(self.export)  # now, not after hours of training

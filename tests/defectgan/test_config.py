@@ -106,7 +106,6 @@ command_line(Config, ["--help"])
             "--image-size 100 --critic-scales 3",
             "must be a multiple of 16 for --critic-scales 3",
         ),
-        ("--critic-scales 2 --guided", "--guided needs --critic-scales 1. Received: 2"),
         ("--critic-warmup 9", "--critic-warmup for the other. Received: --critic-warmup"),
     ],
 )

@@ -116,24 +116,28 @@ def test_local_discriminator_sees_16_pixels():
     np.testing.assert_allclose(discriminator(images[1:])[0], logits[1], atol=1e-5)
 
 
-def test_a_guided_generator_changes_what_stands_out():
+@pytest.mark.parametrize("scales", [1, 2])
+def test_a_guided_generator_changes_what_stands_out(scales):
     images = keras.Input((None, None, 1))
     brighter = keras.Model(images, images + 0.5)
-    # logits: a quarter of the images, in steps of 2 pixels
-    critic = keras.Model(images, keras.layers.AveragePooling2D(2)(images) / 4)
+    # logits: ten times the images, in steps of 2 pixels; the second scale sees nothing
+    logits = 10 * keras.layers.AveragePooling2D(2)(images)
+    blind = keras.ops.zeros_like(logits)
+    both = keras.layers.Concatenate()([blind, logits])
+    critic = keras.Model(images, both if scales == 2 else logits)
     picture = np.zeros((1, 16, 16, 1), np.float32)
-    picture[0, 4:8, 4:8] = -0.8  # mean -0.05: it lies 0.75 / 4 below
-    picture[0, 12:14, 2:4] = -0.425  # half as far, were the mean -0.05
-    guided = build_guided_generator(brighter, critic, picture, quantile=1.0)
+    picture[0, 4:8, 4:8] = -0.8
+    guided = build_guided_generator(brighter, critic)
     change = (guided(picture) - picture).numpy()[0, ..., 0]
-    mean = picture.mean()
-    share = (mean + 0.425) / (mean + 0.8)
-    np.testing.assert_allclose(change[5:7, 5:7], 0.5, atol=1e-6)
-    assert change[12:14, 2:4] == pytest.approx(0.5 * share * 0.75**2, abs=1e-6)  # bilinear
-    assert not change[:2].any() and not change[:, 12:].any()
+    # the mean is -0.05, so 7.5 below it there, and 0.5 above it elsewhere
+    elsewhere = 0.5 if scales == 1 else 0  # how far below: the farthest scale counts
+    inside, outside = (0.2 + 0.8 / (1 + np.exp(3 - u)) for u in (7.5, -elsewhere))
+    np.testing.assert_allclose(change[5:7, 5:7], 0.5 * inside, rtol=1e-5)
+    np.testing.assert_allclose(change[:2], 0.5 * outside, rtol=1e-5)
+    np.testing.assert_allclose(change[:, 12:], 0.5 * outside, rtol=1e-5)
     # what the whole image shows changes nothing
     np.testing.assert_allclose(guided(picture + 0.1) - picture - 0.1, change[None, ..., None],
-                               atol=1e-6)  # fmt: skip
+                               atol=1e-5)  # fmt: skip
 
 
 @pytest.mark.parametrize("build", [build_generator, build_discriminator])
