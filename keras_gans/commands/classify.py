@@ -197,6 +197,8 @@ def _check_report(path, inputs):
         raise InputError(f"{path}: a folder: name a CSV file with --out")
     if path.resolve() in {each.resolve() for each in inputs}:
         raise InputError(f"{path}: would overwrite an input: give another --out")
+    if path.suffix.lower() in images.SUFFIXES:
+        raise InputError(f"{path}: called as an image: name a CSV file with --out")
     check_folder(path.parent)
 
 

@@ -116,4 +116,4 @@ def _told(rows):
     """One line: what files were taken for, and what says so."""
     ways = Counter((row["encoding"], row["told_by"]) for row in rows)
     said = (f"{name} by {told} ({count})" for (name, told), count in ways.items())
-    return f"Taken for {', '.join(said)}"
+    return f"Taken for {printable(', '.join(said))}"

@@ -34,10 +34,11 @@ def watch(
     then it is being written. One that is replaced is inspected again. Its overlay and mask are
     written, see `detect_files`, then one line of `OUT/detections.jsonl`: the fields of
     `detect_files`, `modified` (the file's time, ns since 1970), `bytes`, `model` and `limit`;
-    or `file`, `modified`, `bytes` and `error`, for what cannot be read, or is called as an
-    image that was inspected before but for its suffix. Started anew it goes on with what is
-    not in this list. A note tells when the scores of the last 100 images are not those of the
-    first 100 of this model and limit, see `distance`.
+    or `file`, `modified`, `bytes` and `error`, for what cannot be read, or is called as another
+    image but for its suffix. Such a file is tried again when it changes, be it its rights
+    alone, when the other one goes, and when the watch starts anew. Else that goes on with what
+    is not in this list. A note tells when the scores of the last 100 images are not those of
+    the first 100 of this model and limit, see `distance`.
 
     Args:
         folders: one, which is looked through without its subfolders.
@@ -59,11 +60,17 @@ def watch(
     detect.check_area(min_area)
     out.mkdir(parents=True, exist_ok=True)
     told = {"model": str(detector.folder), "limit": detector.limit}
-    done, owners, scores = {}, {}, Scores()
+    # by names, as the folder may be written in another way: what is inspected, what could not
+    # be read, and the errors in the list
+    done, tried, errors = {}, {}, {}
+    owners, scores = {}, Scores()
     for row in _listed(out / LOG):
-        done[row["file"]] = row["modified"], row.get("bytes")
-        if "score" in row:
-            owners[_stem(row["file"])] = row["file"]
+        path = Path(row["file"])
+        if "error" in row:
+            errors[path.name] = row["modified"], row["error"]
+            continue
+        done[path.name] = row["modified"], row.get("bytes")
+        owners[_stem(path)] = path
         if told.items() <= row.items():
             scores.add(row["score"])
 
@@ -73,30 +80,37 @@ def watch(
         present = {path: state for path, state in states.items() if state}
         ready = [path for path, state in present.items() if before.get(path) == state]
         for path in sorted(ready, key=lambda path: present[path]):
-            name, (modified, size) = str(path), present[path]
+            name, (modified, size, _) = path.name, present[path]
             if done.get(name) in ((modified, size), (modified, None)):
                 continue
-            owner = owners.get(_stem(name), name)
-            if owner != name:
-                row = {
-                    "error": f"{path}: its results would replace those of {owner}: rename it"
-                }
+            try:
+                targets = _targets(path, ready, owners, out)
+                if tried.get(name) == present[path]:
+                    continue
+                tried[name] = present[path]
+                image = detect.open_image(path, detector.channels)
+            except InputError as error:
+                row = {"error": str(error)}
+                if errors.get(name) == (modified, row["error"]):
+                    continue
+                errors[name] = modified, row["error"]
             else:
-                row = _inspected(path, ready, out, detector, min_area)
-            if "score" in row:
-                row |= told
-                owners[_stem(name)] = name
-            _append(out / LOG, row | {"file": name, "modified": modified, "bytes": size})
-            done[name] = modified, size
+                # one that cannot be written ends the watch: the image is inspected next time
+                row = detect.detect_image(path, image, targets, detector, min_area) | told
+                owners[_stem(path)], done[name] = path, (modified, size)
+            _append(out / LOG, row | {"file": str(path), "modified": modified, "bytes": size})
             print(_line(row, path), flush=True)
             if "score" in row and (note := scores.add(row["score"])):
                 print(note, flush=True)
-        done = {name: done[name] for name in map(str, present) if name in done}
+        names = {path.name for path in present}
+        done, tried, errors = (
+            {name: each[name] for name in names & {*each}} for each in (done, tried, errors)
+        )
         before = present
 
 
-def _stem(name):
-    return Path(name).stem.lower()
+def _stem(path):
+    return path.stem.lower()
 
 
 def _seconds():
@@ -106,23 +120,21 @@ def _seconds():
 
 
 def _state(path):
-    """Time, ns, and size of a file; `None` if it has just gone."""
+    """Time, ns, size and time of the last change of a file; `None` if it has just gone."""
     try:
         found = path.stat()
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size
+    return found.st_mtime_ns, found.st_size, found.st_ctime_ns
 
 
-def _inspected(path, ready, out, detector, min_area):
-    same = [other for other in ready if other.stem.lower() == path.stem.lower()]
-    try:
-        targets = dict(zip(same, detect.output_paths(same, out)))
-        image = detect.open_image(path, detector.channels)
-    except InputError as error:
-        return {"error": str(error)}
-    # a result that cannot be written ends the watch: the image is inspected the next time
-    return detect.detect_image(path, image, targets[path], detector, min_area)
+def _targets(path, ready, owners, out):
+    """Where its results go (`InputError`: another image's are, or would be, there)."""
+    owner = owners.get(_stem(path), path)
+    if owner.name != path.name or (owner.exists() and not owner.samefile(path)):
+        raise InputError(f"{path}: its results would replace those of {owner}: rename it")
+    same = [other for other in ready if _stem(other) == _stem(path)]
+    return dict(zip(same, detect.output_paths(same, out)))[path]
 
 
 def _line(row, path):

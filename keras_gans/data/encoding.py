@@ -59,11 +59,14 @@ class Encoding:
     notes: tuple[str, ...] = ()
     keeps_profile: bool = True
 
-    @property
-    def kept(self) -> bool:
-        """Whether the corrected file says the same."""
-        table = "its tag TransferFunction"
-        return self.space is not None and (self.told != table or self.kind == "linear")
+    def kept_in(self, suffix: str, deep: bool) -> bool:
+        """Whether a file of such a suffix and depth says the same of the corrected values."""
+        if self.space is None:
+            return False
+        chunk, tag = self.told.endswith(" chunk"), self.told.startswith("its tag ")
+        if tag or (chunk and suffix != ".png"):  # its depth alone says it there
+            return self.kind == "linear" if deep else self.space is SRGB
+        return True
 
     @property
     def assumed(self) -> bool:
@@ -84,6 +87,8 @@ def encoding_of(path: Path, given: Input | None = None) -> Encoding:
     kind, bits = file_type(path), bit_depth(path)
     notes, keeps, found = [], True, None
     profile, mode, exif = _header(path, kind)
+    if profile == b"":
+        notes.append("its profile is not used (damaged)")
     with reading(path, kind):
         chunks = png_chunks(path) if kind == "PNG" else {}
         if b"cICP" in chunks:
@@ -125,14 +130,19 @@ def light_of(path: Path, stored: np.ndarray) -> np.ndarray:
 
 
 def _header(path, kind):
-    """(profile or `None`, Pillow's mode, EXIF) of a file that is not decoded."""
+    """(profile or `None`, Pillow's mode, EXIF) of a file that is not decoded.
+
+    The profile of a JPEG of which a part is missing is empty.
+    """
     if kind != "TIFF":
         with opened(path, kind) as image, warnings.catch_warnings(action="ignore"):
             exif = Image.Exif()
             with contextlib.suppress(Exception):
                 exif = image.getexif()
             mode = "RGB" if image.mode == "P" else image.mode  # a palette's colours
-            return image.info.get("icc_profile"), mode, exif
+            parts = (part for _, part in getattr(image, "applist", ()))
+            some = any(part.startswith(b"ICC_PROFILE\0") for part in parts)
+            return image.info.get("icc_profile") or (b"" if some else None), mode, exif
     found = read_metadata(path, (b"RGB ", b"CMYK"))
     exif = Image.Exif()
     with contextlib.suppress(Exception):

@@ -19,6 +19,7 @@ from keras_gans.data import png16, tiff
 from keras_gans.data.deep import not_linear, read_deep_tiff
 from keras_gans.data.pixels import Pixels, as_linear, check_size, strips
 from keras_gans.data.reading import reading
+from keras_gans.data.whole import check_whole
 from keras_gans.errors import InputError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
@@ -34,7 +35,8 @@ UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 
-WEBP = 50001  # of TIFF's compressions
+# In Pillow's `info`, no texts
+NAMED = {"dpi", "icc_profile", "transparency", "xmp"}
 
 Image.MAX_IMAGE_PIXELS = None  # `check_size` takes its place: valid photos are larger
 PngImagePlugin.MAX_TEXT_CHUNK = 2**26  # bytes, of XMP and the like
@@ -107,6 +109,7 @@ def read_deep(path: Path, kind: str) -> tuple[np.ndarray, int]:
         return read_deep_tiff(path, grey=True), 1
     if png_header(path)[3] > 2:
         return _read_png16(path)
+    check_whole(path, kind)
     with opened(path, kind) as image, reading(path, kind):
         pixels = png16.grey_of(path)
         image.load()  # EXIF may stand after the pixels
@@ -192,6 +195,7 @@ def read_png16(path: Path) -> np.ndarray:
 def _read_png16(path):
     """Its integers, and EXIF's number of how to turn it upright, which may stand after them."""
     _check_png16(path)
+    check_whole(path, "PNG")
     with opened(path, "PNG") as image, opened(path, "PNG") as again:
         with reading(path, "PNG"), quietly():
             pixels = png16.pixels_of(image, again)
@@ -302,53 +306,41 @@ def opened(path: Path, kind: str) -> Image.Image:
     except InputError:
         image.close()
         raise
-    if kind == "PNG" and image.n_frames > 1:  # animated; of a JPEG the others are previews
-        tiff.tell_first(path, "frame", image.n_frames)
+    if kind == "PNG":
+        if image.n_frames > 1:  # animated; of a JPEG the others are previews
+            tiff.tell_first(path, "frame", image.n_frames)
+        _undo_texts(path, image)
+        without_texts(image)
     return image
+
+
+def _undo_texts(path, image):
+    """What texts of these names do to how Pillow decodes a PNG."""
+    if isinstance(image.info.get("interlace"), str):
+        with open(path, "rb") as file:
+            image.info["interlace"] = file.read(29)[28]
+    if isinstance(image.info.get("bbox"), str):
+        image.tile = [tile._replace(extents=(0, 0, *image.size)) for tile in image.tile]
+
+
+def without_texts(image: Image.Image) -> None:
+    """Takes texts out of `info` that are called as what Pillow itself puts there."""
+    for name in NAMED & {*image.info}:
+        if isinstance(image.info[name], str):
+            del image.info[name]
 
 
 def loaded(path, kind, reduce=1):
     """Pillow's image, decoded."""
-    if kind == "TIFF" and not _pillow_reads(path):
-        return _read_tiff8(path)
+    if kind == "TIFF" and not tiff.pillow_reads(path):
+        return tiff.read_8_bits(path)
+    check_whole(path, kind)
     with opened(path, kind) as image, reading(path, kind), quietly():
         if reduce > 1:
             image.draft(image.mode, (int(image.width / reduce), int(image.height / reduce)))
         image.load()
+    without_texts(image)
     return image
-
-
-def _pillow_reads(path):
-    with tiff.first_page(path) as page:
-        # it takes signed values for unsigned, has no codec for WebP, and no layout for these
-        planes = page.planarconfig == 2 and page.extrasamples and page.compression == 1
-        if page.dtype.kind not in "bu" or page.compression == WEBP or planes:
-            return False
-    try:
-        with quietly(), Image.open(path, formats=["TIFF"]):
-            return True
-    except Exception:
-        return False
-
-
-def _read_tiff8(path):
-    """What Pillow cannot read: odd depths, more channels, odd alpha, WebP."""
-    with tiff.first_page(path) as page:
-        bits, kind = page.bitspersample, page.dtype.kind
-        colours, turn = tiff.colours_of(page), tiff.orientation(page)
-        if kind not in "bu" or colours not in ("MINISBLACK", "MINISWHITE", "RGB"):
-            signed = "signed " if kind == "i" else ""
-            raise InputError(
-                f"{path}: a TIFF of {bits} {signed}bits, {colours}, is not read: save it as RGB"
-            )
-        array = tiff.pixels_of(page)
-    count = 3 if colours == "RGB" and array.shape[2] >= 3 else 1
-    array = tiff.without_alpha(page, array, count)
-    if bits < 8:
-        array = np.rint(array * (255 / (2**bits - 1))).astype(np.uint8)
-    array = 255 - array if colours == "MINISWHITE" else array
-    array = tiff.upright(array, turn)
-    return Image.fromarray(array if count == 3 else array[..., 0])
 
 
 def orientation_of(image):

@@ -12,11 +12,11 @@ from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import IFDRational
 
 from keras_gans.data import tiff
-from keras_gans.data.images import file_type, opened, orientation_of
+from keras_gans.data.images import file_type, opened, orientation_of, without_texts
 from keras_gans.data.reading import reading
 
 IFDS = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
-XMP, PROFILE = 700, 34675
+PROFILE = 34675
 # Of a TIFF's tags, those that describe the picture; the others say how it lies in the file.
 DESCRIPTIVE = {
     *range(269, 273), 282, 283, 285, *range(296, 298), 305, 306, 315, 316, 33432, 33723, 34377,
@@ -61,9 +61,9 @@ def read_metadata(path: Path, profiles: Sequence[bytes] = (b"RGB ",)) -> dict:
     # that of a CMYK file does not fit the RGB it was converted to
     if not isinstance(profile, bytes) or profile[16:20] not in profiles:
         found["icc_profile"] = None
-    turned, xmp = found.pop("turned", False), found.get("xmp")
+    turned, xmp = found.pop("turned", False), _as_bytes(found.pop("xmp", None))
     if xmp:
-        xmp = ORIENTATION_IN_XMP.sub(rb"\g<1>1", bytes(xmp))
+        xmp = ORIENTATION_IN_XMP.sub(rb"\g<1>1", xmp)
         names = b"|".join(SIDES_IN_XMP)
         swapped = re.sub(names, lambda match: SIDES_IN_XMP[match[0]], xmp)
         found["xmp"] = swapped if turned else xmp
@@ -72,11 +72,19 @@ def read_metadata(path: Path, profiles: Sequence[bytes] = (b"RGB ",)) -> dict:
     return {name: value for name, value in found.items() if value}
 
 
+def _as_bytes(xmp):
+    """XMP, also if a TIFF holds it as text; nothing if as anything else."""
+    if isinstance(xmp, str):
+        return xmp.encode("latin-1", "replace")
+    return xmp if isinstance(xmp, bytes) else None
+
+
 def _read_pillow(path, kind):
     with opened(path, kind) as image:
         if kind == "PNG":  # some of it may stand after the pixels
             with reading(path, kind):
                 image.load()
+            without_texts(image)
         try:
             exif = image.getexif()
         except Exception:
@@ -115,7 +123,7 @@ def _read_tiff(path):
         return {
             "icc_profile": _value(exif, PROFILE),
             "exif": _written(exif, wanted, turned),
-            "xmp": _value(exif, XMP),
+            "xmp": _value(exif, tiff.XMP),
             "turned": turned,
             "lost": "EXIF of a big-endian BigTIFF is not kept" if lost else None,
         }
@@ -125,7 +133,7 @@ def _tags_of(page):
     """What tifffile reads of a page: all but directories inside it."""
     found = {}
     for tag in page.tags:
-        if tag.code in {*DESCRIPTIVE, XMP, PROFILE} - {*IFDS}:
+        if tag.code in {*DESCRIPTIVE, tiff.XMP, PROFILE} - {*IFDS}:
             fraction = tag.dtype == 5 and tag.count == 1
             found[tag.code] = IFDRational(*tag.value) if fraction else tag.value
     return found

@@ -174,7 +174,7 @@ def open_photo(path: Path, given: Input | None = None) -> Photo:
         metadata["chunks"] = chunks
     if pixels.shape[2] == 1:  # the light of grey is not asked for
         encoding = replace(encoding, space=encoding.space or SRGB)
-    elif not encoding.kept:
+    elif not encoding.kept_in(path.suffix.lower(), deep):
         encoding = _as_srgb(pixels, encoding, deep)
         metadata["icc_profile"] = srgb_profile()
     return Photo(pixels, encoding, metadata)
@@ -194,7 +194,7 @@ def photo_of(image: Image.Image | np.ndarray, given: Input | None = None) -> Pho
         raise InputError(f"input must be srgb or linear. Received: {given!r}")
     pixels = given_photo(image)
     profile = isinstance(image, Image.Image) and image.info.get("icc_profile")
-    if profile and image.mode != "CMYK":
+    if isinstance(profile, bytes) and image.mode != "CMYK":
         with contextlib.suppress(ValueError):
             if space := profile_space(profile):
                 return Photo(pixels, Encoding(space, "srgb", "its profile"), {})

@@ -89,15 +89,20 @@ class Space:
             places += 0.5
             return self._levels[band].take(places.astype(np.int32), mode="clip")
         else:
-            codes = np.interp(light, self.curves[band], CODES)
+            codes = self._codes(light, band)
         return codes.astype(np.float32) if top == 1 else np.rint(codes * top).astype(dtype)
 
     @cached_property
     def _levels(self):
         """Levels of 8 bits by the square root of light: within a hundredth, and fast."""
         places = (np.arange(STEPS + 1) / STEPS) ** 2
-        codes = [np.interp(places, curve, CODES) * 255 for curve in self.curves]
+        codes = [self._codes(places, band) * 255 for band in range(3)]
         return [np.rint(each).astype(np.uint8) for each in codes]
+
+    def _codes(self, light, band):
+        """Between 0 and 1; black is 0, also where a curve begins with several zeros."""
+        curve = self.curves[band]
+        return np.where(light > curve[0], np.interp(light, curve, CODES), 0)
 
     def to_srgb(self, light: np.ndarray) -> np.ndarray:
         """Linear sRGB of own linear light; not cut off. Grey stays as it is, to the bit."""

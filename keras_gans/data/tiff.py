@@ -4,19 +4,38 @@ import contextlib
 import functools
 import logging
 import sys
+import warnings
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import tifffile
+from PIL import Image
+from tifffile import _imagecodecs
 
 from keras_gans.data.pixels import check_size, strips
 from keras_gans.data.reading import Unsupported, reading
-from keras_gans.errors import printable
+from keras_gans.errors import InputError, printable
 
 ORIENTATION = 274
+XMP = 700
+WEBP = 50001  # of the compressions
 # A damaged TIFF is reported by the exception alone, not by lines of logging before it.
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+
+
+def _zlib_decode(data, /, *, out=None):
+    """What tifffile takes without imagecodecs, of no more than what is wanted."""
+    size = getattr(out, "nbytes", out) or 0
+    inflater = zlib.decompressobj()
+    result = inflater.decompress(data, size)
+    if size and inflater.unconsumed_tail and inflater.decompress(inflater.unconsumed_tail, 1):
+        raise ValueError("more than the strip holds")
+    return result
+
+
+_imagecodecs.zlib_decode = _zlib_decode
 
 
 @contextlib.contextmanager
@@ -81,7 +100,8 @@ def without_alpha(page: tifffile.TiffPage, array: np.ndarray, colours: int) -> n
     Returns:
         (H, W, colours), of the array's type; 0 where alpha is, and nothing above the white.
     """
-    if not (page.extrasamples and page.extrasamples[0] == tifffile.EXTRASAMPLE.ASSOCALPHA):
+    multiplied = page.extrasamples and page.extrasamples[0] == tifffile.EXTRASAMPLE.ASSOCALPHA
+    if not multiplied or array.shape[2] <= colours:
         return array[..., :colours]
     whole = array.dtype.kind in "bu"
     top = 2**page.bitspersample - 1 if whole else 1
@@ -102,6 +122,45 @@ def upright(array: np.ndarray, number: int) -> np.ndarray:
         array = array.swapaxes(0, 1)
     rows, columns = number in (3, 4, 7, 8), number in (2, 3, 6, 7)
     return np.ascontiguousarray(array[:: -1 if rows else 1, :: -1 if columns else 1])
+
+
+def pillow_reads(path: Path) -> bool:
+    """Whether Pillow reads an 8-bit TIFF right."""
+    with first_page(path) as page:
+        # it takes signed values for unsigned, has no codec for WebP, and no layout for these
+        bare = page.compression == 1
+        planes = page.planarconfig == 2 and page.extrasamples and bare
+        brightness = page.photometric == tifffile.PHOTOMETRIC.YCBCR and bare
+        if page.dtype.kind not in "bu" or page.compression == WEBP or planes or brightness:
+            return False
+        xmp = page.tags.get(XMP)  # looked at after the pixels; of bytes
+        if xmp is not None and xmp.dtype not in (1, 7):
+            return False
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=["TIFF"]):
+            return True
+    except Exception:
+        return False
+
+
+def read_8_bits(path: Path) -> Image.Image:
+    """What Pillow cannot read: odd depths, more channels, odd alpha, WebP."""
+    with first_page(path) as page:
+        bits, kind = page.bitspersample, page.dtype.kind
+        colours, turn = colours_of(page), orientation(page)
+        if kind not in "bu" or colours not in ("MINISBLACK", "MINISWHITE", "RGB"):
+            signed = "signed " if kind == "i" else ""
+            raise InputError(
+                f"{path}: a TIFF of {bits} {signed}bits, {colours}, is not read: save it as RGB"
+            )
+        array = pixels_of(page)
+    count = 3 if colours == "RGB" and array.shape[2] >= 3 else 1
+    array = without_alpha(page, array, count)
+    if bits < 8:
+        array = np.rint(array * (255 / (2**bits - 1))).astype(np.uint8)
+    array = 255 - array if colours == "MINISWHITE" else array
+    array = upright(array, turn)
+    return Image.fromarray(array if count == 3 else array[..., 0])
 
 
 @functools.cache

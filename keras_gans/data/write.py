@@ -4,12 +4,13 @@ import io
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageFile, PngImagePlugin
 
 from keras_gans.data import png16
 from keras_gans.data.images import SUFFIXES
-from keras_gans.data.metadata import DESCRIPTIVE, IFDS, PROFILE, XMP, as_written
+from keras_gans.data.metadata import DESCRIPTIVE, IFDS, PROFILE, as_written
 from keras_gans.data.pixels import Pixels, strips
+from keras_gans.data.tiff import XMP
 from keras_gans.files import replacing
 
 PNG_HEADER = 8 + 25  # bytes: signature and IHDR
@@ -121,6 +122,9 @@ def _jpeg(path, image, metadata):
     for key in ("exif", "xmp"):
         if len(options.get(key, b"")) > MAX_SEGMENT:
             del options[key]
+    # all of it goes into a buffer of Pillow's at once
+    size = 2**17 + sum(len(each) for each in options.values() if isinstance(each, bytes))
+    ImageFile.MAXBLOCK = max(ImageFile.MAXBLOCK, size)
     image.save(path, format="JPEG", quality=95, **options)
 
 

@@ -149,6 +149,7 @@ def test_csv_that_cannot_be_written(tmp_path, capsys, model):
 
     assert "a folder: name a CSV file" in attempt(tmp_path)
     assert "would overwrite an input" in attempt(image)
+    assert "called as an image: name a CSV file" in attempt(tmp_path / "other.JPG")
     assert "a file, where a folder is needed" in attempt(image / "c.csv")
     assert image.read_bytes() == before and len(list(tmp_path.iterdir())) == 1
 

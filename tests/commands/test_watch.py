@@ -3,11 +3,13 @@
 import json
 import os
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from keras_gans.__main__ import main
+from keras_gans.commands import detect
 from keras_gans.commands.detect import Detector, with_false_alarms
 from keras_gans.commands.false_alarms import FalseAlarms
 from keras_gans.commands.watch import FAR, LOG, WINDOW, Scores, distance, watch
@@ -99,6 +101,64 @@ def test_a_file_in_the_place_of_another(tmp_path, detector, capsys):
     assert (good["defective"], defective["defective"]) == (False, True)
     assert good["modified"] == defective["modified"] and good["bytes"] != defective["bytes"]
     assert f"its results would replace those of {folder / 'a.png'}" in refused["error"]
+
+
+def test_what_failed_is_tried_again_when_it_may_not_fail(tmp_path, detector, monkeypatch):
+    folder, out = tmp_path / "line", tmp_path / "out"
+    path = folder / "a.png"
+    save(path, surface())
+    opened, forbidden = detect.open_image, [True]
+
+    def open_image(path, channels):
+        reads.append(path.name)
+        if forbidden[0]:
+            raise InputError(f"{path}: cannot be read (Permission denied)")
+        return opened(path, channels)
+
+    def days():
+        yield from range(5)
+        forbidden[0] = False
+        path.chmod(0o600)  # neither its time nor its size
+        yield from range(3)
+
+    reads = []
+    monkeypatch.setattr(detect, "open_image", open_image)
+    watch([folder], out, detector, looks=days())
+    assert ["error" in row for row in listed(out)] == [True, False]
+    assert reads == ["a.png"] * 2  # not once a look
+
+    forbidden[0] = True
+    save(folder / "b.png", surface())
+    watch([folder], out, detector, looks=range(3))
+    watch([folder], out, detector, looks=range(3))  # fails again: no second row
+    forbidden[0] = False
+    watch([folder], out, detector, looks=range(3))
+    assert ["error" in row for row in listed(out)] == [True, False, True, False]
+
+
+def test_of_two_images_of_one_name_the_one_that_stays(tmp_path, detector):
+    folder, out = tmp_path / "line", tmp_path / "out"
+    save(folder / "a.png", surface())
+    save(folder / "a.bmp", surface())
+
+    def days():
+        yield from range(4)
+        (folder / "a.bmp").unlink()
+        yield from range(3)
+
+    watch([folder], out, detector, looks=days())
+    assert ["error" in row for row in listed(out)] == [True, True, False]
+
+
+def test_a_folder_written_in_another_way(tmp_path, detector, monkeypatch):
+    save(tmp_path / "line" / "a.png", surface())
+    monkeypatch.chdir(tmp_path)
+    out = tmp_path / "out"
+    watch([Path("line")], out, detector, looks=range(3))
+    watch([tmp_path / "line"], out, detector, looks=range(3))
+    monkeypatch.chdir("/")
+    watch([tmp_path / "line"], out, detector, looks=range(3))
+    assert len(listed(out)) == 1
 
 
 def test_a_note_when_the_scores_move():

@@ -476,3 +476,54 @@ def test_pillows_profile_is_applied():
     assert photo_of(image).encoding.space.name == "Display P3"
     image.info["icc_profile"] = b"broken"
     assert photo_of(image).encoding.space is SRGB
+
+
+@pytest.mark.parametrize(
+    "told", [[(b"cICP", bytes([12, 13, 0, 1]))], [(b"gAMA", struct.pack(">I", 100_000))]]
+)
+def test_what_a_file_of_another_kind_cannot_say(tmp_path, told):
+    """A PNG called as a JPEG is written as one."""
+    one_colour = np.uint8([[[100, 120, 140]]]).repeat(16, axis=0).repeat(16, axis=1)
+    path = png(tmp_path / "a.png", one_colour, *told).rename(tmp_path / "a.jpg")
+    photo = open_photo(path)
+    assert "is not kept" in photo.encoding.notes[0]
+    before = photo.averaged(3, 3)
+    photo.write(tmp_path / "b.jpg", np.ones(3))
+    after = open_photo(tmp_path / "b.jpg")
+    assert after.encoding.told == "its profile"
+    np.testing.assert_allclose(after.averaged(3, 3), before, atol=0.01)
+
+
+def test_16_bits_of_srgb_called_as_a_tiff(tmp_path):
+    path = png(tmp_path / "a.png", DEEP, (b"sRGB", b"\0")).rename(tmp_path / "a.tif")
+    open_photo(path).write(tmp_path / "b.tif", np.ones(3))
+    assert open_photo(tmp_path / "b.tif").encoding.space is SRGB
+
+
+def test_8_bits_with_a_straight_curve(tmp_path):
+    path = tmp_path / "a.tif"
+    curve = tuple(range(0, 65536, 257))
+    tifffile.imwrite(path, FLAT, photometric="rgb", extratags=[(301, 3, 256, curve, True)])
+    photo = open_photo(path)
+    before = photo.averaged(3, 3)
+    photo.write(tmp_path / "b.tif", np.ones(3))
+    np.testing.assert_allclose(open_photo(tmp_path / "b.tif").averaged(3, 3), before, atol=0.01)
+
+
+def test_a_jpegs_profile_of_which_a_part_is_missing(tmp_path):
+    path = tmp_path / "a.jpg"
+    Image.fromarray(FLAT).save(path, icc_profile=ADOBE)
+    path.write_bytes(path.read_bytes().replace(b"ICC_PROFILE\0\1\1", b"ICC_PROFILE\0\1\2"))
+    found = encoding_of(path)
+    assert found.space is SRGB and found.notes == ("its profile is not used (damaged)",)
+
+
+def test_black_stays_black_where_a_curve_begins_flat():
+    curve = np.maximum(CODES - 0.1, 0) / 0.9
+    space = spaces.of_curve("flat", curve)
+    for size in (1, 10_000):
+        black = np.zeros((size, 1, 3), np.float32)
+        assert not space.encode(black, np.uint8).any()
+    assert not space.encode(black, np.uint16).any()
+    stored = np.arange(26, 256, dtype=np.uint8)[:, None].repeat(3, axis=1)
+    assert np.abs(space.encode(space.decode(stored), np.uint8).astype(int) - stored).max() <= 1

@@ -370,3 +370,107 @@ def test_profile_of_another_colour_space_is_dropped(tmp_path):
     grey_profile = PROFILE[:16] + b"GRAY" + PROFILE[20:]
     Image.new("L", (8, 8), 90).save(tmp_path / "grey.jpg", icc_profile=grey_profile)
     assert "icc_profile" not in read_metadata(tmp_path / "grey.jpg")
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.95])
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+@pytest.mark.parametrize("fill", [b"\0", b"\xff"])
+def test_zeros_in_the_place_of_the_end(tmp_path, suffix, share, fill):
+    """As of an interrupted copy; Pillow decodes it all the same."""
+    path = tmp_path / f"a{suffix}"
+    smooth = np.asarray(Image.fromarray(FLAT).resize((300, 200)))
+    write_image(path, smooth)
+    content = path.read_bytes()
+    cut = int(len(content) * share)
+    path.write_bytes(content[:cut] + fill * (len(content) - cut))
+    for read in (images.read_srgb, images.open_stored, images.read_grey_or_rgb):
+        fails(read, path, "truncated or damaged")
+    path.write_bytes(content + b"\0" * 5000)  # a disk's last block
+    assert images.read_srgb(path).shape == (200, 300, 3)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_zeros_in_the_place_of_the_end_of_16_bits(tmp_path, channels):
+    path = tmp_path / "a.png"
+    write_image(path, np.zeros((200, 300, channels), np.uint16) + DEEP[:1, :1, :channels])
+    content = path.read_bytes()
+    path.write_bytes(content[:60] + bytes(len(content) - 60))
+    fails(images.open_stored, path, "truncated or damaged")
+
+
+def test_a_jpeg_with_a_film_behind_it(tmp_path):
+    path = tmp_path / "a.jpg"
+    Image.fromarray(FLAT).save(path, progressive=True, restart_marker_rows=1)
+    film = np.random.default_rng(0).bytes(50_000).replace(b"\xff\xd9", b"")
+    path.write_bytes(path.read_bytes() + film + b"\xff\xda" + bytes(9))
+    assert images.read_srgb(path).shape == (20, 30, 3)
+
+
+@pytest.mark.parametrize(
+    "name", ["dpi", "icc_profile", "transparency", "xmp", "interlace", "bbox", "exif", "gamma"]
+)
+@pytest.mark.parametrize("late", [False, True])
+def test_a_text_called_as_what_pillow_knows(tmp_path, name, late):
+    path = tmp_path / "a.png"
+    write_image(path, FLAT)
+    content = path.read_bytes()
+    body = b"tEXt" + name.encode() + b"\0(300, 300)"
+    text = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    place = len(content) - 12 if late else 33
+    path.write_bytes(content[:place] + text + content[place:])
+    np.testing.assert_array_equal(images.read_grey_or_rgb(path), FLAT)
+    found = read_metadata(path)
+    assert set(found) <= {"text"}
+    write_image(tmp_path / "b.png", FLAT, **found)
+    assert images.read_srgb(tmp_path / "b.png").shape == (20, 30, 3)
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize("tag", [(2, 0, "<x/>"), (4, 2, (70000, 3)), (11, 1, 0.5)])
+def test_xmp_of_an_odd_type(tmp_path, depth, tag):
+    path, array = tmp_path / "a.tif", FLAT if depth == 8 else DEEP
+    tifffile.imwrite(path, array, photometric="rgb", extratags=[(700, *tag, True)])
+    found = read_metadata(path)
+    assert found.get("xmp", b"<x/>").rstrip(b"\0") == b"<x/>"
+    assert images.open_photo(path)[0].shape == array.shape
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_alpha_that_is_named_but_not_there(tmp_path, channels):
+    path = tmp_path / "a.tif"
+    photometric = "rgb" if channels == 3 else "minisblack"
+    tifffile.imwrite(
+        path, DEEP[..., :channels].squeeze(), photometric=photometric,
+        extratags=[(338, 3, 1, 1, True)],
+    )  # fmt: skip
+    array = images.open_stored(path)[0]
+    np.testing.assert_array_equal(array[..., :channels], DEEP[..., :channels])
+
+
+def test_a_strip_that_holds_far_more_than_it_should(tmp_path, monkeypatch):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, DEEP, photometric="rgb", compression="zlib", rowsperstrip=20)
+    with tifffile.TiffFile(path) as file:
+        tag = {code: file.pages[0].tags[code].valueoffset for code in (273, 279)}
+    content = bytearray(path.read_bytes())
+    assert images.read_linear(path).shape == DEEP.shape
+    bomb = zlib.compress(DEEP.astype("<u2").tobytes() + bytes(10_000_000))
+    content[tag[273] : tag[273] + 4] = struct.pack("<I", len(content))
+    content[tag[279] : tag[279] + 4] = struct.pack("<I", len(bomb))
+    path.write_bytes(content + bomb)
+    fails(images.read_linear, path)
+
+
+def test_a_tiff_of_brightness_and_colour_is_no_damaged_one(tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, FLAT, photometric="ycbcr")
+    fails(images.read_srgb, path, "YCBCR, is not read: save it as RGB")
+
+
+def test_a_jpeg_with_much_beside_its_picture(tmp_path):
+    exif = Image.Exif()
+    exif[37500] = b"m" * 45_000
+    given = {"exif": exif.tobytes(), "comment": b"c" * 60_000, "icc_profile": PROFILE * 50}
+    write_image(tmp_path / "a.jpg", FLAT, **given)
+    found = read_metadata(tmp_path / "a.jpg")
+    assert len(found["comment"]) == 60_000 and len(found["exif"]) > 45_000
