@@ -193,7 +193,7 @@ def profile_space(profile: bytes) -> Space | None:
         to_xyz = np.array(columns).T / 65536
         curves = {tags[name]: None for name in wanted[3:]}
         curves = {data: _curve(data) for data in curves}
-        name = _text(tags.get(b"desc", b"")) or "its profile"
+        name = _text(tags.get(b"desc", b""))[:60] or "its profile"
         return simplest(name, tuple(curves[tags[each]] for each in wanted[3:]), to_xyz)
     except (struct.error, IndexError, np.linalg.LinAlgError, UnicodeError) as error:
         raise ValueError(str(error)) from None

@@ -1,6 +1,7 @@
 """Whether a JPEG or PNG is whole: Pillow also decodes one whose end is zeros, as of a copy that
 was interrupted."""
 
+import os
 import re
 import struct
 import zlib
@@ -49,11 +50,14 @@ def _check_png(path):
 
 
 def _check_jpeg(path):
+    with open(path, "rb") as file:
+        file.seek(-1, os.SEEK_END)
+        if file.read(1)[0] not in (0, 255):
+            return
     content, place = path.read_bytes(), 2
     while found := MARKER.search(content, place):
         if found[1][0] == END:
             return
         # past the segment; after the head of a scan its data
         place = found.end() + int.from_bytes(content[found.end() : found.end() + 2], "big")
-    if content[-1] in (0, 255):
-        raise SyntaxError("no end")
+    raise SyntaxError("no end")
