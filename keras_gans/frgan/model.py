@@ -69,8 +69,9 @@ class FRGAN(StepModel):
                     keras.optimizers.Adam(3e-4, beta_1=0.5))
         gan.fit(batches)  # of ((labelled, labels), views)
 
-    labelled: float32 (M, S, S, C) in [-1, 1]; labels: int (M,); views: float32 (V, N, S, S, C),
-    V = 2 random views of the same N unlabelled images (1 without the consistency term).
+    labelled: float32 (M, S, S, C) in [-1, 1]; labels: int (M,) or (M, 1); views: float32
+    (V, N, S, S, C), V = 2 random views of the same N unlabelled images (1 without the
+    consistency term).
     """
 
     METRICS = ("loss", "supervised", "adversarial", "consistency", "generator_loss")
@@ -117,9 +118,8 @@ class FRGAN(StepModel):
 
     def step(self, batch, training):
         (labelled, labels), views = batch[:2]
-        count = ops.shape(views)[1]
-
-        images = [labelled, *ops.unstack(views)]
+        labels, count = ops.reshape(labels, (-1,)), ops.shape(views)[1]
+        images = [labelled, *self._unstacked(views)]
         if self.adversarial_weight:
             images.append(self.generator(self.latents(count), training=training))
         others = len(images) - 1
@@ -158,6 +158,16 @@ class FRGAN(StepModel):
                 self.minimize("g_optimizer", generator_loss, tape)
         self.accuracy.update_state(replicas.gather(labels), replicas.gather(on_labelled))
         return loss, supervised, adversarial, difference, generator_loss
+
+    def _unstacked(self, views):
+        """The views as a list; if their number is not static, it is the one that is needed."""
+        needed = 2 if self.consistency_weight else 1
+        found = views.shape[0] or needed
+        if found < needed:
+            raise ValueError(
+                f"two views are needed with consistency_weight > 0. Received: {found}"
+            )
+        return ops.unstack(views, found)
 
     def share(self, batch, number, of):
         labelled, views = batch[:2]

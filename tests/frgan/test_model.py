@@ -288,6 +288,25 @@ def test_train_on_batch_and_call(rng):
     np.testing.assert_allclose(gan(batch[0][0]), logits_of(gan, batch[0][0]), rtol=1e-4)
 
 
+def test_the_consistency_term_needs_two_views(rng):
+    with pytest.raises(ValueError, match="two views are needed .* > 0. Received: 1"):
+        figures(stub(consistency_weight=1.0), batch_of(rng, views=1))
+
+
+@pytest.mark.parametrize("weight, views", [(1.0, 2), (0.0, 1)])
+def test_batches_of_free_shape(rng, weight, views):
+    batch = (images, labels), unlabelled = batch_of(rng, views=views)
+    labelled = tf.TensorSpec((None, 3, 3, 3)), tf.TensorSpec((None, None), "int64")
+    data = tf.data.Dataset.from_generator(
+        lambda: iter([((images, labels[:, None]), unlabelled)]),
+        output_signature=(labelled, tf.TensorSpec((None, None, 3, 3, 3))),
+    )
+    gan = stub(eager=False, consistency_weight=weight)
+    found = gan.fit(data, steps_per_epoch=1, verbose=0, shuffle=False).history
+    expected = figures(stub(consistency_weight=weight), batch)
+    assert {name: value for name, [value] in found.items()} == pytest.approx(expected, rel=1e-5)
+
+
 # Moving averages ----------------------------------------------------------------------------
 
 
