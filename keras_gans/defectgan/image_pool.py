@@ -31,21 +31,25 @@ class ImagePool(keras.layers.Layer):
         self.built = True
 
     def call(self, images):
-        results, own = [], ops.shape(images)[0]
-        for image in ops.unstack(replicas.gather(images)):
-            count = tf.convert_to_tensor(self.count.value)
-            key = tf.stack([tf.constant(self.seed, tf.int64), count])
-            place = tf.random.stateless_uniform([], key, 0, self.size, tf.int64)
-            swap = tf.random.stateless_uniform([], key + [1, 0]) < 0.5
-            filling = count < self.size
-            place = tf.where(filling, count, place)
-            old = tf.gather(self.images.value, place)
-            self.images.value.scatter_nd_update(
-                [[place]], [tf.where(filling | swap, image, old)]
-            )
-            results.append(tf.where(swap & ~filling, old, image))
-            self.count.assign(count + 1)
-        return replicas.share(lambda _: ops.stack(results), own)
+        own, images = ops.shape(images)[0], replicas.gather(images)
+        if images.shape[0] is None:
+            results = tf.map_fn(self._swapped, images, parallel_iterations=1)
+        else:
+            results = ops.stack([self._swapped(image) for image in ops.unstack(images)])
+        return replicas.share(lambda _: results, own)
+
+    def _swapped(self, image):
+        """The image that goes out for one that comes in."""
+        count = tf.convert_to_tensor(self.count.value)
+        key = tf.stack([tf.constant(self.seed, tf.int64), count])
+        place = tf.random.stateless_uniform([], key, 0, self.size, tf.int64)
+        swap = tf.random.stateless_uniform([], key + [1, 0]) < 0.5
+        filling = count < self.size
+        place = tf.where(filling, count, place)
+        old = tf.gather(self.images.value, place)
+        self.images.value.scatter_nd_update([[place]], [tf.where(filling | swap, image, old)])
+        self.count.assign(count + 1)
+        return tf.where(swap & ~filling, old, image)
 
     def get_config(self):
         config = {"shape": self.shape, "size": self.size, "seed": self.seed}

@@ -1,5 +1,6 @@
 """Losses and training step of section II-C: two generators, two discriminators, one cycle."""
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -193,7 +194,7 @@ class DefectGAN(StepModel):
             logits -= ops.mean(logits, axis=(1, 2, 3), keepdims=True) + self.margin
         if self.patch_share == 1:
             return logits
-        logits = ops.reshape(logits, (ops.shape(logits)[0], -1))
+        logits = ops.reshape(logits, (-1, math.prod(logits.shape[1:])))
         count = max(1, round(self.patch_share * logits.shape[1]))
         return ops.mean(ops.top_k(logits, count)[0], axis=1)
 

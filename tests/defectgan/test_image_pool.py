@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from keras_gans.defectgan.image_pool import ImagePool
@@ -30,10 +31,12 @@ def test_pool_fills_then_swaps_half_of_the_time():
     assert np.bincount(places, minlength=4).min() > 10
 
 
-def test_pool_in_a_graph():
+@pytest.mark.parametrize("length", [12, None])
+def test_pool_in_a_graph(length):
     numbers = list(range(1, 13))
     pools = [ImagePool((2, 2, 1), 3, seed=0) for _ in range(2)]
-    traced = tf.function(pools[1], jit_compile=False)
+    signature = [tf.TensorSpec((length, 2, 2, 1))]
+    traced = tf.function(pools[1], signature, jit_compile=False)
     assert through(traced, numbers) == through(pools[0], numbers)
     np.testing.assert_array_equal(pools[1].images, pools[0].images)
 

@@ -281,6 +281,22 @@ def test_train_on_batch(rng):
     )
 
 
+def test_batches_of_a_length_that_is_not_known(rng):
+    ng, p = images_of(rng, 3)
+
+    def trained(fit):
+        pools = [ImagePool((4, 4, 1), 1, i) for i in (0, 1)]
+        gan = stub((0.2, 0.1), ((1.0, 0.1), (0.5, 0.2)), (0.1, 0.1), eager=False,
+                   pools=pools, patch_share=0.5)  # fmt: skip
+        fit(gan)
+        return values_of(gan)
+
+    known = trained(lambda gan: [fit(gan, ng[at], p[at]) for at in (slice(2), slice(2, 3))])
+    free = trained(lambda gan: gan.fit(ng, p, batch_size=2, shuffle=False, verbose=0))
+    for ours, theirs in zip(free, known, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+
+
 # Pool ---------------------------------------------------------------------------------------
 
 
