@@ -34,7 +34,9 @@ class ACGAN(GAN):
 
         gan = ACGAN(build_generator(classes=5), build_critic(classes=5))
         gan.compile(*(keras.optimizers.Adam(rate, 0.0, 0.9) for rate in (1e-4, 4e-4)))
-        gan.fit(batches)  # of (images float32 (N, S, S, C) in [-1, 1], labels int (N,))
+        gan.fit(batches)  # of (images, labels)
+
+    images: float32 (N, S, S, C) in [-1, 1]; labels: int (N,) or (N, 1).
     """
 
     FIGURES = ("class_loss", "real_accuracy", "generated_accuracy")
@@ -53,13 +55,13 @@ class ACGAN(GAN):
 
     def sample_latents(self, batch) -> list[tf.Tensor]:
         """z (N, latent), standard normal, and the labels of the batch (N,)."""
-        return [super().sample_latents(batch), ops.convert_to_tensor(batch[1])]
+        return [super().sample_latents(batch), labels_of(batch)]
 
     def critic_loss(
         self, batch, generated: tf.Tensor, training: bool = True
     ) -> tuple[tf.Tensor, tuple]:
         """-L_S - L_C; the figures are -L_C and the shares of images whose class is told."""
-        real, labels = batch[:2]
+        real, labels = batch[0], labels_of(batch)
         count = ops.shape(real)[0]
         with replicas.stacked(count, count):
             images = self.augmented(ops.concatenate([real, generated]))
@@ -84,7 +86,12 @@ class ACGAN(GAN):
         scores, logits = self.critic(self.augmented(generated), training=training)
         log = self.penalty is None
         loss = log_adversarial(scores, True) if log else -ops.mean(scores)
-        return loss + self.class_weight * class_cross_entropy(batch[1], logits)
+        return loss + self.class_weight * class_cross_entropy(labels_of(batch), logits)
+
+
+def labels_of(batch) -> tf.Tensor:
+    """The labels (N,) of a batch of images and labels, (N,) or (N, 1)."""
+    return ops.reshape(batch[1], (-1,))
 
 
 def class_cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:

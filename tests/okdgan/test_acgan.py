@@ -90,6 +90,11 @@ def test_labels_are_drawn_as_in_the_data():
     np.testing.assert_array_equal(labels, LABELS)
 
 
+def test_labels_in_a_column():
+    found = [small().train_step((REAL, labels)) for labels in (LABELS, LABELS[:, None])]
+    assert found[0] == found[1]
+
+
 def test_a_step_moves_both_networks():
     gan = small()
     before = [v.numpy() for v in gan.trainable_variables]

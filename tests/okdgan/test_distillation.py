@@ -257,6 +257,11 @@ def test_u_of_every_network_advances_once_a_step():
         np.testing.assert_array_equal(ours, theirs)
 
 
+def test_labels_in_a_column():
+    found = [step(small(2, ACGAN), (REAL, labels)) for labels in (LABELS, LABELS[:, None])]
+    assert found[0] == found[1]
+
+
 @pytest.mark.slow
 def test_five_acgans():
     gans = small(5, ACGAN)
