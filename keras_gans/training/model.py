@@ -12,9 +12,13 @@ from keras.saving import deserialize_keras_object, serialize_keras_object
 from keras_gans import replicas
 from keras_gans.training.precision import ready
 
+KERAS_OWN = "loss", "loss_weights", "metrics", "weighted_metrics"
+
 
 class StepModel(keras.Model, ABC):
-    """Networks that are trained by one to three optimizers.
+    """Networks that are trained by one to three optimizers, with losses of their own.
+
+    All of a batch counts alike: there are no sample weights and no class weights.
 
     A subclass keeps each argument of `__init__` as the attribute of the same name, and defines
 
@@ -43,13 +47,21 @@ class StepModel(keras.Model, ABC):
         c_optimizer: keras.Optimizer | None = None,
         **kwargs,
     ) -> None:
-        """Takes the optimizers that `trained` names, and the options of `keras.Model.compile`.
+        """Takes the optimizers that `trained` names, and options of `keras.Model.compile`.
+
+        All but loss and metrics, of which the model has its own.
 
         Optimizers of networks that compute in float16 become a `LossScaleOptimizer`.
 
         Raises:
-            ValueError: an optimizer is missing, or two are one.
+            ValueError: an optimizer is missing, or two are one; a loss or metrics.
         """
+        refused = [name for name in KERAS_OWN if kwargs.get(name)]
+        if refused:
+            raise ValueError(
+                "`compile` needs no loss and no metrics: the model has its own. "
+                f"Received: {', '.join(refused)}"
+            )
         super().compile(optimizer=None, **kwargs)
         given = {"g_optimizer": g_optimizer, "d_optimizer": d_optimizer}
         given["c_optimizer"] = c_optimizer
@@ -87,9 +99,11 @@ class StepModel(keras.Model, ABC):
         return self.trackers
 
     def train_step(self, batch):
+        _check_no_weights(batch)
         return self._shown(self.step(batch, True), batch)
 
     def test_step(self, batch):
+        _check_no_weights(batch)
         states = [(state, tf.identity(state.value)) for state in self._seed_states]
         figures = self.step(batch, False)
         for state, before in states:
@@ -178,3 +192,12 @@ class StepModel(keras.Model, ABC):
     def load_own_variables(self, store) -> None:
         for number, state in enumerate(self._seed_states):
             state.assign(store[f"seed_{number}"])
+
+
+def _check_no_weights(batch):
+    """`train_on_batch` adds weights that are `None`."""
+    if isinstance(batch, (tuple, list)) and any(part is not None for part in batch[2:]):
+        raise ValueError(
+            "a batch has two parts at most: there are no sample weights and no class weights. "
+            f"Received: {len(batch)}"
+        )

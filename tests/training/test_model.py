@@ -202,6 +202,29 @@ def test_a_missing_optimizer():
         model.compile(*tiny.optimizers(1))
 
 
+@pytest.mark.parametrize(
+    "option", [{"loss": "mse"}, {"metrics": ["mae"]}, {"loss_weights": [2.0]}]
+)
+def test_no_other_losses(option):
+    model = tiny.gnn()[0]
+    with pytest.raises(ValueError, match=f"the model has its own. Received: {[*option][0]}"):
+        model.compile(*tiny.optimizers(1), **option)
+
+
+def test_no_weights():
+    model, (vectors, images) = tiny.gnn()
+    model.run_eagerly = True
+    weights = np.ones(len(images))
+    for refused in (
+        lambda: model.fit(vectors, images, sample_weight=weights, verbose=0),
+        lambda: model.evaluate(vectors, images, sample_weight=weights, verbose=0),
+        lambda: model.train_on_batch(vectors, images, weights),
+    ):
+        with pytest.raises(ValueError, match="no sample weights and no class weights. Rec"):
+            refused()
+    model.train_on_batch(vectors, images)
+
+
 HALVES = "bfloat16", "float16"
 QUICK = {("gnn", "float16"), *((name, "bfloat16") for name in ("gnn", "dscnn", "segnet"))}
 
