@@ -13,11 +13,11 @@ import tensorflow as tf
 from keras import layers, ops
 
 from keras_gans import replicas
-from keras_gans.defectgan.model import check_crops
+from keras_gans.defectgan.model import check_count, check_crops
 from keras_gans.defectgan.networks import check_side
 from keras_gans.losses import cycle_consistency, log_adversarial
 from keras_gans.training.average import averaged_copy, move_average
-from keras_gans.training.model import StepModel
+from keras_gans.training.model import StepModel, input_of
 
 IDENTITY_WARMUP = 10  # times that of the masks
 LEAST_CHANGED = 0.01  # patches of a batch: of fewer the critic hardly learns
@@ -184,6 +184,9 @@ class AttentionGAN(StepModel):
         """The images (N, S, S, C) without defects, by G1; its average if not training."""
         return (self.cleaner if training else self.averaged)(images, training=training)
 
+    def images_in(self, batch):
+        return input_of(self.clean_critic), batch[:2]
+
     def step(self, batch, training):
         all_ng, all_p = batch[:2]  # `train_on_batch` adds sample weights: no meaning here
         ng, p = self._least_clean(all_ng), self._least_clean(all_p)
@@ -253,6 +256,7 @@ class AttentionGAN(StepModel):
 
     def _least_clean(self, crops):
         """Of every `candidates` crops (N * candidates, S, S, C) that with the worst patch."""
+        check_count(crops, self.candidates)
         worst = ops.max(self._standing_out(crops), axis=(1, 2, 3))
         chosen = ops.argmax(ops.reshape(worst, (-1, self.candidates)), axis=1)
         first = ops.arange(ops.shape(chosen)[0]) * self.candidates

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Literal
 
 import keras
@@ -11,7 +12,7 @@ from keras import ops
 from keras_gans import replicas
 from keras_gans.defectgan.image_pool import ImagePool
 from keras_gans.losses import cycle_consistency, least_squares_adversarial, log_adversarial
-from keras_gans.training.model import StepModel
+from keras_gans.training.model import StepModel, input_of
 
 ADVERSARIAL = {"log": log_adversarial, "least-squares": least_squares_adversarial}
 
@@ -49,7 +50,8 @@ class DefectGAN(StepModel):
             and weak labels (ours).
 
     Raises:
-        ValueError: another `adversarial`, `candidates` below 1, `patch_share` outside (0, 1].
+        ValueError: another `adversarial`, `candidates` that are no whole number or below 1,
+            `patch_share` outside (0, 1].
 
     Example:
 
@@ -116,6 +118,9 @@ class DefectGAN(StepModel):
     def call(self, images, training=False):
         """The images (N, S, S, C) without defects, by G1."""
         return self.cleaner(images, training=training)
+
+    def images_in(self, batch):
+        return input_of(self.clean_critic), batch[:2]
 
     def step(self, batch, training):
         """`METRICS`; in evaluation as after the warm-up, and without pools."""
@@ -202,6 +207,7 @@ class DefectGAN(StepModel):
         """Of every `candidates` crops (N * candidates, S, S, C) the one least like P."""
         if self.candidates == 1:
             return crops
+        check_count(crops, self.candidates)
         logits = self.clean_critic(crops, training=False)
         worst = ops.min(logits, axis=(1, 2, 3))
         chosen = ops.argmin(ops.reshape(worst, (-1, self.candidates)), axis=1)
@@ -211,7 +217,19 @@ class DefectGAN(StepModel):
 
 def check_crops(candidates: int, share: float, name: str = "patch_share") -> None:
     """ValueError unless there is a crop, and a share of its patches that may count."""
-    if candidates < 1:
-        raise ValueError(f"`candidates` must be at least 1. Received: {candidates}")
+    if not isinstance(candidates, Integral) or candidates < 1:
+        raise ValueError(
+            f"`candidates` must be a whole number, at least 1. Received: {candidates!r}"
+        )
     if not 0 < share <= 1:
         raise ValueError(f"`{name}` must be above 0 and at most 1. Received: {share}")
+
+
+def check_count(crops: tf.Tensor, candidates: int) -> None:
+    """ValueError unless a batch, if its length is known, has `candidates` crops of each."""
+    count = crops.shape[0]
+    if count and count % candidates:
+        raise ValueError(
+            f"the images of a batch must be a multiple of `candidates`, {candidates}. "
+            f"Received: {count}"
+        )

@@ -32,6 +32,9 @@ class CriticAlone(StepModel):
     def trained(self):
         return {"g_optimizer": [self.gan.clean_critic]}
 
+    def images_in(self, batch):
+        return self.gan.images_in(batch)
+
     def step(self, batch, training):
         with tf.GradientTape() as tape:
             loss = self.gan.real_loss(*batch[:2])

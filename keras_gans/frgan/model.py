@@ -9,7 +9,7 @@ from keras import ops
 from keras_gans import replicas
 from keras_gans.losses import consistency, feature_matching, k_plus_one_adversarial
 from keras_gans.training.average import averaged_copy, move_average
-from keras_gans.training.model import StepModel
+from keras_gans.training.model import StepModel, input_of
 from keras_gans.training.precision import ready
 
 
@@ -62,6 +62,9 @@ class FRGAN(StepModel):
             for none, as in the paper.
         seed: of z.
 
+    Raises:
+        ValueError: `consistency_weight` or `ramp_steps` below 0, `average` outside [0, 1).
+
     Example:
 
         gan = FRGAN(build_generator(), build_discriminator(), consistency_weight=10)
@@ -88,6 +91,11 @@ class FRGAN(StepModel):
         seed: int = 0,
         **kwargs,
     ):
+        if not (consistency_weight >= 0 and ramp_steps >= 0):
+            raise ValueError(
+                "`consistency_weight` and `ramp_steps` must be at least 0. "
+                f"Received: {consistency_weight}, {ramp_steps}"
+            )
         super().__init__(**kwargs)
         self.generator, self.discriminator = generator, discriminator
         self.consistency_weight = consistency_weight
@@ -115,6 +123,9 @@ class FRGAN(StepModel):
         """Logits of images (N, S, S, C), by the averaged weights if not training."""
         network = self.discriminator if training else self.averaged
         return network(images, training=training)
+
+    def images_in(self, batch):
+        return input_of(self.discriminator), [batch[0][0], batch[1]]
 
     def step(self, batch, training):
         (labelled, labels), views = batch[:2]

@@ -5,8 +5,8 @@ import tensorflow as tf
 from keras import ops
 
 from keras_gans.layers import update_spectral_norms
-from keras_gans.okdgan.gan import wgan_gp_loss
-from keras_gans.training.model import StepModel
+from keras_gans.okdgan.gan import images_of, wgan_gp_loss
+from keras_gans.training.model import StepModel, input_of
 
 
 @keras.saving.register_keras_serializable(package="keras_gans")
@@ -92,6 +92,9 @@ class OnlineDistillation(StepModel):
         if not training:
             return [student.averaged(latents, training=False) for student in self.students]
         return [generator(latents, training=True) for generator in self.generators]
+
+    def images_in(self, batch):
+        return input_of(self.critics[0]), [images_of(batch)]
 
     def step(self, batch, training):
         latents = self.students[0].sample_latents(batch)

@@ -12,7 +12,7 @@ from keras_gans.layers import update_spectral_norms
 from keras_gans.layers.diff_augment import augment, checked_names
 from keras_gans.losses import gradient_penalty, wasserstein
 from keras_gans.training.average import averaged_copy, move_average
-from keras_gans.training.model import StepModel
+from keras_gans.training.model import StepModel, input_of
 
 
 class GAN(StepModel):
@@ -68,6 +68,9 @@ class GAN(StepModel):
     def call(self, latents, training=False):
         """Images of latents, the generator's input, by the averaged weights if not training."""
         return (self.generator if training else self.averaged)(latents, training=training)
+
+    def images_in(self, batch):
+        return input_of(self.critic), [images_of(batch)]
 
     def step(self, batch, training):
         latents = self.sample_latents(batch)

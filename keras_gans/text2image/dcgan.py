@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras import ops
 
 from keras_gans.losses import log_adversarial
-from keras_gans.training.model import StepModel
+from keras_gans.training.model import StepModel, input_of
 
 
 @keras.saving.register_keras_serializable(package="keras_gans")
@@ -48,6 +48,9 @@ class DCGAN(StepModel):
     def call(self, vectors, training=False):
         """The images of vectors."""
         return self.generator(vectors, training=training)
+
+    def images_in(self, batch):
+        return input_of(self.discriminator), [batch[1]]
 
     def step(self, batch, training):
         vectors, images = batch[:2]

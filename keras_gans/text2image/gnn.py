@@ -37,6 +37,9 @@ class GNN(StepModel):
         """The images of vectors."""
         return self.generator(vectors, training=training)
 
+    def images_in(self, batch):
+        return self.generator.outputs[0], [batch[1]]
+
     def step(self, batch, training):
         vectors, images = batch[:2]
         with tf.GradientTape() as tape:

@@ -11,7 +11,7 @@ from keras_gans.losses import euclidean_distance, log_adversarial
 from keras_gans.text2image.dcgan import discriminator_loss
 from keras_gans.text2image.networks import PackWords, pack_words, words_so_far
 from keras_gans.training.average import averaged_copy, move_average
-from keras_gans.training.model import StepModel
+from keras_gans.training.model import StepModel, input_of
 
 EUCLIDEAN = ("original", "penalty", "mean", "words")
 
@@ -109,6 +109,9 @@ class TextToImage(StepModel):
         By the averaged weights if not training.
         """
         return (self.network if training else self.averaged)(inputs, training=training)
+
+    def images_in(self, batch):
+        return input_of(self.discriminator), batch[1][:2]
 
     def step(self, batch, training):
         (vectors, mask), (images, *reals) = batch[:2]

@@ -25,7 +25,8 @@ class StepModel(keras.Model, ABC):
     - `trained`: a dict from the name of an optimizer to the networks that it trains;
     - `step(batch, training)`: the figures of a batch, scalars in the order of `METRICS`. If
       `training`, it updates by `minimize`; else it changes nothing: `evaluate` and
-      `validation_data` then give the same losses, of the networks as they are used.
+      `validation_data` then give the same losses, of the networks as they are used;
+    - `images_in(batch)`, by default none: what images must be like, and all of a batch.
 
     `evaluate` draws the same random numbers for every batch, and leaves those of the training
     alone. Files of `save`, and `load_model`, hold all that training goes on from: networks,
@@ -89,6 +90,10 @@ class StepModel(keras.Model, ABC):
     @abstractmethod
     def step(self, batch, training: bool) -> Sequence[tf.Tensor]: ...
 
+    def images_in(self, batch) -> tuple[keras.KerasTensor | None, Sequence[tf.Tensor]]:
+        """The input or output that images must be like, if it is known, and the images."""
+        return None, ()
+
     @property
     def optimizers(self) -> dict[str, keras.Optimizer]:
         """By the names that checkpoints give them."""
@@ -99,11 +104,11 @@ class StepModel(keras.Model, ABC):
         return self.trackers
 
     def train_step(self, batch):
-        _check_no_weights(batch)
+        self._check(batch)
         return self._shown(self.step(batch, True), batch)
 
     def test_step(self, batch):
-        _check_no_weights(batch)
+        self._check(batch)
         states = [(state, tf.identity(state.value)) for state in self._seed_states]
         figures = self.step(batch, False)
         for state, before in states:
@@ -135,6 +140,24 @@ class StepModel(keras.Model, ABC):
 
     def _variables_of(self, name):
         return [v for network in self.trained[name] for v in network.trainable_variables]
+
+    def _check(self, batch):
+        """Finds what would be ignored, or cast (raises `ValueError`)."""
+        # `train_on_batch` adds weights that are `None`
+        if isinstance(batch, (tuple, list)) and any(part is not None for part in batch[2:]):
+            raise ValueError(
+                "a batch has two parts at most: there are no sample weights and no class "
+                f"weights. Received: {len(batch)}"
+            )
+        like, images = self.images_in(batch)
+        shape = tf.TensorShape(like.shape if like is not None else None)[-3:]
+        for each in images:
+            dtype, found = tf.as_dtype(each.dtype), tf.TensorShape(each.shape)
+            if not (dtype.is_floating and found[-3:].is_compatible_with(shape)):
+                raise ValueError(
+                    f"images must be float, each of {shape}, in [-1, 1]. "
+                    f"Received: {dtype.name} {found}"
+                )
 
     def _shown(self, figures, batch):
         """The means so far, in which a batch counts as much as it has of the first array."""
@@ -194,10 +217,6 @@ class StepModel(keras.Model, ABC):
             state.assign(store[f"seed_{number}"])
 
 
-def _check_no_weights(batch):
-    """`train_on_batch` adds weights that are `None`."""
-    if isinstance(batch, (tuple, list)) and any(part is not None for part in batch[2:]):
-        raise ValueError(
-            "a batch has two parts at most: there are no sample weights and no class weights. "
-            f"Received: {len(batch)}"
-        )
+def input_of(network: keras.Model) -> keras.KerasTensor | None:
+    """The first input; `None` of a network that is called on anything."""
+    return getattr(network, "inputs", [None])[0]

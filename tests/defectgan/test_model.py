@@ -134,11 +134,19 @@ def test_the_defaults_are_eq_1_to_3(rng):
 
 @pytest.mark.parametrize(
     "options",
-    [{"adversarial": "hinge"}, {"candidates": 0}, {"patch_share": 0}, {"patch_share": 1.1}],
-)
+    [
+        {"adversarial": "hinge"}, {"candidates": 0}, {"candidates": 2.0}, {"patch_share": 0},
+        {"patch_share": 1.1},
+    ],
+)  # fmt: skip
 def test_arguments_out_of_range(options):
     with pytest.raises(ValueError, match="must be .* Received: "):
         stub(**options)
+
+
+def test_candidates_divide_a_batch(rng):
+    with pytest.raises(ValueError, match="multiple of `candidates`, 2. Received: 3"):
+        figures(stub(candidates=2), *images_of(rng, 3))
 
 
 def test_patch_share_looks_at_the_worst_patches():

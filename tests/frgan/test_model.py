@@ -293,6 +293,12 @@ def test_the_consistency_term_needs_two_views(rng):
         figures(stub(consistency_weight=1.0), batch_of(rng, views=1))
 
 
+@pytest.mark.parametrize("option", [{"consistency_weight": -1.0}, {"ramp_steps": -1}])
+def test_arguments_out_of_range(option):
+    with pytest.raises(ValueError, match="must be at least 0. Received: .*-1"):
+        stub(**option)
+
+
 @pytest.mark.parametrize("weight, views", [(1.0, 2), (0.0, 1)])
 def test_batches_of_free_shape(rng, weight, views):
     batch = (images, labels), unlabelled = batch_of(rng, views=views)

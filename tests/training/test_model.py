@@ -225,6 +225,27 @@ def test_no_weights():
     model.train_on_batch(vectors, images)
 
 
+@pytest.mark.parametrize("name", first(STEPS))
+@pytest.mark.parametrize(
+    "change", [lambda x: x.astype(np.uint8), lambda x: x.repeat(2, -1), lambda x: x[..., 0]]
+)
+def test_images_that_do_not_fit(name, change, trained):
+    model, batch, *_ = trained(name)
+    bad = tf.nest.map_structure(lambda x: change(x) if x.ndim > 3 else x, batch)
+    for step in model.train_step, model.test_step:
+        with pytest.raises(ValueError, match=r"^images must be float, .* in \[-1, 1\]. Rec.*$"):
+            step(bad)
+
+
+def test_images_that_do_not_fit_are_refused_in_one_line():
+    model, (vectors, images) = tiny.gnn()
+    with pytest.raises(ValueError) as refused:
+        model.fit(vectors, images[:, 1:], verbose=0)
+    assert str(refused.value) == (
+        "images must be float, each of (8, 8, 3), in [-1, 1]. Received: float32 (None, 7, 8, 3)"
+    )
+
+
 HALVES = "bfloat16", "float16"
 QUICK = {("gnn", "float16"), *((name, "bfloat16") for name in ("gnn", "dscnn", "segnet"))}
 
