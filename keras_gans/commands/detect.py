@@ -281,9 +281,9 @@ def with_false_alarms(detector: Detector, wanted: FalseAlarms) -> Detector:
 
 
 def check_area(min_area: int) -> None:
-    """It is 1 or more (raises `InputError`)."""
-    if not min_area >= 1:
-        raise InputError(f"--min-area must be at least 1 pixel. Received: {min_area}")
+    """It is a whole number, 1 or more (raises `InputError`)."""
+    if not isinstance(min_area, (int, np.integer)) or min_area < 1:
+        raise InputError(f"--min-area must be whole, at least 1 pixel. Received: {min_area!r}")
 
 
 def open_image(path: Path, channels: int) -> Pixels:

@@ -1,5 +1,6 @@
 """An exported model by its name, to be called on arrays."""
 
+from os import PathLike
 from pathlib import Path
 
 from keras_gans.commands import models
@@ -8,6 +9,7 @@ from keras_gans.commands.detect import Detector
 from keras_gans.commands.draw import Drawer
 from keras_gans.commands.generate import Generator
 from keras_gans.commands.white_balance import WhiteBalance
+from keras_gans.errors import InputError
 
 # What only the description of such a model has.
 KINDS = {
@@ -40,6 +42,8 @@ def load(name: str | Path) -> Model:
         balance = keras_gans.load("dscnn-photos")
         corrected, illuminant = balance(photo)
     """
+    if not isinstance(name, (str, PathLike)):
+        raise InputError(f"a model's name or folder is expected. Received: {name!r}")
     found = models.open_model(name, str(name), "python train_*.py")
     kind = models.find_model(found, "", "", _kind, "not the description of a model")[1]
     return kind.find(found)

@@ -34,6 +34,7 @@ def given_photo(image: Image.Image | np.ndarray, channels: int = 3) -> np.ndarra
                 f"a picture in RGB or grey is expected. Received: mode {image.mode}"
             ) from None
     pixels = np.asarray(image)
+    pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
     if pixels.dtype.kind == "f":
         pixels = pixels.astype(np.float32, copy=False)
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels

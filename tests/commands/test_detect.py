@@ -277,7 +277,7 @@ def test_folders_and_settings(tmp_path, capsys, model, good):
     options = ["--model", model, "--out"]
     assert "no images" in fails(capsys, tmp_path / "empty", *options, tmp_path / "out")
     message = fails(capsys, good, *options, tmp_path / "out", "--min-area", 0)
-    assert "--min-area must be at least 1 pixel. Received: 0" in message
+    assert "--min-area must be whole, at least 1 pixel. Received: 0" in message
     message = fails(capsys, good, *options, tmp_path / "out", "--false-alarms", 0.1)
     assert "--false-alarms is for --good" in message
     for out in (good, good / "below"):

@@ -66,6 +66,13 @@ def test_what_is_no_picture(images):
         keras_gans.classify(images)
 
 
+def test_a_photo_of_another_byte_order():
+    photo = np.full((64, 64, 3), (9000, 8000, 7000), np.uint16)
+    corrected, _ = keras_gans.white_balance(photo)
+    swapped, _ = keras_gans.white_balance(photo.astype(">u2"))
+    np.testing.assert_array_equal(swapped, corrected)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -74,6 +81,11 @@ def test_what_is_no_picture(images):
         (lambda: keras_gans.white_balance(GREY, strength=None), "strength must be auto, or"),
         (lambda: keras_gans.illuminant(0 * GREY), "all black"),
         (lambda: keras_gans.detect(GREY, min_area=np.nan), "at least 1 pixel. Received: nan"),
+        (lambda: keras_gans.detect(GREY, min_area="3"), "at least 1 pixel. Received: '3'"),
+        (lambda: keras_gans.detect(GREY, min_area=None), "at least 1 pixel. Received: None"),
+        (lambda: keras_gans.detect(GREY, min_area=1.5), "at least 1 pixel. Received: 1.5"),
+        (lambda: keras_gans.load(3), "name or folder is expected. Received: 3"),
+        (lambda: keras_gans.load(None), "name or folder is expected. Received: None"),
         (lambda: keras_gans.generate(1.5), "count must be a whole number"),
         (lambda: keras_gans.generate("3"), "count must be a whole number"),
         (lambda: keras_gans.generate(1, seed=1.5), "seed must be a whole number"),
