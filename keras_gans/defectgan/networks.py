@@ -7,7 +7,7 @@ from keras import layers, ops
 from keras_gans.layers import InstanceNormalization, ReflectionPadding2D
 
 # Of a guided generator's change: the share that always counts, and how far a patch must stand
-# out for more than half of the rest; chosen by held-out items of three sets
+# out for half of the rest; chosen on held-out items
 UNGUIDED, STANDING_OUT = 0.2, 3.0
 
 
