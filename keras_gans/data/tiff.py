@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import tifffile
 from PIL import Image
-from tifffile import _imagecodecs
 
 from keras_gans.data.pixels import check_size, strips
 from keras_gans.data.reading import Unsupported, reading
@@ -35,7 +34,10 @@ def _zlib_decode(data, /, *, out=None):
     return result
 
 
-_imagecodecs.zlib_decode = _zlib_decode
+with contextlib.suppress(ImportError):  # it is not tifffile's public name
+    from tifffile import _imagecodecs
+
+    _imagecodecs.zlib_decode = _zlib_decode
 
 
 @contextlib.contextmanager
