@@ -431,7 +431,7 @@ def test_xmp_of_an_odd_type(tmp_path, depth, tag):
     path, array = tmp_path / "a.tif", FLAT if depth == 8 else DEEP
     tifffile.imwrite(path, array, photometric="rgb", extratags=[(700, *tag, True)])
     found = read_metadata(path)
-    assert found.get("xmp", b"<x/>").rstrip(b"\0") == b"<x/>"
+    assert found.get("xmp", b"").rstrip(b"\0") == (b"<x/>" if tag[0] == 2 else b"")
     assert images.open_photo(path)[0].shape == array.shape
 
 
