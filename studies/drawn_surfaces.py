@@ -1,12 +1,15 @@
-"""Two drawn sets of surfaces, unlike those that the designs of DefectGAN were chosen on.
+"""Drawn sets of surfaces, unlike those that the designs of DefectGAN were chosen on.
 
     python -m studies.drawn_surfaces --out drawn
     python -m studies.defectgan --data drawn/boards --design attention --rows defectgan
+    python train_defectgan.py --data drawn/mixed --design attention --flatten 16
 
 `boards` are black and white circuit boards of 320x320 pixels with one to five tiny faults:
 gaps, bridges, notches, spurs, holes and islands. `roads` are grainy grey surfaces of 320x480
-pixels with one or two cracks. Each has 120 defective and 120 other images to train on, 40 and
-40 to test, and masks; every picture is a function of its part and number.
+pixels with one or two cracks. Both have 120 defective and 120 other images to train on, 40 and
+40 to test. `mixed` has the built-in surfaces and roads at several scales and in several
+lights, 160x160 pixels, with defects of six kinds: 720 and 720 to train on, 60 and 60 to test.
+The general model is trained on it. Every picture is a function of its part and number.
 """
 
 from keras_gans.program import command_line, report_input_errors
@@ -19,10 +22,10 @@ from keras_gans.files import check_folder
 
 @dataclass(frozen=True)
 class DrawnConfig:
-    """Draws both sets."""
+    """Draws the sets."""
 
     out: Path
-    """Folder for both."""
+    """Folder for all."""
 
     def preset(self) -> dict:
         """No other defaults."""
@@ -41,10 +44,20 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from keras_gans.data.write import write_png
+from keras_gans.defectgan.synthetic import (
+    DEFECT_TYPES,
+    TEXTURES,
+    Threads,
+    add_defect,
+    draw_surface,
+    photograph,
+)
 
 PARTS = {"train": 120, "test": 40}
 BOARD, FINER = 320, 2  # pixels; boards are drawn so many times larger
 ROAD = 320, 480
+MIXED_PARTS, MIXED = {"train": 720, "test": 60}, 160
+KINDS = *DEFECT_TYPES, "crack", "hole"
 RIM = 12  # pixels of a board without faults
 # whether in copper, the least and largest distance of the centre from its edge, and the size
 FAULTS = {
@@ -143,7 +156,15 @@ def draw_road(rng: np.random.Generator) -> np.ndarray:
 
 def cracked_road(rng: np.random.Generator, road: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The road with cracks, and their mask, bool."""
-    height, width = ROAD
+    mask = draw_cracks(rng, road.shape)
+    soft = ndimage.gaussian_filter(mask.astype(float), 0.8)
+    texture = ndimage.gaussian_filter(rng.standard_normal(road.shape), 1.5)
+    return road - soft * (rng.uniform(35, 60) + 8 * texture / texture.std()), mask
+
+
+def draw_cracks(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+    """One or two cracks, bool of this shape."""
+    height, width = shape
     mask = Image.new("L", (width, height), 0)
     draw = ImageDraw.Draw(mask)
     for _ in range(rng.integers(1, 3)):
@@ -156,10 +177,41 @@ def cracked_road(rng: np.random.Generator, road: np.ndarray) -> tuple[np.ndarray
             x, y = to
             if not (0 <= x < width and 0 <= y < height):
                 break
-    mask = np.asarray(mask) > 0
-    soft = ndimage.gaussian_filter(mask.astype(float), 0.8)
-    texture = ndimage.gaussian_filter(rng.standard_normal(ROAD), 1.5)
-    return road - soft * (rng.uniform(35, 60) + 8 * texture / texture.std()), mask
+    return np.asarray(mask) > 0
+
+
+def mixed_surface(rng: np.random.Generator) -> tuple[np.ndarray, Threads]:
+    """A surface of any kind at any scale: float (MIXED, MIXED), and its threads."""
+    texture = rng.choice([*TEXTURES, "road"])
+    if texture == "road":
+        top, left = (rng.integers(0, side - MIXED) for side in ROAD)
+        road = draw_road(rng)[top : top + MIXED, left : left + MIXED]
+        image, threads = road, Threads(rng.uniform(0, np.pi), rng.uniform(4, 7), 0.0)
+    else:
+        side = round(MIXED * rng.uniform(1, 2.5))
+        large, threads = draw_surface(rng, texture, side)
+        image = Image.fromarray(large).resize((MIXED, MIXED), Image.Resampling.BOX)
+        threads = threads._replace(pitch=max(2.0, threads.pitch * MIXED / side))
+        image = np.asarray(image)
+    image = image - image.mean()
+    return (rng.uniform(70, 185) + rng.uniform(0.4, 1.2) * image).astype(np.float32), threads
+
+
+def spoiled_surface(
+    rng: np.random.Generator, kind: str, image: np.ndarray, threads: Threads
+) -> tuple[np.ndarray, np.ndarray]:
+    """The surface with one defect, and its mask, bool."""
+    if kind in DEFECT_TYPES:
+        return add_defect(rng, image, kind, threads)
+    if kind == "crack":
+        mask = draw_cracks(rng, image.shape)
+    else:
+        row, column = rng.uniform(12, MIXED - 12, 2)
+        y, x = np.ogrid[:MIXED, :MIXED]
+        radius = rng.uniform(1.5, 6)
+        mask = np.hypot((y - row) * rng.uniform(0.7, 1.4), x - column) < radius
+    depth = max(30, rng.uniform(2, 5) * image.std()) * (1 if rng.random() < 0.2 else -1)
+    return image + depth * ndimage.gaussian_filter(mask.astype(np.float32), 0.8), mask
 
 
 def pictures_of(part: int, number: int):
@@ -176,16 +228,33 @@ def pictures_of(part: int, number: int):
     yield "roads", "masks", 255 * mask
 
 
+def mixed_pictures_of(part: int, number: int):
+    """(kind of picture, its levels) of one number in a part of the mixed set."""
+    rng = np.random.default_rng([part, number, len(KINDS)])
+    yield "positive", photograph(rng, mixed_surface(rng)[0])[..., 0]
+    kind = KINDS[number % len(KINDS)]
+    image, mask = spoiled_surface(rng, kind, *mixed_surface(rng))
+    yield f"negative/{kind}", photograph(rng, image)[..., 0]
+    yield f"masks/{kind}", 255 * mask
+
+
+def save(folder, kind, number, levels):
+    initial = "p" if kind == "positive" else "n"  # a mask has the name of its image
+    file = folder / kind / f"{initial}{number:03d}.png"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_png(file, np.clip(levels, 0, 255).astype(np.uint8)[..., None])
+
+
 @report_input_errors
 def main(config):
-    for part, (name, count) in enumerate(PARTS.items()):
-        for number in range(count):
+    for part, name in enumerate(PARTS):
+        for number in range(PARTS[name]):
             for which, kind, levels in pictures_of(part, number):
-                initial = "p" if kind == "positive" else "n"  # a mask has the name of its image
-                file = config.out / which / name / kind / f"{initial}{number:03d}.png"
-                file.parent.mkdir(parents=True, exist_ok=True)
-                write_png(file, np.clip(levels, 0, 255).astype(np.uint8)[..., None])
-    print(f"drawn: {config.out / 'boards'} {config.out / 'roads'}")
+                save(config.out / which / name, kind, number, levels)
+        for number in range(MIXED_PARTS[name]):
+            for kind, levels in mixed_pictures_of(part, number):
+                save(config.out / "mixed" / name, kind, number, levels)
+    print("drawn:", *(config.out / which for which in ("boards", "roads", "mixed")))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from keras_gans.defectgan.datasets import load_surfaces
 from studies import drawn_surfaces
-from studies.drawn_surfaces import DrawnConfig, main, pictures_of
+from studies.drawn_surfaces import KINDS, DrawnConfig, main, mixed_pictures_of, pictures_of
 
 
 def test_faults_and_cracks_lie_where_the_masks_are():
@@ -24,9 +25,21 @@ def test_a_picture_is_a_function_of_its_part_and_number():
         assert not np.array_equal(one[2], three[2])
 
 
-@pytest.mark.parametrize("name", ["boards", "roads"])
+def test_the_mixed_defects_lie_where_the_masks_are():
+    for number in range(2 * len(KINDS)):
+        pictures = {kind.split("/")[0]: levels for kind, levels in mixed_pictures_of(0, number)}
+        assert pictures["positive"].shape == pictures["negative"].shape == (160, 160)
+        image, mask = pictures["negative"].astype(float), pictures["masks"] > 0
+        assert 0 < mask.mean() < 0.2
+        far, near = (ndimage.binary_dilation(mask, iterations=turns) for turns in (12, 3))
+        around = image[far & ~near]
+        assert abs(np.median(image[mask]) - np.median(around)) > 10
+
+
+@pytest.mark.parametrize("name", ["boards", "roads", "mixed"])
 def test_the_folders_are_read_as_surfaces(tmp_path, monkeypatch, capsys, name):
     monkeypatch.setattr(drawn_surfaces, "PARTS", {"train": 3, "test": 1})
+    monkeypatch.setattr(drawn_surfaces, "MIXED_PARTS", {"train": 3, "test": 1})
     main(DrawnConfig(tmp_path))
     surfaces = load_surfaces(tmp_path / name)
     assert (len(surfaces), surfaces.train.sum(), surfaces.defective.sum()) == (8, 6, 4)
