@@ -6,7 +6,8 @@
 The settings are those of train_defectgan.py, and more: see `StudyConfig`. DefectGAN and CAM are
 told which training images are defective, SegNet has their masks, PatchCore the good images
 alone (`pip install "keras_gans[eyes]"`). None chooses a threshold by masks but SegNet. The row
-"self-trained" is a SegNet on the masks that DefectGAN finds in training images. With `--resume`
+"self-trained" is a SegNet on the masks that DefectGAN finds in training images, "given" a
+trained DefectGAN as it is: `--rows given --model saved_models/defectgan`. With `--resume`
 an interrupted study goes on.
 
 To choose between designs, `--validation-share 0.33` leaves the test images alone: a third of
@@ -16,6 +17,7 @@ the training items is held out and measured in their place.
 from keras_gans.program import command_line, report_input_errors
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Annotated, Literal
 
 from keras_gans.defectgan.config import Config
@@ -39,10 +41,12 @@ def changed_rule(rule, change):
 class StudyConfig(Config):
     """Trains each row with each seed, and measures them on the same test images."""
 
-    rows: tuple[Literal["defectgan", "self-trained", "segnet", "cam", "patchcore"], ...] = (
-        "defectgan", "segnet", "cam", "patchcore",
-    )  # fmt: skip
+    rows: tuple[
+        Literal["defectgan", "self-trained", "segnet", "cam", "patchcore", "given"], ...
+    ] = ("defectgan", "segnet", "cam", "patchcore")
     """What is compared."""
+    model: Path | None = None
+    """Of the row "given": folder of an exported DefectGAN, which may be of other surfaces."""
     seeds: Annotated[tuple[int, ...], Within(0, 2**31 - 1)] = (0, 1, 2)
     """Of the trainings; the split of the images is that of SEED."""
     validation_share: Annotated[float, Within(0, 0.9)] = 0.0
@@ -55,6 +59,8 @@ class StudyConfig(Config):
 
     def check(self) -> None:
         super().check()
+        if ("given" in self.rows) != (self.model is not None):
+            raise InputError('--model DIR goes with the row "given"')
         for change in self.also:
             changed_rule(self.calibration, change)
 
@@ -69,9 +75,11 @@ from keras_gans.training.device import alone, set_up
 import numpy as np
 import pandas as pd
 
+from keras_gans.commands.detect import Detector
+from keras_gans.data.given import given_levels
 from keras_gans.defectgan import baselines, datasets
 from keras_gans.defectgan.calibration import calibrate
-from keras_gans.defectgan.detectors import defectgan_detector
+from keras_gans.defectgan.detectors import Found, defectgan_detector
 from keras_gans.defectgan.evaluate import run_detectors, table
 from keras_gans.defectgan.patchcore import Settings, patchcore_detectors
 from keras_gans.defectgan.report import show
@@ -152,6 +160,20 @@ def patchcore(config, folder, surfaces, training):
     return patchcore_detectors(good, Settings(seed=config.seed))
 
 
+def given(config, folder, surfaces, training):
+    detector = Detector.find(config.model)
+
+    def run(image):
+        levels = given_levels(image, detector.channels)
+        outputs = detector.signature(images=levels[None])
+        found = {name: np.asarray(value[0]) for name, value in outputs.items()}
+        score = float(found["score"])
+        mask, heat = found["mask"] > 0, found["difference"]
+        return {"the given model": Found(mask, score, score > detector.limit, heat)}
+
+    return [run]
+
+
 # Each gives detectors, from the settings, a folder, all images and the reduced training images.
 ROWS = {
     "defectgan": defectgan,
@@ -159,6 +181,7 @@ ROWS = {
     "segnet": baselines.segnet_detectors,
     "cam": baselines.cam_detectors,
     "patchcore": patchcore,
+    "given": given,
 }
 
 

@@ -216,6 +216,15 @@ def test_a_study_compares_methods_and_goes_on(data, tmp_path, monkeypatch, capsy
     assert "--also is SETTING=NUMBER" in wrong and "Received: share=much" in wrong
 
 
+def test_a_study_measures_a_given_model(data, tmp_path, monkeypatch, capsys):
+    script = Script(study, study.StudyConfig, monkeypatch, capsys)
+    arguments = f"--data {data} {SMALL} --flatten 0 --rows given --seeds 0"
+    script.start(arguments, f"--model saved_models/defectgan --run-dir {tmp_path}/run")
+    (run,) = read_json(tmp_path / "run", "result.json")["runs"]
+    assert run["method"] == "the given model" and run["pixel_auroc"] > 0.5
+    assert '--model DIR goes with the row "given"' in script.refused(arguments)
+
+
 @pytest.mark.slow
 def test_a_study_measures_calibrations_and_a_self_trained_segnet(
     data, tmp_path, monkeypatch, capsys

@@ -29,7 +29,7 @@ ATTENTION = dict(
     candidates=4, patch_share=0.001, margin=2.0, identity_weight=0.8, critic_scales=2,
     critic_epochs=3, batch_size=2, epochs=9, steps_per_epoch=300, average=0.998,
     learning_rate=5e-4, critic_learning_rate=3e-4, mirror="both",
-    calibration=CalibrationRule(quantile=0.9995, reach=16, share=0.25, dilation=0),
+    calibration=CalibrationRule(quantile=0.999, reach=16, share=0.25, dilation=0),
     baseline_width=16, baseline_batch_size=8, segnet_steps=700, segnet_stages=4,
     cam_steps=300, cam_stages=3,
 )  # fmt: skip
