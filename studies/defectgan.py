@@ -61,6 +61,8 @@ class StudyConfig(Config):
         super().check()
         if ("given" in self.rows) != (self.model is not None):
             raise InputError('--model DIR goes with the row "given"')
+        if self.model and self.flatten != 0:
+            raise InputError('the row "given" needs --flatten 0: the model flattens by itself')
         for change in self.also:
             changed_rule(self.calibration, change)
 

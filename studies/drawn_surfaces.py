@@ -9,7 +9,7 @@ gaps, bridges, notches, spurs, holes and islands. `roads` are grainy grey surfac
 pixels with one or two cracks. Both have 120 defective and 120 other images to train on, 40 and
 40 to test. `mixed` has the built-in surfaces and roads at several scales and in several
 lights, 160x160 pixels, with defects of six kinds: 720 and 720 to train on, 60 and 60 to test.
-The general model is trained on it. Every picture is a function of its part and number.
+It trains a model for many surfaces. Every picture is a function of its part and number.
 """
 
 from keras_gans.program import command_line, report_input_errors

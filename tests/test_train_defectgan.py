@@ -223,6 +223,8 @@ def test_a_study_measures_a_given_model(data, tmp_path, monkeypatch, capsys):
     (run,) = read_json(tmp_path / "run", "result.json")["runs"]
     assert run["method"] == "the given model" and run["pixel_auroc"] > 0.5
     assert '--model DIR goes with the row "given"' in script.refused(arguments)
+    flattened = arguments.replace("--flatten 0", "--flatten 4")
+    assert "needs --flatten 0" in script.refused(flattened, "--model saved_models/defectgan")
 
 
 @pytest.mark.slow
