@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ import tensorflow as tf
 from PIL import Image
 
 import train_defectgan
+from keras_gans.commands.detect import Detector
 from keras_gans.defectgan import warm_up
 from keras_gans.defectgan.config import Config
 from keras_gans.defectgan.detectors import Found
@@ -225,6 +227,17 @@ def test_a_study_measures_a_given_model(data, tmp_path, monkeypatch, capsys):
     assert '--model DIR goes with the row "given"' in script.refused(arguments)
     flattened = arguments.replace("--flatten 0", "--flatten 4")
     assert "needs --flatten 0" in script.refused(flattened, "--model saved_models/defectgan")
+
+
+def test_a_given_model_finds_in_the_study_what_the_command_finds():
+    model = Path("saved_models/defectgan")
+    (run,) = study.given(study.StudyConfig(model=model), None, None, None)
+    image = np.random.default_rng(0).integers(110, 190, (96, 96, 1), "u1")
+    image[40:44, 20:70] = 60
+    found = run(image)["the given model"]
+    score, mask, _ = Detector.find(model)(image[..., 0])
+    assert found.judged and found.score == score
+    assert mask.any() and np.array_equal(found.mask, mask)
 
 
 @pytest.mark.slow
