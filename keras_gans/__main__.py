@@ -87,6 +87,7 @@ def detect(
     fail_on_defect: bool = False,
     good: Path | None = None,
     false_alarms: float | None = None,
+    new_surface: bool = False,
     watch: bool = False,
     as_json: Annotated[bool, arg(name="json")] = False,
     backend: Backend = "litert",
@@ -107,6 +108,7 @@ def detect(
 
     Example: keras-gans detect shift-3/ sample.png --out found --fail-on-defect
     Example: keras-gans detect camera/ --out found --watch --good good/ --false-alarms 0.01
+    Example: keras-gans detect parts/ --out found --good good/ --new-surface
 
     Args:
         images: Images, or folders of images (.jpg .jpeg .png .tif .tiff .bmp), of 8 bits.
@@ -118,6 +120,8 @@ def detect(
         good: Folder of images without defects that the model was not trained on. From their
             scores follows from which score on an image has a defect.
         false_alarms: The share of such images that may be flagged, 0.05 where none is given.
+        new_surface: The model was not trained on this surface: take the levels that cut the
+            masks from the images in --good, too.
         watch: Watch one folder.
         as_json: Print a JSON list instead of the table.
         backend: "litert" needs no TensorFlow; a model without .tflite files runs on TensorFlow.
@@ -125,10 +129,14 @@ def detect(
     from keras_gans.commands.detect import Detector, detect_files, with_false_alarms
     from keras_gans.commands.false_alarms import FalseAlarms
 
-    if false_alarms is not None and not good:
-        raise InputError("--false-alarms is for --good: give a folder of good images")
+    for option, given in (
+        ("--false-alarms", false_alarms is not None),
+        ("--new-surface", new_surface),
+    ):
+        if given and not good:
+            raise InputError(f"{option} is for --good: give a folder of good images")
     share = 0.05 if false_alarms is None else false_alarms
-    wanted = FalseAlarms(good, share) if good else None
+    wanted = FalseAlarms(good, share, new_surface) if good else None
     if watch:
         if fail_on_defect or as_json:
             raise InputError("--watch goes on and lists: leave out --fail-on-defect and --json")

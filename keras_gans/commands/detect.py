@@ -7,7 +7,7 @@ takes `images`, uint8 (N, H, W, C), and returns `mask`, uint8 (N, H, W), and `sc
 among others. Beside it, VERSION/assets.extra/model.json tells `channels` and `calibration`.
 """
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -16,16 +16,23 @@ from PIL import Image
 from rich.console import Console
 
 from keras_gans.commands import models, results
+from keras_gans.commands.detect_description import (
+    Quantiles,
+    calibration_of,
+    view_of,
+)
 from keras_gans.commands.false_alarms import FalseAlarms
 from keras_gans.commands.lite import lite_file, load_lite
 from keras_gans.commands.overlay import draw_overlay
+from keras_gans.commands.pieces import overlapping, step_and_margin
 from keras_gans.data import images
 from keras_gans.data.filters import keep_large
 from keras_gans.data.folders import list_images
 from keras_gans.data.given import given_levels
 from keras_gans.data.pixels import Pixels
 from keras_gans.data.write import write_png
-from keras_gans.defectgan.detection import Calibration, largest, score_of
+from keras_gans.defectgan.detection import Calibration, largest, mask_of, score_of
+from keras_gans.defectgan.levels import histogram
 from keras_gans.defectgan.lite import WHOLE, build_detection
 from keras_gans.defectgan.view import View
 from keras_gans.errors import InputError, printable
@@ -35,7 +42,7 @@ from keras_gans.report.tables import show
 SUFFIXES = (*images.SUFFIXES, ".bmp")
 MODEL = "defectgan"
 REPORT = "detections.csv"
-MAX_MARGIN = 4096  # pixels
+WHOLE_PIECE = slice(None), slice(None)
 PIECE = 2048  # side of what goes through the model at once, of a larger image
 COLUMNS = (
     "file", "width", "height", "score", "defective", "mask_area", "mask_share", "boxes"
@@ -54,6 +61,8 @@ class Detector:
         margin: what lies farther than this from a pixel, in pixels, does not change what is
             found there, if tiles lie as before.
         calibration, view: see `build_detection`; for LiteRT.
+        quantiles: from which `calibration` was chosen.
+        cut: what masks are cut by instead of the model's own `calibration`.
         lite: the file for LiteRT; `None` for TensorFlow.
         threads: of LiteRT; 0 for all cores.
     """
@@ -65,6 +74,8 @@ class Detector:
     margin: int = 0
     calibration: Calibration | None = None
     view: View | None = None
+    quantiles: Quantiles = Quantiles()
+    cut: Calibration | None = None
     lite: Path | None = None
     threads: int = 0
 
@@ -86,9 +97,10 @@ class Detector:
                 raise ValueError(channels)
             names = ("threshold", "peak", "limit")
             levels = [models.number(calibration, name, 0, 255, float) for name in names]
-            view = _view_of(description)
-            step, margin = _pieces_of(view, calibration)
-            return channels, max(levels), step, margin, _calibration_of(calibration), view
+            view = view_of(description)
+            step, margin = step_and_margin(view, calibration)
+            known, quantiles = calibration_of(calibration), Quantiles.of(description)
+            return channels, max(levels), step, margin, known, view, quantiles
 
         folder, found = models.find_model(
             folder,
@@ -98,7 +110,7 @@ class Detector:
             "not a DefectGAN's (channels, 1 or 3, and calibration, threshold, peak and limit "
             "from 0 to 255, are expected)",
         )
-        return cls(folder, *found, lite_file(folder) if backend == "litert" else None)
+        return cls(folder, *found, lite=lite_file(folder) if backend == "litert" else None)
 
     @cached_property
     def signature(self):
@@ -112,7 +124,7 @@ class Detector:
             self.folder,
             "a DefectGAN's",
             inputs={"images": ("uint8", (None, None, None, self.channels))},
-            outputs=["mask", "score"],
+            outputs=["mask", "score", "difference"],
         )
 
     def __call__(self, image: np.ndarray | Pixels, min_area: int = 1) -> tuple:
@@ -128,72 +140,46 @@ class Detector:
         """
         check_area(min_area)
         image = image if isinstance(image, Pixels) else given_levels(image, self.channels)
-        height, width = image.shape[:2]
         pixels = self.calibration.score_pixels if self.calibration else 1
+        mask, highest = np.zeros(image.shape[:2], bool), []
+        for outputs, part, place in self._parts(image):
+            found = outputs["score"] if part == WHOLE_PIECE else outputs["difference"][0][part]
+            highest.append(largest(np.asarray(found), pixels))
+            if self.cut:
+                mask[place] = mask_of(np.asarray(outputs["difference"][0]), self.cut)[part]
+            else:
+                mask[place] = outputs["mask"][0][part] > 0
+        score = score_of(np.concatenate(highest), pixels)
+        mask &= score > self.limit
+        return score, *keep_large(mask, min_area)
+
+    def difference(self, image: Pixels) -> np.ndarray:
+        """What `score` and `mask` are made from, float32 (H, W), grey levels."""
+        values = np.zeros(image.shape[:2], np.float32)
+        for outputs, part, place in self._parts(image):
+            values[place] = outputs["difference"][0][part]
+        return values
+
+    def _parts(self, image):
+        """Of each piece what the model gives, the part that counts and its place."""
+        height, width = image.shape[:2]
         # what is flattened by the mean of all of an image cannot be cut
         whole = height * width <= PIECE**2 or (self.view and self.view.flatten >= WHOLE)
-        mask, highest = np.zeros((height, width), bool), []
-        for rows, inner_rows in self._pieces(height, whole):
+        if whole:
+            yield self.signature(images=image[:height][None]), WHOLE_PIECE, WHOLE_PIECE
+            return
+        down, across = (
+            overlapping(size, PIECE, self.step, self.margin) for size in (height, width)
+        )
+        for rows, inner_rows in down:
             band = image[rows]
-            for columns, inner in self._pieces(width, whole):
+            for columns, inner in across:
                 outputs = self.signature(images=band[:, columns][None])
                 part = (
                     slice(inner_rows.start - rows.start, inner_rows.stop - rows.start),
                     slice(inner.start - columns.start, inner.stop - columns.start),
                 )
-                found = outputs["score"] if whole else outputs["difference"][0][part]
-                highest.append(largest(np.asarray(found), pixels))
-                mask[inner_rows, inner] = outputs["mask"][0][part] > 0
-        score = score_of(np.concatenate(highest), pixels)
-        mask &= score > self.limit
-        return score, *keep_large(mask, min_area)
-
-    def _pieces(self, size, whole):
-        """Pieces of an axis, and of each what it decides on: pairs of slices.
-
-        All pieces are of one length, which differs from the axis' own by whole steps, and start
-        at whole steps: the model puts its tiles, which it centres, at the same places then.
-        """
-        steps = max(PIECE, 2 * self.margin + self.step) // self.step
-        length = size % self.step + steps * self.step
-        if whole or length >= size:
-            return [(slice(0, size), slice(0, size))]
-        advance = (steps * self.step - 2 * self.margin) // self.step * self.step
-        starts = [*range(0, size - length, max(advance, self.step)), size - length]
-        inner = [0, *(start + self.margin for start in starts[1:]), size]
-        return [
-            (slice(start, start + length), slice(*edges))
-            for start, edges in zip(starts, zip(inner, inner[1:]))
-        ]
-
-
-def _view_of(description):
-    given = {"tile": 64, "reduce": 1, "flatten": 0} | description
-    tile, reduce = (models.number(given, name, 1, MAX_MARGIN) for name in ("tile", "reduce"))
-    return View(tile, None, reduce, models.number(given, "flatten", 0, MAX_MARGIN))
-
-
-def _calibration_of(given):
-    known = {field.name for field in fields(Calibration)} & set(given)
-    try:
-        return Calibration(**{"bias": 0.0} | {name: given[name] for name in known})
-    except InputError as error:  # which does not name the file
-        raise ValueError(error) from None
-
-
-def _pieces_of(view, calibration):
-    """`Detector.step` and `Detector.margin`."""
-    given = {"reach": 0, "dilation": 0, "sigma": 0} | calibration
-    reach, dilation = (
-        models.number(given, name, 0, MAX_MARGIN) for name in ("reach", "dilation")
-    )
-    sigma = models.number(given, "sigma", 0, MAX_MARGIN, float)
-    # a tile that is cut off, what enlarges the change again, then one filter after the other
-    margin = (view.tile + 2) * view.reduce + (4 * view.flatten if view.flatten < WHOLE else 0)
-    margin += reach + dilation + int(4 * sigma + 1)
-    if margin > MAX_MARGIN:
-        raise ValueError(margin)
-    return (view.tile - view.tile // 4) * view.reduce, margin
+                yield outputs, part, (inner_rows, inner)
 
 
 def detect_files(
@@ -266,18 +252,29 @@ def detect_files(
 def with_false_alarms(detector: Detector, wanted: FalseAlarms) -> Detector:
     """The detector with the limit that flags a wanted share of good images.
 
+    With `wanted.new_surface` their pixels choose what the masks are cut by, too.
+
     Raises:
         InputError: an image cannot be used, or there are too few of them.
     """
     paths = list_images([wanted.good], SUFFIXES)
+    pixels = detector.calibration.score_pixels
 
-    def score(path):
-        return detector(open_image(path, detector.channels))[0]
+    def look(path):
+        image = open_image(path, detector.channels)
+        if not wanted.new_surface:
+            return detector(image)[0], 0
+        values = detector.difference(image)
+        return score_of(values, pixels), histogram([values])
 
-    limit = wanted.limit(list(results.in_parallel(score, paths, [1] * len(paths))))
+    scores, counts = zip(*results.in_parallel(look, paths, [1] * len(paths)))
+    limit, cut = wanted.limit(scores), detector.calibration
+    if wanted.new_surface:
+        threshold, peak = detector.quantiles.levels(sum(counts))
+        cut = replace(cut, threshold=threshold, peak=peak)
+        detector = replace(detector, cut=cut)
     # without a pixel above these there is no mask, whatever the limit
-    least = max(detector.calibration.threshold, detector.calibration.peak)
-    return replace(detector, limit=max(limit, least))
+    return replace(detector, limit=max(limit, cut.threshold, cut.peak))
 
 
 def check_area(min_area: int) -> None:

@@ -1,4 +1,4 @@
-"""The score from which on an image has a defect, for a wanted share of false alarms (ours)."""
+"""What a detector learns from good images: a wanted share of false alarms (ours)."""
 
 import math
 from collections.abc import Sequence
@@ -15,6 +15,8 @@ class FalseAlarms:
     Attributes:
         good: folder of the images; the model must not have been trained on them.
         share: in (0, 1).
+        new_surface: whether the images also choose what masks are cut by, for a model of
+            other surfaces.
 
     Raises:
         InputError: `share` is out of range.
@@ -22,6 +24,7 @@ class FalseAlarms:
 
     good: Path
     share: float
+    new_surface: bool = False
 
     def __post_init__(self):
         if not 0 < self.share < 1:

@@ -9,13 +9,13 @@ from skimage import filters
 
 from keras_gans.defectgan.detection import (
     LEVELS,
-    STEPS,
     Calibration,
     clean_one,
     difference,
     score_of,
     to_grey,
 )
+from keras_gans.defectgan.levels import check_counted, histogram, quantile_level
 from keras_gans.defectgan.surfaces import Surfaces
 from keras_gans.errors import InputError
 
@@ -114,38 +114,9 @@ def measure_bias(images: Iterable[np.ndarray], cleaned: Iterable[np.ndarray]) ->
     return float(total / pixels)
 
 
-def histogram(differences: Iterable[np.ndarray]) -> np.ndarray:
-    """How many pixels of difference images have each of `LEVELS`, int64 (4081,).
-
-    Nothing is lost, as `difference` gives no other values.
-    """
-    counts = np.zeros(len(LEVELS), np.int64)
-    for values in differences:
-        steps = np.rint(np.asarray(values, np.float64).ravel() * STEPS)
-        if not ((steps >= 0) & (steps < len(LEVELS))).all():
-            raise ValueError("differences must be from 0 to 255, without NaN")
-        counts += np.bincount(steps.astype(np.int64), minlength=len(LEVELS))
-    return counts
-
-
-def quantile_level(counts: np.ndarray, quantile: float) -> float:
-    """The level that the share `quantile`, in (0, 1], of the counted pixels does not exceed.
-
-    Raises:
-        InputError: nothing was counted.
-    """
-    _check_counted(counts, "defect-free")
-    return float(np.quantile(LEVELS, quantile, weights=counts, method="inverted_cdf"))
-
-
 def otsu_level(counts: np.ndarray) -> float:
     """Otsu's threshold of the counted pixels, one of `LEVELS`; see `quantile_level`."""
-    _check_counted(counts, "defective")
+    check_counted(counts, "defective")
     if np.count_nonzero(counts) == 1:
         return float(LEVELS[np.argmax(counts)])
     return float(filters.threshold_otsu(hist=(counts, LEVELS)))
-
-
-def _check_counted(counts, kind):
-    if not np.any(counts):
-        raise InputError(f"a threshold needs {kind} training images: there is none")

@@ -8,8 +8,11 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_gans.__main__ import main
-from keras_gans.commands.detect import REPORT, Detector, _pieces_of, keep_large
+from keras_gans.commands.detect import REPORT, Detector, keep_large, with_false_alarms
+from keras_gans.commands.detect_description import Quantiles
+from keras_gans.commands.false_alarms import FalseAlarms
 from keras_gans.commands.overlay import OUTLINE, draw_overlay
+from keras_gans.commands.pieces import step_and_margin
 from keras_gans.defectgan.lite import WHOLE
 from keras_gans.defectgan.view import View
 from tests.commands.calls import calls
@@ -184,7 +187,7 @@ def test_a_large_image_goes_through_in_pieces(tmp_path, monkeypatch, model):
 
 
 def test_what_depends_on_all_of_an_image_goes_through_at_once(tmp_path, monkeypatch):
-    step, margin = _pieces_of(View(64, None, 2, WHOLE), {"reach": 5})
+    step, margin = step_and_margin(View(64, None, 2, WHOLE), {"reach": 5})
     seen = []
 
     def signature(images):
@@ -197,6 +200,27 @@ def test_what_depends_on_all_of_an_image_goes_through_at_once(tmp_path, monkeypa
     monkeypatch.setattr("keras_gans.commands.detect.PIECE", 60)
     score, mask, _ = detector(np.zeros((900, 800, 1), np.uint8))
     assert seen == [(1, 900, 800, 1)] and score == 9 and mask.all()
+
+
+def test_good_images_of_a_new_surface_choose_what_masks_are_cut_by(tmp_path, capsys, model):
+    """By itself the model sees what is above 200; here 30 to 59 are good."""
+    for number in range(19):
+        levels = np.arange(600).reshape(20, 30) % 30 + 30
+        save(tmp_path / "good" / f"{number}.png", levels.astype(np.uint8))
+    bad = surface((3, 4, 9, 8)) // 4 + np.uint8(30)  # 55, a defect of 92
+    options = [save(tmp_path / "a.png", bad), "--out", tmp_path / "out", "--json"]
+    options += ["--model", model, "--good", tmp_path / "good"]
+    (row,) = json.loads(run(capsys, *options).out)
+    assert (row["score"], row["boxes"]) == (92, [])
+    (row,) = json.loads(run(capsys, *options, "--new-surface").out)
+    assert (row["score"], row["boxes"]) == (92, [[2, 3, 10, 9]])  # dilated by 1
+    detector = Detector.find(model)
+    found = with_false_alarms(detector, FalseAlarms(tmp_path / "good", 0.05, True))
+    assert (found.limit, found.cut.threshold, found.cut.peak) == (59, 59, 59)
+    assert found.cut.reach == detector.calibration.reach
+    halves = dataclasses.replace(detector, quantiles=Quantiles(0.5, 0.8, 50.0))
+    found = with_false_alarms(halves, FalseAlarms(tmp_path / "good", 0.05, True))
+    assert (found.cut.threshold, found.cut.peak) == (50, 53)  # the floor for 44
 
 
 def test_overlay_by_hand():
@@ -280,6 +304,8 @@ def test_folders_and_settings(tmp_path, capsys, model, good):
     assert "--min-area must be whole, at least 1 pixel. Received: 0" in message
     message = fails(capsys, good, *options, tmp_path / "out", "--false-alarms", 0.1)
     assert "--false-alarms is for --good" in message
+    message = fails(capsys, good, *options, tmp_path / "out", "--new-surface")
+    assert "--new-surface is for --good" in message
     for out in (good, good / "below"):
         message = fails(capsys, good, *options, out)
         assert "a file, where a folder is needed" in message

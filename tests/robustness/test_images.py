@@ -14,8 +14,9 @@ import tifffile
 from PIL import Image, ImageCms, PngImagePlugin
 
 from keras_gans.commands import results
-from keras_gans.commands.detect import Detector, keep_large
+from keras_gans.commands.detect import keep_large
 from keras_gans.commands.overlay import draw_overlay
+from keras_gans.commands.pieces import overlapping
 from keras_gans.commands.white_balance import estimate_file
 from keras_gans.data import images, pixels, spaces, tiff
 from keras_gans.data.encoding import Encoding
@@ -625,10 +626,8 @@ def test_little_memory_for_regions_and_overlays():
 
 
 @pytest.mark.parametrize("size, step, margin", [(900, 60, 100), (1300, 48, 33), (301, 7, 1)])
-def test_pieces_decide_on_every_pixel_once(monkeypatch, size, step, margin):
-    monkeypatch.setattr("keras_gans.commands.detect.PIECE", 300)
-    detector = Detector(None, 1, 0, step, margin)
-    pieces = detector._pieces(size, whole=False)
+def test_pieces_decide_on_every_pixel_once(size, step, margin):
+    pieces = overlapping(size, 300, step, margin)
     assert [inner.start for _, inner in pieces] == [0, *(i.stop for _, i in pieces[:-1])]
     assert pieces[-1][1].stop == size
     for piece, inner in pieces:
