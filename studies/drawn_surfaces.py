@@ -7,9 +7,10 @@
 `boards` are black and white circuit boards of 320x320 pixels with one to five tiny faults:
 gaps, bridges, notches, spurs, holes and islands. `roads` are grainy grey surfaces of 320x480
 pixels with one or two cracks. Both have 120 defective and 120 other images to train on, 40 and
-40 to test. `mixed` has the built-in surfaces and roads at several scales and in several
-lights, 160x160 pixels, with defects of six kinds: 720 and 720 to train on, 60 and 60 to test.
-It trains a model for many surfaces. Every picture is a function of its part and number.
+40 to test. `mixed` has the built-in surfaces, roads, grain, ground metal and stars at
+several scales and in several lights, 160x160 pixels, with defects of six kinds: 1,080 and 1,080
+to train on, 90 and 90 to test. It trains a model for many surfaces. Every picture is a
+function of its part and number.
 """
 
 from keras_gans.program import command_line, report_input_errors
@@ -56,7 +57,7 @@ from keras_gans.defectgan.synthetic import (
 PARTS = {"train": 120, "test": 40}
 BOARD, FINER = 320, 2  # pixels; boards are drawn so many times larger
 ROAD = 320, 480
-MIXED_PARTS, MIXED = {"train": 720, "test": 60}, 160
+MIXED_PARTS, MIXED = {"train": 1080, "test": 90}, 160
 KINDS = *DEFECT_TYPES, "crack", "hole"
 RIM = 12  # pixels of a board without faults
 # whether in copper, the least and largest distance of the centre from its edge, and the size
@@ -180,21 +181,61 @@ def draw_cracks(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
     return np.asarray(mask) > 0
 
 
+def draw_grain(rng: np.random.Generator) -> np.ndarray:
+    """Grains of several sizes, longer in one direction: float (MIXED, MIXED)."""
+    scale, stretch = rng.uniform(0.6, 2.5), np.exp(rng.uniform(0, 1))
+    grain = sum(
+        rng.uniform(0.2, 1) * _noise(rng, (scale * size, scale * size * stretch))
+        for size in (1, 2, 4)
+    )
+    grain = np.exp(rng.uniform(-0.3, 0.3) * grain / grain.std())  # skew
+    return 130 + rng.uniform(5, 28) * (grain - grain.mean()) / grain.std()
+
+
+def draw_streaks(rng: np.random.Generator) -> np.ndarray:
+    """Ground metal: long streaks, some far brighter: float (MIXED, MIXED)."""
+    length = rng.uniform(15, 150)
+    streaks = sum(_noise(rng, (length, width)) for width in (0.5, rng.uniform(1, 4)))
+    bright = np.exp(0.5 * _noise(rng, (3 * length, 0.6)))
+    image = rng.uniform(3, 10) * streaks + rng.uniform(0, 12) * bright
+    return 100 + image + rng.uniform(0, 5) * _noise(rng, 0.6)
+
+
+def draw_star(rng: np.random.Generator) -> np.ndarray:
+    """Faint rays from a dark point, as DAGM's class 4 has them: float (MIXED, MIXED)."""
+    y, x = np.mgrid[:MIXED, :MIXED] - rng.uniform(40, MIXED - 40, (2, 1, 1))
+    rays = np.cos(rng.integers(20, 60) * np.arctan2(y, x) + rng.uniform(0, 6))
+    dark = np.exp(-(x**2 + y**2) / (2 * rng.uniform(1, 4) ** 2))
+    return 150 + rng.uniform(3, 9) * rays - 60 * dark + rng.uniform(2, 9) * _noise(rng, 0.5)
+
+
+def _noise(rng, sigma):
+    noise = ndimage.gaussian_filter(rng.standard_normal((MIXED, MIXED)), sigma)
+    return noise / noise.std()
+
+
 def mixed_surface(rng: np.random.Generator) -> tuple[np.ndarray, Threads]:
-    """A surface of any kind at any scale: float (MIXED, MIXED), and its threads."""
-    texture = rng.choice([*TEXTURES, "road"])
+    """A surface of any kind, scale and light: float (MIXED, MIXED), and its threads."""
+    threads = Threads(rng.uniform(0, np.pi), rng.uniform(4, 7), 0.0)
+    texture = rng.choice([*TEXTURES, "road", *MORE_TEXTURES])
     if texture == "road":
         top, left = (rng.integers(0, side - MIXED) for side in ROAD)
-        road = draw_road(rng)[top : top + MIXED, left : left + MIXED]
-        image, threads = road, Threads(rng.uniform(0, np.pi), rng.uniform(4, 7), 0.0)
+        image = draw_road(rng)[top : top + MIXED, left : left + MIXED]
+    elif texture in MORE_TEXTURES:
+        image = MORE_TEXTURES[texture](rng)
+        image = image.T if rng.random() < 0.5 else image
     else:
         side = round(MIXED * rng.uniform(1, 2.5))
         large, threads = draw_surface(rng, texture, side)
         image = Image.fromarray(large).resize((MIXED, MIXED), Image.Resampling.BOX)
         threads = threads._replace(pitch=max(2.0, threads.pitch * MIXED / side))
         image = np.asarray(image)
-    image = image - image.mean()
-    return (rng.uniform(70, 185) + rng.uniform(0.4, 1.2) * image).astype(np.float32), threads
+    image = rng.uniform(60, 190) + rng.uniform(0.4, 1.2) * (image - image.mean())
+    light = 1 + rng.uniform(0, 0.12) * _noise(rng, rng.uniform(40, 90))
+    return (image * light).astype(np.float32), threads
+
+
+MORE_TEXTURES = {"grain": draw_grain, "streaks": draw_streaks, "star": draw_star}
 
 
 def spoiled_surface(
@@ -208,9 +249,11 @@ def spoiled_surface(
     else:
         row, column = rng.uniform(12, MIXED - 12, 2)
         y, x = np.ogrid[:MIXED, :MIXED]
-        radius = rng.uniform(1.5, 6)
+        radius = np.exp(rng.uniform(0.4, 2.2))
         mask = np.hypot((y - row) * rng.uniform(0.7, 1.4), x - column) < radius
-    depth = max(30, rng.uniform(2, 5) * image.std()) * (1 if rng.random() < 0.2 else -1)
+    depth = max(25, rng.uniform(2, 5) * (image - ndimage.gaussian_filter(image, 8)).std()) * (
+        1 if rng.random() < 0.2 else -1
+    )
     return image + depth * ndimage.gaussian_filter(mask.astype(np.float32), 0.8), mask
 
 

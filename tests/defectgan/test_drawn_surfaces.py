@@ -4,7 +4,15 @@ from scipy import ndimage
 
 from keras_gans.defectgan.datasets import load_surfaces
 from studies import drawn_surfaces
-from studies.drawn_surfaces import KINDS, DrawnConfig, main, mixed_pictures_of, pictures_of
+from studies.drawn_surfaces import (
+    KINDS,
+    DrawnConfig,
+    main,
+    mixed_pictures_of,
+    mixed_surface,
+    pictures_of,
+    spoiled_surface,
+)
 
 
 def test_faults_and_cracks_lie_where_the_masks_are():
@@ -29,11 +37,14 @@ def test_the_mixed_defects_lie_where_the_masks_are():
     for number in range(2 * len(KINDS)):
         pictures = {kind.split("/")[0]: levels for kind, levels in mixed_pictures_of(0, number)}
         assert pictures["positive"].shape == pictures["negative"].shape == (160, 160)
-        image, mask = pictures["negative"].astype(float), pictures["masks"] > 0
-        assert 0 < mask.mean() < 0.2
-        far, near = (ndimage.binary_dilation(mask, iterations=turns) for turns in (12, 3))
-        around = image[far & ~near]
-        assert abs(np.median(image[mask]) - np.median(around)) > 10
+        assert 0 < (pictures["masks"] > 0).mean() < 0.2
+        rng = np.random.default_rng(number)
+        surface, threads = mixed_surface(rng)
+        kind = KINDS[number % len(KINDS)]
+        spoiled, mask = spoiled_surface(rng, kind, surface, threads)
+        change = np.abs(spoiled - surface)
+        assert np.median(change[mask]) > 10
+        assert change[~ndimage.binary_dilation(mask, iterations=8)].max() < 1
 
 
 @pytest.mark.parametrize("name", ["boards", "roads", "mixed"])
