@@ -46,7 +46,8 @@ class StudyConfig(Config):
     ] = ("defectgan", "segnet", "cam", "patchcore")
     """What is compared."""
     model: Path | None = None
-    """Of the row "given": folder of an exported DefectGAN, which may be of other surfaces."""
+    """Of the row "given": folder of an exported DefectGAN, which may be of other surfaces.
+    It is measured as it is, and with --new-surface and good training images."""
     seeds: Annotated[tuple[int, ...], Within(0, 2**31 - 1)] = (0, 1, 2)
     """Of the trainings; the split of the images is that of SEED."""
     validation_share: Annotated[float, Within(0, 0.9)] = 0.0
@@ -77,10 +78,13 @@ from keras_gans.training.device import alone, set_up
 import numpy as np
 import pandas as pd
 
-from keras_gans.commands.detect import Detector
+from keras_gans.commands.detect import Detector, with_false_alarms
+from keras_gans.commands.false_alarms import FalseAlarms
 from keras_gans.data.given import given_levels
+from keras_gans.data.write import write_png
 from keras_gans.defectgan import baselines, datasets
 from keras_gans.defectgan.calibration import calibrate
+from keras_gans.defectgan.detection import mask_of, score_of
 from keras_gans.defectgan.detectors import Found, defectgan_detector
 from keras_gans.defectgan.evaluate import run_detectors, table
 from keras_gans.defectgan.patchcore import Settings, patchcore_detectors
@@ -91,6 +95,8 @@ from keras_gans.machine import cores, processor
 from keras_gans.report.tables import write_csv
 from keras_gans.training.run_folder import RunFolder
 from train_defectgan import cleaner_of, train_defectgan
+
+GOOD = 60  # training images that a given model's levels are chosen from, if there are so many
 
 
 def defectgan(config, folder, surfaces, training):
@@ -164,14 +170,22 @@ def patchcore(config, folder, surfaces, training):
 
 def given(config, folder, surfaces, training):
     detector = Detector.find(config.model)
+    good = surfaces.spread(GOOD, train=True, defective=False).images
+    (folder / "good").mkdir(parents=True, exist_ok=True)
+    for number, image in enumerate(good):
+        write_png(folder / "good" / f"{number}.png", image)
+    share = max(0.05, 1 / (len(good) + 1))
+    wanted = FalseAlarms(folder / "good", share, new_surface=True)
+    fitted = with_false_alarms(detector, wanted)
 
     def run(image):
-        levels = given_levels(image, detector.channels)
-        outputs = detector.signature(images=levels[None])
-        found = {name: np.asarray(value[0]) for name, value in outputs.items()}
-        score = float(found["score"])
-        mask, heat = found["mask"] > 0, found["difference"]
-        return {"the given model": Found(mask, score, score > detector.limit, heat)}
+        heat = detector.difference(given_levels(image, detector.channels))
+        score = score_of(heat, detector.calibration.score_pixels)
+        plain, cut = mask_of(heat, detector.calibration), mask_of(heat, fitted.cut)
+        return {
+            "the given model": Found(plain, score, score > detector.limit, heat),
+            "the given model, --new-surface": Found(cut, score, score > fitted.limit, heat),
+        }
 
     return [run]
 

@@ -14,10 +14,12 @@ import tensorflow as tf
 from PIL import Image
 
 import train_defectgan
-from keras_gans.commands.detect import Detector
+from keras_gans.commands.detect import Detector, with_false_alarms
+from keras_gans.commands.false_alarms import FalseAlarms
 from keras_gans.defectgan import warm_up
 from keras_gans.defectgan.config import Config
 from keras_gans.defectgan.detectors import Found
+from keras_gans.defectgan.synthetic import synthetic_surfaces
 from keras_gans.training.settings import command_line
 from studies import defectgan as study
 from tests.runs import (
@@ -223,23 +225,28 @@ def test_a_study_measures_a_given_model(data, tmp_path, monkeypatch, capsys):
     script = Script(study, study.StudyConfig, monkeypatch, capsys)
     arguments = f"--data {data} {SMALL} --flatten 0 --rows given --seeds 0"
     script.start(arguments, f"--model saved_models/defectgan --run-dir {tmp_path}/run")
-    (run,) = read_json(tmp_path / "run", "result.json")["runs"]
-    assert run["method"] == "the given model" and run["pixel_auroc"] > 0.5
+    runs = read_json(tmp_path / "run", "result.json")["runs"]
+    names = [f"the given model{how}" for how in ("", ", --new-surface")]
+    assert [run["method"] for run in runs] == names and runs[0]["pixel_auroc"] > 0.5
     assert '--model DIR goes with the row "given"' in script.refused(arguments)
     flattened = arguments.replace("--flatten 0", "--flatten 4")
     assert "needs --flatten 0" in script.refused(flattened, "--model saved_models/defectgan")
 
 
-def test_a_given_model_finds_in_the_study_what_the_command_finds():
+def test_a_given_model_finds_in_the_study_what_the_command_finds(tmp_path):
     model = Path("saved_models/defectgan")
-    (run,) = study.given(study.StudyConfig(model=model), None, None, None)
-    image = np.random.default_rng(0).integers(110, 190, (96, 96, 1), "u1")
-    image[40:44, 20:70] = 60
-    found = run(image)["the given model"]
-    detector = Detector.find(model)
-    score, mask, _ = replace(detector, limit=0.0)(image[..., 0])  # the study's is for all
-    assert found.score == score and found.judged == (score > detector.limit)
-    assert mask.any() and np.array_equal(found.mask, mask)
+    rng = np.random.default_rng(0)
+    image, *others = rng.integers(110, 190, (49, 96, 96, 1), "u1")
+    surfaces = replace(synthetic_surfaces(free=40, defective=8), images=others)
+    (run,) = study.given(study.StudyConfig(model=model), tmp_path, surfaces, None)
+    image[40:44, 20:70] = 20
+    plain = Detector.find(model)
+    fitted = with_false_alarms(plain, FalseAlarms(tmp_path / "good", 0.05, True))
+    for found, detector in zip(run(image).values(), (plain, fitted), strict=True):
+        score, mask, _ = replace(detector, limit=0.0)(image[..., 0])  # the study's is for all
+        assert found.score == score and found.judged == (score > detector.limit)
+        assert mask.any() and np.array_equal(found.mask, mask)
+    assert fitted.cut.threshold != plain.calibration.threshold
 
 
 @pytest.mark.slow
