@@ -236,7 +236,7 @@ def test_a_study_measures_a_given_model(data, tmp_path, monkeypatch, capsys):
 def test_a_given_model_finds_in_the_study_what_the_command_finds(tmp_path):
     model = Path("saved_models/defectgan")
     rng = np.random.default_rng(0)
-    image, *others = rng.integers(110, 190, (49, 96, 96, 1), "u1")
+    image, *others = rng.integers(140, 160, (49, 96, 96, 1), "u1")
     surfaces = replace(synthetic_surfaces(free=40, defective=8), images=others)
     (run,) = study.given(study.StudyConfig(model=model), tmp_path, surfaces, None)
     image[40:44, 20:70] = 20
