@@ -30,6 +30,7 @@ from keras_gans.defectgan.cleaner import Cleaner
 from keras_gans.defectgan.cleaning import cleaning_distance
 from keras_gans.defectgan.data import unpaired_batches
 from keras_gans.defectgan.detectors import defectgan_detector
+from keras_gans.defectgan.drawn_defects import with_drawn_defects
 from keras_gans.defectgan.evaluate import run_detectors
 from keras_gans.defectgan.export import compare_defectgan, export_defectgan
 from keras_gans.defectgan.networks import build_guided_generator
@@ -44,8 +45,11 @@ def train_defectgan(config, folder, surfaces, training):
     """Trains DefectGAN; goes on where the run stopped. Returns the model."""
     schedule = config.schedule(training)
     gan = built_in(config.precision, build_defectgan, config, schedule.steps)
+    defective, good = training.by_label()
+    drawn = round(config.drawn_defects * len(defective))
     batch = unpaired_batches(
-        *training.by_label(),
+        defective + with_drawn_defects(good, drawn, 2 * config.image_size, config.seed),
+        good,
         config.image_size,
         config.batch_size * config.candidates,
         config.seed,

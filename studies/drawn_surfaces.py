@@ -45,11 +45,10 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from keras_gans.data.write import write_png
+from keras_gans.defectgan.drawn_defects import KINDS, draw_cracks, spoil
 from keras_gans.defectgan.synthetic import (
-    DEFECT_TYPES,
     TEXTURES,
     Threads,
-    add_defect,
     draw_surface,
     photograph,
 )
@@ -58,7 +57,6 @@ PARTS = {"train": 120, "test": 40}
 BOARD, FINER = 320, 2  # pixels; boards are drawn so many times larger
 ROAD = 320, 480
 MIXED_PARTS, MIXED = {"train": 1080, "test": 90}, 160
-KINDS = *DEFECT_TYPES, "crack", "hole"
 RIM = 12  # pixels of a board without faults
 # whether in copper, the least and largest distance of the centre from its edge, and the size
 FAULTS = {
@@ -163,24 +161,6 @@ def cracked_road(rng: np.random.Generator, road: np.ndarray) -> tuple[np.ndarray
     return road - soft * (rng.uniform(35, 60) + 8 * texture / texture.std()), mask
 
 
-def draw_cracks(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
-    """One or two cracks, bool of this shape."""
-    height, width = shape
-    mask = Image.new("L", (width, height), 0)
-    draw = ImageDraw.Draw(mask)
-    for _ in range(rng.integers(1, 3)):
-        x, y = rng.uniform(0, width), rng.uniform(0, height)
-        angle, thick = rng.uniform(0, 6.28), rng.uniform(1.5, 4.5)
-        for _ in range(rng.integers(30, 110)):
-            angle += rng.normal(0, 0.35)
-            to = x + 5 * np.cos(angle), y + 5 * np.sin(angle)
-            draw.line([x, y, *to], fill=255, width=max(1, round(thick + rng.normal(0, 0.7))))
-            x, y = to
-            if not (0 <= x < width and 0 <= y < height):
-                break
-    return np.asarray(mask) > 0
-
-
 def draw_grain(rng: np.random.Generator) -> np.ndarray:
     """Grains of several sizes, longer in one direction: float (MIXED, MIXED)."""
     scale, stretch = rng.uniform(0.6, 2.5), np.exp(rng.uniform(0, 1))
@@ -238,25 +218,6 @@ def mixed_surface(rng: np.random.Generator) -> tuple[np.ndarray, Threads]:
 MORE_TEXTURES = {"grain": draw_grain, "streaks": draw_streaks, "star": draw_star}
 
 
-def spoiled_surface(
-    rng: np.random.Generator, kind: str, image: np.ndarray, threads: Threads
-) -> tuple[np.ndarray, np.ndarray]:
-    """The surface with one defect, and its mask, bool."""
-    if kind in DEFECT_TYPES:
-        return add_defect(rng, image, kind, threads)
-    if kind == "crack":
-        mask = draw_cracks(rng, image.shape)
-    else:
-        row, column = rng.uniform(12, MIXED - 12, 2)
-        y, x = np.ogrid[:MIXED, :MIXED]
-        radius = np.exp(rng.uniform(0.4, 2.2))
-        mask = np.hypot((y - row) * rng.uniform(0.7, 1.4), x - column) < radius
-    depth = max(25, rng.uniform(2, 5) * (image - ndimage.gaussian_filter(image, 8)).std()) * (
-        1 if rng.random() < 0.2 else -1
-    )
-    return image + depth * ndimage.gaussian_filter(mask.astype(np.float32), 0.8), mask
-
-
 def pictures_of(part: int, number: int):
     """(set, kind of picture, its levels) of one number in a part."""
     rng = np.random.default_rng([part, number])
@@ -276,7 +237,7 @@ def mixed_pictures_of(part: int, number: int):
     rng = np.random.default_rng([part, number, len(KINDS)])
     yield "positive", photograph(rng, mixed_surface(rng)[0])[..., 0]
     kind = KINDS[number % len(KINDS)]
-    image, mask = spoiled_surface(rng, kind, *mixed_surface(rng))
+    image, mask = spoil(rng, kind, *mixed_surface(rng))
     yield f"negative/{kind}", photograph(rng, image)[..., 0]
     yield f"masks/{kind}", 255 * mask
 

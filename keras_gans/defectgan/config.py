@@ -137,6 +137,9 @@ class Config:
     """Strength of random changes of the crops' light, so that the light does not tell the
     classes apart (ours)."""
 
+    drawn_defects: Annotated[float, Within(0, 1000)] = 0.0
+    """So many drawn defects on good images train as defective ones, for each of these (ours)."""
+
     guided: bool = False
     """When used, little of G1's change counts where nothing stands out to D_P (ours)."""
     calibration: CalibrationRule = field(default_factory=CalibrationRule)

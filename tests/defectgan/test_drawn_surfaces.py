@@ -3,15 +3,14 @@ import pytest
 from scipy import ndimage
 
 from keras_gans.defectgan.datasets import load_surfaces
+from keras_gans.defectgan.drawn_defects import KINDS, spoil
 from studies import drawn_surfaces
 from studies.drawn_surfaces import (
-    KINDS,
     DrawnConfig,
     main,
     mixed_pictures_of,
     mixed_surface,
     pictures_of,
-    spoiled_surface,
 )
 
 
@@ -41,7 +40,7 @@ def test_the_mixed_defects_lie_where_the_masks_are():
         rng = np.random.default_rng(number)
         surface, threads = mixed_surface(rng)
         kind = KINDS[number % len(KINDS)]
-        spoiled, mask = spoiled_surface(rng, kind, surface, threads)
+        spoiled, mask = spoil(rng, kind, surface, threads)
         change = np.abs(spoiled - surface)
         assert np.median(change[mask]) > 10
         assert change[~ndimage.binary_dilation(mask, iterations=8)].max() < 1
