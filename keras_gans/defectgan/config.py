@@ -138,7 +138,7 @@ class Config:
     classes apart (ours)."""
 
     drawn_defects: Annotated[float, Within(0, 1000)] = 0.0
-    """So many drawn defects on good images train as defective ones, for each of these (ours)."""
+    """Defects drawn on good images, so many for each defective one, train as such (ours)."""
 
     guided: bool = False
     """When used, little of G1's change counts where nothing stands out to D_P (ours)."""
