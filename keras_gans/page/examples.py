@@ -34,7 +34,7 @@ def photos(folder: Path) -> list[Path]:
 
 
 def surfaces(folder: Path) -> list[Path]:
-    """Draws star-shaped surfaces like those that `defectgan` knows, the last sound: PNGs."""
+    """Draws star-shaped surfaces, which `defectgan` knows, the last sound: PNGs."""
     paths = []
     for number in range(4):
         paths.append(folder / ("sound.png" if number == 3 else f"scratch-{number + 1}.png"))
