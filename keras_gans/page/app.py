@@ -245,7 +245,7 @@ def _defects(page, folder):
         with gr.Column(scale=2):
             file = _chooser(page, "a surface", suffixes, examples.surfaces(folder))
             gr.Markdown(
-                "The model that comes with keras_gans knows drawn surfaces, such as the examples. "
+                "The model that comes with keras_gans knows drawn surfaces, such as these. "
                 "For another one move the threshold until good images are free."
             )
         with gr.Column(scale=3):
