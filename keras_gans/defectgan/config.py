@@ -27,6 +27,7 @@ REDUCED = dict(
 ATTENTION = dict(
     channels=None, image_size=96, crops=True, flatten=None, width=12, critic_width=16,
     candidates=4, patch_share=0.001, margin=2.0, identity_weight=0.8, critic_scales=2,
+    drawn_defects=None,
     critic_epochs=3, batch_size=2, epochs=9, steps_per_epoch=300, average=0.998,
     learning_rate=5e-4, critic_learning_rate=3e-4, mirror="both",
     calibration=CalibrationRule(quantile=0.999, reach=16, share=0.25, dilation=0),
@@ -137,8 +138,9 @@ class Config:
     """Strength of random changes of the crops' light, so that the light does not tell the
     classes apart (ours)."""
 
-    drawn_defects: Annotated[float, Within(0, 1000)] = 0.0
-    """Defects drawn on good images, so many for each defective one, train as such (ours)."""
+    drawn_defects: Annotated[float | None, Within(0, 1000)] = 0.0
+    """Defects drawn on good images, so many for each defective one, train as such (ours).
+    None: 1 where FLATTEN takes a local mean off, else 0."""
 
     guided: bool = False
     """When used, little of G1's change counts where nothing stands out to D_P (ours)."""

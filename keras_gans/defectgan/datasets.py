@@ -14,6 +14,7 @@ from keras_gans.defectgan.config import Config
 from keras_gans.defectgan.dagm import is_dagm, list_dagm
 from keras_gans.defectgan.flatten import chosen_radius, flattened_surfaces
 from keras_gans.defectgan.layout import SUFFIXES, Listed, pictures
+from keras_gans.defectgan.lite import WHOLE
 from keras_gans.defectgan.magnetic_tiles import is_magnetic_tiles, list_magnetic_tiles
 from keras_gans.defectgan.masks import print_notes, read_mask
 from keras_gans.defectgan.positive_negative import is_positive_negative, list_positive_negative
@@ -33,8 +34,8 @@ def load(config: Config) -> tuple[Surfaces, Config]:
     """The surfaces that a run is on, flattened where wanted, and its complete settings.
 
     Returns:
-        surfaces, and `config` with `channels`, `candidates`, `reduce` and `flatten` chosen by
-        them if None.
+        surfaces, and `config` with `channels`, `candidates`, `reduce`, `flatten` and
+        `drawn_defects` chosen by them if None.
 
     Raises:
         InputError: as `load_surfaces`; settings that these surfaces do not allow.
@@ -66,6 +67,8 @@ def load(config: Config) -> tuple[Surfaces, Config]:
         config = replace(config, flatten=chosen_radius(surfaces.take(surfaces.train)))
     if config.flatten:
         surfaces = flattened_surfaces(surfaces, config.flatten)
+    if config.drawn_defects is None:
+        config = replace(config, drawn_defects=float(0 < config.flatten < WHOLE))
     _check(surfaces, config)
     return surfaces, config
 

@@ -457,6 +457,14 @@ def test_without_data_surfaces_are_drawn(monkeypatch, capsys):
     assert np.median(surfaces.images[0]) == 128  # flattened
 
 
+def test_defects_are_drawn_where_a_local_mean_is_taken_off(folder):
+    def drawn(flatten, given=None):
+        return load(Config(data=folder, flatten=flatten, drawn_defects=given))[1].drawn_defects
+
+    assert [drawn(radius) for radius in (0, 4, 16, 4096)] == [0, 1, 1, 0]
+    assert (drawn(16, 0.0), drawn(0, 2.0)) == (0, 2)
+
+
 def test_chosen_reduction():
     def of(*sizes, crops=True):
         images = [np.zeros((*size, 1), np.uint8) for size in sizes]
