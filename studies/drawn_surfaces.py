@@ -2,7 +2,7 @@
 
     python -m studies.drawn_surfaces --out drawn
     python -m studies.defectgan --data drawn/boards --design attention --rows defectgan
-    python train_defectgan.py --data drawn/mixed --design attention --flatten 16 --drawn-defects 0
+    python train_defectgan.py --data drawn/mixed --design attention --drawn-defects 0
 
 `boards` are black and white circuit boards of 320x320 pixels with one to five tiny faults:
 gaps, bridges, notches, spurs, holes and islands. `roads` are grainy grey surfaces of 320x480

@@ -12,8 +12,9 @@ from PIL import Image
 import keras_gans as kg
 from keras_gans.commands import lite
 from keras_gans.commands.classify import Classifier
-from keras_gans.commands.detect import Detector
+from keras_gans.commands.detect import Detector, with_false_alarms
 from keras_gans.commands.draw import Drawer
+from keras_gans.commands.false_alarms import FalseAlarms
 from keras_gans.commands.generate import Generator
 from keras_gans.commands.white_balance import WhiteBalance, estimate
 from keras_gans.errors import InputError
@@ -52,6 +53,22 @@ def test_detection_is_that_of_tensorflow():
     image[60:64, 40:90] = 60
     (score, mask, boxes), (other_score, other_mask, other_boxes) = found(image), expected(image)
     assert abs(score - other_score) <= 0.25 and boxes == other_boxes and boxes
+    assert (mask != other_mask).mean() <= 0.001
+
+
+def test_what_good_images_choose_is_that_of_tensorflow(tmp_path):
+    dark = RNG.normal(60, 3, (20, 96, 90))
+    for number, image in enumerate(dark):
+        Image.fromarray(np.uint8(np.rint(image))).save(tmp_path / f"{number}.png")
+    wanted = FalseAlarms(tmp_path, 0.05, new_surface=True)
+    found, expected = (with_false_alarms(each, wanted) for each in both(Detector, "defectgan"))
+    assert abs(found.limit - expected.limit) <= 0.25
+    assert found.cut.threshold == pytest.approx(expected.cut.threshold, abs=0.25)
+    assert found.cut.threshold != found.calibration.threshold
+    image = np.uint8(np.rint(dark[0]))
+    image[60:64, 30:70] = 20
+    (score, mask, boxes), (other_score, other_mask, _) = found(image), expected(image)
+    assert abs(score - other_score) <= 0.25 and mask[60:64, 30:70].mean() > 0.5 and boxes
     assert (mask != other_mask).mean() <= 0.001
 
 
