@@ -2,15 +2,15 @@
 
     python -m studies.drawn_surfaces --out drawn
     python -m studies.defectgan --data drawn/boards --design attention --rows defectgan
-    python train_defectgan.py --data drawn/mixed --design attention --drawn-defects 0
+    python train_defectgan.py --data drawn/mixed --design attention
 
 `boards` are black and white circuit boards of 320x320 pixels with one to five tiny faults:
 gaps, bridges, notches, spurs, holes and islands. `roads` are grainy grey surfaces of 320x480
 pixels with one or two cracks. Both have 120 defective and 120 other images to train on, 40 and
 40 to test. `mixed` has the built-in surfaces, roads, grain, ground metal and stars at
 several scales and in several lights, 160x160 pixels, with defects of six kinds: 1,080 and 1,080
-to train on, 90 and 90 to test. It trains a model for many surfaces. Every picture is a
-function of its part and number.
+to train on, 90 and 90 to test. It trains a model for many surfaces, by the settings that stand
+in docs/defectgan.md. Every picture is a function of its part and number.
 """
 
 from keras_gans.program import command_line, report_input_errors
