@@ -175,11 +175,17 @@ def test_a_large_image_goes_through_in_pieces(tmp_path, monkeypatch, model):
     image = surface((3, 4, 9, 8), (62, 10, 130, 20), (100, 70, 102, 75), size=(90, 140))
     detector = Detector.find(model)
     whole = detector(image[..., None])
+    cut = dataclasses.replace(detector.calibration, threshold=110.0, peak=240.0, reach=9)
+    recut = dataclasses.replace(detector, cut=cut)
+    whole_recut = recut(image[..., None])
     difference = detector.signature(images=image[None, ..., None])["difference"]
     monkeypatch.setattr("keras_gans.commands.detect.PIECE", 60)
     score, mask, found = detector(image[..., None])
     assert (score, found) == (whole[0], whole[2]) and len(found) == 3
     np.testing.assert_array_equal(mask, whole[1])
+    np.testing.assert_array_equal(recut(image[..., None])[1], whole_recut[1])
+    np.testing.assert_array_equal(recut.difference(image[..., None]), difference[0])
+    assert whole_recut[1].sum() > mask.sum()  # dilated
     mean = dataclasses.replace(detector.calibration, score_pixels=4096)
     score = dataclasses.replace(detector, calibration=mean)(image[..., None])[0]
     assert score == pytest.approx(np.sort(np.ravel(difference))[-4096:].mean())
