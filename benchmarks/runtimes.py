@@ -13,6 +13,7 @@ files for images of any size are called with one size.
 """
 
 import functools
+import json
 import sys
 import tempfile
 import time
@@ -63,9 +64,11 @@ def prepare(folder, models):
             continue
         served = load(str(path.parent / str(about["version"]))).signatures
         task = about["task"].partition(":")[0]
-        inputs, expected = globals()[f"of_{task.replace(' ', '_')}"](tf, about, served, path)
+        of_task = globals()[f"of_{task.replace(' ', '_')}"]
+        inputs, expected, *light = of_task(tf, about, served, path)
         arrays = {f"in_{name}": values for name, values in inputs.items()}
         name = f"{path.stem}@{path.parent.name}.npz"
+        arrays |= light[0] if light else {}
         np.savez(folder / name, out=expected, unit=UNITS[task], **arrays)
     return {}, {}
 
@@ -93,13 +96,20 @@ def photos():
 
 
 def of_defect_detection(tf, about, served, path):
+    from keras_gans.defectgan.flatten import flattened
     from keras_gans.defectgan.synthetic import synthetic_surfaces
 
     _, size, _, channels = about["inputs"]["images"]["shape"]
     images = np.stack(synthetic_surfaces(COUNT, COUNT, size).images[::2])
     images = np.repeat(images[..., :1], channels, axis=-1)
     expected = served["cleaned"](images=tf.constant(images))["cleaned"]
-    return {"images": images / np.float32(127.5) - 1}, expected
+    model = json.loads(next(path.parent.glob("[0-9]*/assets.extra/model.json")).read_text())
+    if not model["flatten"]:
+        return {"images": images / np.float32(127.5) - 1}, expected
+    # the SavedModel gives what it cleaned the light of the image back
+    flat, scale = (values.numpy() for values in flattened(images, model["flatten"]))
+    light = {"taken": images, "flat": flat, "scale": scale}
+    return {"images": flat / np.float32(127.5) - 1}, expected, light
 
 
 def of_classification(tf, about, served, path):
@@ -159,12 +169,13 @@ def measure_all(folder, models, runtime):
             start = time.perf_counter()
             run(**inputs[0])
             seconds.append(time.perf_counter() - start)
-        errors = drift(values, arrays["out"], arrays["unit"])
+        light = [arrays[each] for each in ("taken", "flat", "scale") if each in arrays]
+        errors = drift(values, arrays["out"], arrays["unit"], *light)
         found[f"{file}@{model}"] = [1000 * min(seconds), *errors]
     return {}, {"found": found}
 
 
-def drift(values, expected, unit):
+def drift(values, expected, unit, taken=None, flat=None, scale=None):
     """Mean and largest, in the unit."""
     from keras_gans.metrics.angular import angular_errors
 
@@ -175,6 +186,8 @@ def drift(values, expected, unit):
     else:
         if values.dtype != np.uint8:
             values = np.clip(np.rint(127.5 * (values + 1)), 0, 255)
+        if taken is not None:
+            values = np.clip(np.rint(taken + (values - flat) * scale), 0, 255)
         errors = np.abs(values.astype(float) - expected)
     return float(errors.mean()), float(errors.max())
 
