@@ -103,7 +103,8 @@ def of_defect_detection(tf, about, served, path):
     images = np.stack(synthetic_surfaces(COUNT, COUNT, size).images[::2])
     images = np.repeat(images[..., :1], channels, axis=-1)
     expected = served["cleaned"](images=tf.constant(images))["cleaned"]
-    model = json.loads(next(path.parent.glob("[0-9]*/assets.extra/model.json")).read_text())
+    version = path.parent / str(about["version"])
+    model = json.loads((version / "assets.extra" / "model.json").read_text())
     if not model["flatten"]:
         return {"images": images / np.float32(127.5) - 1}, expected
     # the SavedModel gives what it cleaned the light of the image back

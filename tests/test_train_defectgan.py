@@ -221,6 +221,29 @@ def test_a_study_compares_methods_and_goes_on(data, tmp_path, monkeypatch, capsy
     assert "--also is SETTING=NUMBER" in wrong and "Received: share=much" in wrong
 
 
+def test_drawn_defects_train_as_defective_images(tmp_path, monkeypatch):
+    surfaces = synthetic_surfaces(free=6, defective=8, size=40)
+    given = {}
+
+    class Stop(Exception):
+        pass
+
+    def batches(defective, good, *settings):
+        given.update(defective=defective, good=good)
+        raise Stop
+
+    monkeypatch.setattr(train_defectgan, "unpaired_batches", batches)
+    config = Config(channels=1, image_size=32, width=2, blocks=1, drawn_defects=0.5)
+    with pytest.raises(Stop):
+        train_defectgan.train_defectgan(config, tmp_path, surfaces, surfaces)
+    defective, good = surfaces.by_label()
+    assert all(map(np.array_equal, given["good"], good)) and len(given["good"]) == 6
+    assert all(map(np.array_equal, given["defective"][:8], defective))
+    drawn = given["defective"][8:]
+    assert len(drawn) == 4
+    assert not any(np.array_equal(image, other) for image in drawn for other in good)
+
+
 def test_a_study_measures_a_given_model(data, tmp_path, monkeypatch, capsys):
     script = Script(study, study.StudyConfig, monkeypatch, capsys)
     arguments = f"--data {data} {SMALL} --flatten 0 --rows given --seeds 0"

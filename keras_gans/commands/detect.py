@@ -16,11 +16,7 @@ from PIL import Image
 from rich.console import Console
 
 from keras_gans.commands import models, results
-from keras_gans.commands.detect_description import (
-    Quantiles,
-    calibration_of,
-    view_of,
-)
+from keras_gans.commands.detect_description import calibration_of, rule_of, view_of
 from keras_gans.commands.false_alarms import FalseAlarms
 from keras_gans.commands.lite import lite_file, load_lite
 from keras_gans.commands.overlay import draw_overlay
@@ -32,7 +28,7 @@ from keras_gans.data.given import given_levels
 from keras_gans.data.pixels import Pixels
 from keras_gans.data.write import write_png
 from keras_gans.defectgan.detection import Calibration, largest, mask_of, score_of
-from keras_gans.defectgan.levels import histogram
+from keras_gans.defectgan.levels import CalibrationRule, good_levels, histogram
 from keras_gans.defectgan.lite import WHOLE, build_detection
 from keras_gans.defectgan.view import View
 from keras_gans.errors import InputError, printable
@@ -61,7 +57,7 @@ class Detector:
         margin: what lies farther than this from a pixel, in pixels, does not change what is
             found there, if tiles lie as before.
         calibration, view: see `build_detection`; for LiteRT.
-        quantiles: from which `calibration` was chosen.
+        rule: how `calibration` was chosen.
         cut: what masks are cut by instead of the model's own `calibration`.
         lite: the file for LiteRT; `None` for TensorFlow.
         threads: of LiteRT; 0 for all cores.
@@ -74,7 +70,7 @@ class Detector:
     margin: int = 0
     calibration: Calibration | None = None
     view: View | None = None
-    quantiles: Quantiles = Quantiles()
+    rule: CalibrationRule = CalibrationRule()
     cut: Calibration | None = None
     lite: Path | None = None
     threads: int = 0
@@ -99,8 +95,8 @@ class Detector:
             levels = [models.number(calibration, name, 0, 255, float) for name in names]
             view = view_of(description)
             step, margin = step_and_margin(view, calibration)
-            known, quantiles = calibration_of(calibration), Quantiles.of(description)
-            return channels, max(levels), step, margin, known, view, quantiles
+            known, rule = calibration_of(calibration), rule_of(description)
+            return channels, max(levels), step, margin, known, view, rule
 
         folder, found = models.find_model(
             folder,
@@ -270,7 +266,7 @@ def with_false_alarms(detector: Detector, wanted: FalseAlarms) -> Detector:
     scores, counts = zip(*results.in_parallel(look, paths, [1] * len(paths)))
     limit, cut = wanted.limit(scores), detector.calibration
     if wanted.new_surface:
-        threshold, peak = detector.quantiles.levels(sum(counts))
+        threshold, peak = good_levels(sum(counts), detector.rule)
         cut = replace(cut, threshold=threshold, peak=peak)
         detector = replace(detector, cut=cut)
     # without a pixel above these there is no mask, whatever the limit

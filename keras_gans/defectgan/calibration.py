@@ -1,8 +1,6 @@
 """How the mask's thresholds are chosen, from training images without masks (ours)."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from skimage import filters
@@ -15,44 +13,9 @@ from keras_gans.defectgan.detection import (
     score_of,
     to_grey,
 )
-from keras_gans.defectgan.levels import check_counted, histogram, quantile_level
+from keras_gans.defectgan.levels import CalibrationRule, check_counted, good_levels, histogram
 from keras_gans.defectgan.surfaces import Surfaces
 from keras_gans.errors import InputError
-
-
-@dataclass(frozen=True)
-class CalibrationRule:
-    """How a `Calibration` is chosen.
-
-    Attributes:
-        method: of the threshold. "quantile": the level that the share `quantile` of the pixels
-            of defect-free images does not exceed; "otsu": Otsu's, of defective images.
-        quantile: see `method`, in (0, 1].
-        peak_quantile: the same for `Calibration.peak`.
-        limit_quantile: the same of the scores of defect-free images, for `Calibration.limit`.
-        floor: none of these levels is lower, in grey levels: less is not seen.
-        reach, share, sigma, dilation, score_pixels: see `Calibration`.
-    """
-
-    method: Literal["quantile", "otsu"] = "quantile"
-    quantile: float = 0.99
-    peak_quantile: float = 0.999
-    limit_quantile: float = 0.95
-    floor: float = 1.0
-    reach: int = 12
-    sigma: float = 1.0
-    dilation: int = 1
-    share: float = 0.5
-    score_pixels: int = 1
-
-    def __post_init__(self):
-        for name in ("quantile", "peak_quantile", "limit_quantile"):
-            value = getattr(self, name)
-            if not 0 < value <= 1:
-                raise InputError(f"{name} must be above 0 and at most 1. Received: {value}")
-        Calibration(
-            0, 0, 0, self.reach, self.sigma, self.dilation, self.share, 0, self.score_pixels
-        )
 
 
 def calibrate(
@@ -77,19 +40,18 @@ def calibrate(
         values = difference(image, clear, bias, rule.sigma)
         counts += histogram([values])
         scores.append(score_of(values, rule.score_pixels))
-    peak = quantile_level(counts, rule.peak_quantile)
+    threshold, peak = good_levels(counts, rule)
     limit = float(np.quantile(scores, rule.limit_quantile, method="inverted_cdf"))
-    if rule.method == "quantile":
-        threshold = quantile_level(counts, rule.quantile)
-    else:
+    if rule.method == "otsu":
         defective = surfaces.spread(most, train=True, defective=True).images
-        threshold = otsu_level(
+        level = otsu_level(
             histogram(
                 difference(image, clean_one(clean, image), bias, rule.sigma)
                 for image in defective
             )
         )
-    threshold, peak, limit = (max(level, rule.floor) for level in (threshold, peak, limit))
+        threshold = max(level, rule.floor)
+    limit = max(limit, rule.floor)
     return Calibration(
         bias, threshold, peak, rule.reach, rule.sigma, rule.dilation, rule.share, limit,
         rule.score_pixels,

@@ -5,9 +5,10 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_gans.defectgan.calibration import CalibrationRule, calibrate
+from keras_gans.defectgan.calibration import calibrate
 from keras_gans.defectgan.cleaner import Cleaner
 from keras_gans.defectgan.detection import detect
+from keras_gans.defectgan.levels import CalibrationRule
 from keras_gans.defectgan.pictures import panel_rows
 from keras_gans.defectgan.surfaces import Surfaces, nearest_spread
 from keras_gans.defectgan.view import View

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from keras_gans.defectgan.calibration import CalibrationRule
+from keras_gans.defectgan.levels import CalibrationRule
 from keras_gans.defectgan.surfaces import Surfaces
 from keras_gans.defectgan.view import View
 from keras_gans.errors import InputError

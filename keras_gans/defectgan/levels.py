@@ -1,11 +1,58 @@
-"""Levels of denoised differences, counted: what thresholds are chosen from."""
+"""How thresholds are chosen from good images: counted levels of denoised differences (ours)."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
-from keras_gans.defectgan.detection import LEVELS, STEPS
+from keras_gans.defectgan.detection import LEVELS, STEPS, Calibration
 from keras_gans.errors import InputError
+
+
+@dataclass(frozen=True)
+class CalibrationRule:
+    """How a `Calibration` is chosen.
+
+    Attributes:
+        method: of the threshold. "quantile": the level that the share `quantile` of the pixels
+            of defect-free images does not exceed; "otsu": Otsu's, of defective images.
+        quantile: see `method`, in (0, 1].
+        peak_quantile: the same for `Calibration.peak`.
+        limit_quantile: the same of the scores of defect-free images, for `Calibration.limit`.
+        floor: none of these levels is lower, in grey levels: less is not seen.
+        reach, share, sigma, dilation, score_pixels: see `Calibration`.
+    """
+
+    method: Literal["quantile", "otsu"] = "quantile"
+    quantile: float = 0.99
+    peak_quantile: float = 0.999
+    limit_quantile: float = 0.95
+    floor: float = 1.0
+    reach: int = 12
+    sigma: float = 1.0
+    dilation: int = 1
+    share: float = 0.5
+    score_pixels: int = 1
+
+    def __post_init__(self):
+        for name in ("quantile", "peak_quantile", "limit_quantile"):
+            value = getattr(self, name)
+            if not 0 < value <= 1:
+                raise InputError(f"{name} must be above 0 and at most 1. Received: {value}")
+        Calibration(
+            0, 0, 0, self.reach, self.sigma, self.dilation, self.share, 0, self.score_pixels
+        )
+
+
+def good_levels(counts: np.ndarray, rule: CalibrationRule) -> tuple[float, float]:
+    """(threshold, peak) from the counted pixels of good images, see `histogram`.
+
+    Raises:
+        InputError: nothing was counted.
+    """
+    quantiles = rule.quantile, rule.peak_quantile
+    return tuple(max(quantile_level(counts, each), rule.floor) for each in quantiles)
 
 
 def histogram(differences: Iterable[np.ndarray]) -> np.ndarray:

@@ -9,10 +9,10 @@ from PIL import Image
 
 from keras_gans.__main__ import main
 from keras_gans.commands.detect import REPORT, Detector, keep_large, with_false_alarms
-from keras_gans.commands.detect_description import Quantiles
 from keras_gans.commands.false_alarms import FalseAlarms
 from keras_gans.commands.overlay import OUTLINE, draw_overlay
 from keras_gans.commands.pieces import step_and_margin
+from keras_gans.defectgan.levels import CalibrationRule
 from keras_gans.defectgan.lite import WHOLE
 from keras_gans.defectgan.view import View
 from tests.commands.calls import calls
@@ -224,7 +224,9 @@ def test_good_images_of_a_new_surface_choose_what_masks_are_cut_by(tmp_path, cap
     found = with_false_alarms(detector, FalseAlarms(tmp_path / "good", 0.05, True))
     assert (found.limit, found.cut.threshold, found.cut.peak) == (59, 59, 59)
     assert found.cut.reach == detector.calibration.reach
-    halves = dataclasses.replace(detector, quantiles=Quantiles(0.5, 0.8, 50.0))
+    halves = dataclasses.replace(
+        detector, rule=CalibrationRule(quantile=0.5, peak_quantile=0.8, floor=50.0)
+    )
     found = with_false_alarms(halves, FalseAlarms(tmp_path / "good", 0.05, True))
     assert (found.cut.threshold, found.cut.peak) == (50, 53)  # the floor for 44
 

@@ -2,15 +2,9 @@ import numpy as np
 import pytest
 from skimage import filters
 
-from keras_gans.defectgan.calibration import (
-    CalibrationRule,
-    calibrate,
-    histogram,
-    measure_bias,
-    otsu_level,
-    quantile_level,
-)
+from keras_gans.defectgan.calibration import calibrate, measure_bias, otsu_level
 from keras_gans.defectgan.detection import LEVELS, Calibration, difference
+from keras_gans.defectgan.levels import CalibrationRule, histogram, quantile_level
 from keras_gans.errors import InputError
 from tests.defectgan.fakes import darker, square, trained_on
 

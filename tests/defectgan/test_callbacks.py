@@ -6,8 +6,8 @@ import pytest
 from keras import ops
 from PIL import Image
 
-from keras_gans.defectgan.calibration import CalibrationRule
 from keras_gans.defectgan.callbacks import CleaningMonitor, diagnosis
+from keras_gans.defectgan.levels import CalibrationRule
 from keras_gans.defectgan.surfaces import Surfaces
 from keras_gans.defectgan.view import View
 

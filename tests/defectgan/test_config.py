@@ -5,8 +5,8 @@ import sys
 import numpy as np
 import pytest
 
-from keras_gans.defectgan.calibration import CalibrationRule
 from keras_gans.defectgan.config import ATTENTION, BUILT_IN, REDUCED, Config
+from keras_gans.defectgan.levels import CalibrationRule
 from keras_gans.defectgan.view import View
 from keras_gans.errors import InputError
 from keras_gans.training.settings import check_limits, parse
